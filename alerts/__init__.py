@@ -1,0 +1,1 @@
+"""Alerts: life cycle, folding, ids, outbox; sinks deliver them."""

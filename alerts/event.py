@@ -1,0 +1,144 @@
+"""The event contract between the pipeline and any dispatch core: CloudEvents 1.0, final here.
+
+Dispatch imports this module and nothing else of this room. Wire names are the field names.
+References: CloudEvents 1.0.2 (verified: yes, spec text); W3C Trace Context (verified: yes).
+"""
+
+import enum
+
+import msgspec
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/cloudevents+json"
+BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
+
+
+class EventType(enum.StrEnum):
+    """What happened to an alert."""
+
+    RAISED = "cn.scenewatch.alert.raised.v1"
+    """It opened: the dispatch core opens one case for it."""
+    CHANGED = "cn.scenewatch.alert.changed.v1"
+    """Its severity changed or another feed folded into it."""
+    ACKNOWLEDGED = "cn.scenewatch.alert.acknowledged.v1"
+    """A person has seen it."""
+    STALE = "cn.scenewatch.alert.stale.v1"
+    """Its source went silent: neither active nor cleared is known."""
+    REFRESHED = "cn.scenewatch.alert.refreshed.v1"
+    """Its source is back: what it was before it was stale holds again."""
+    CLEARED = "cn.scenewatch.alert.cleared.v1"
+    """No level is active any more. It does not close the case."""
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time went, in ms; what could not be known is None, never zero.
+
+    MQTT carries no time of the broker's, so `device_to_broker_ms` and `broker_to_ingest_ms` are known only where a
+    broker or a probe tells; `device_to_ingest_ms` is their sum where the device gave its time.
+    The stages from `device_to_ingest_ms` to `durable_to_case_ms` add up to `total_ms`;
+    `configured_delay_ms` is the delay that the level asked for and is not in any of them.
+    """
+
+    device_to_broker_ms: float | None = None
+    broker_to_ingest_ms: float | None = None
+    device_to_ingest_ms: float | None = None
+    ingest_to_decision_ms: float | None = None
+    decision_to_durable_ms: float | None = None
+    durable_to_case_ms: float | None = None
+    total_ms: float | None = None
+    configured_delay_ms: float | None = None
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """The reading that decided, and the limit it met."""
+
+    device: str
+    metric: str
+    value: float
+    unit: str = ""
+    limit: str = ""
+    """The condition in words, e.g. `above 25`."""
+    since: str = ""
+    """RFC 3339 time of the onset."""
+
+
+class AlertData(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole alert as it is after the event, so that a receiver never has to add events up."""
+
+    alert: str
+    """The alert's id: a function of scene, place and the reading that opened it."""
+    revision: int
+    """1 for RAISED, one more with every event of this alert."""
+    scene: str
+    title_en: str = ""
+    title_zh: str = ""
+    place: str
+    town: str = ""
+    severity: str
+    """The worst active level now; on CLEARED the last one."""
+    worst_severity: str
+    """The worst it ever reached."""
+    state: str
+    """`active`, `acknowledged`, `stale` or `cleared`."""
+    count: int
+    """How many times a level of a feed was raised into it."""
+    raised_at: str
+    """RFC 3339, in the readings' own time."""
+    cleared_at: str | None = None
+    leaf: str | None = None
+    """Leaf of the case catalogue; None: the case waits unclassified for a person."""
+    auto: bool = True
+    measured: Measured
+    feeds: list[str] = []
+    """`device/metric` of every feed that is or was part of it."""
+    acknowledged_by: str | None = None
+    comment: str | None = None
+    latency: Latency = Latency()
+    rules: str = ""
+    """Version (content hash) of the scene that opened it."""
+
+
+class AlertEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A CloudEvent in structured mode.
+
+    `subject` is the alert's id, `partitionkey` its place (order is kept per place), `sequence` sorts
+    lexicographically within the sender.
+    """
+
+    id: str
+    """`{alert}.{revision}`: deterministic, the key of idempotency."""
+    source: str
+    type: EventType
+    subject: str
+    time: str
+    partitionkey: str
+    sequence: str
+    traceparent: str
+    data: AlertData
+    specversion: str = SPEC_VERSION
+    datacontenttype: str = "application/json"
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dispatch core answers to one event: 201 for a new case, 200 for anything known or without a case."""
+
+    id: str
+    """The event's id."""
+    task_number: str | None = None
+    duplicate: bool = False
+    error: str | None = None
+    """Why this event can never be taken (it is not retried); None if it was."""
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """What people at the dispatch core say about an alert; the pipeline fetches these in order.
+
+    `kind` is `acknowledge`; verdicts follow the same road later.
+    """
+
+    seq: int
+    kind: str
+    alert: str
+    by: str
+    comment: str | None = None
+    at: str

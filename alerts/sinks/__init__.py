@@ -1,0 +1,1 @@
+"""Where alerts go: the shells that speak HTTP, MQTT and chat."""

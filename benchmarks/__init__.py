@@ -1,0 +1,1 @@
+"""Each measures its floor in the same run."""

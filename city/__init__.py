@@ -1,0 +1,1 @@
+"""Places, devices and device types: data, validated once, looked up fast."""

@@ -1,0 +1,1 @@
+"""Types that travel between rooms: readings, clock, ids, errors, the stage contract."""

@@ -1,0 +1,1 @@
+"""They measure and never alert: recordings, frames and series in, derived readings out."""

@@ -1,0 +1,1 @@
+"""Adaptive baselines over series."""

@@ -1,0 +1,1 @@
+"""The dispatch core: events in, cases that are seen through."""

@@ -1,0 +1,1 @@
+"""The door: MQTT bytes become columns, columns become a journal."""

@@ -1,0 +1,1 @@
+"""Gateways and cameras that do not exist, with encoders of their own."""

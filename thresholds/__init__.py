@@ -1,0 +1,1 @@
+"""Scenes: their language, their compiler and the engine that decides."""
