@@ -61,7 +61,9 @@ class Codec:
             return
         gateway, kind = parts[2], parts[3]
         if kind == "tele" and len(parts) == 5:
-            yield from self._single(topic, gateway, parts[4], payload, retained, arrival, latest_ms)
+            yield from self._single(
+                topic, gateway, parts[4], payload, retained=retained, arrival=arrival, latest_ms=latest_ms
+            )
         elif kind == "pack" and len(parts) == 4:
             yield from self._pack(topic, gateway, payload, latest_ms)
         elif kind == "state" and len(parts) == 4:
@@ -77,6 +79,7 @@ class Codec:
         gateway: str,
         device: str,
         payload: bytes,
+        *,
         retained: bool,
         arrival: int,
         latest_ms: int,
@@ -89,9 +92,7 @@ class Codec:
         if isinstance(document, dict):
             values, time = document.get("v"), document.get("t")
             if not isinstance(values, dict) or not values:
-                yield Rejected(
-                    Reason.MALFORMED, topic, 'expected {"t": ms, "v": {"metric": number}}', payload
-                )
+                yield Rejected(Reason.MALFORMED, topic, 'expected {"t": ms, "v": {"metric": number}}', payload)
                 return
         else:
             values = {"value": document}
@@ -117,21 +118,14 @@ class Codec:
             return
         rows = document.get("r") if isinstance(document, dict) else None
         if not isinstance(rows, list) or not rows:
-            yield Rejected(
-                Reason.MALFORMED, topic, 'expected {"r": [["device", "metric", ms, number], ...]}', payload
-            )
+            yield Rejected(Reason.MALFORMED, topic, 'expected {"r": [["device", "metric", ms, number], ...]}', payload)
             return
         if len(rows) > self._max_pack:
             detail = f"{len(rows)} readings in one pack, at most {self._max_pack} are taken"
             yield Rejected(Reason.OVERSIZED_PACK, topic, detail, payload)
             return
         for index, row in enumerate(rows):
-            if not (
-                isinstance(row, list)
-                and len(row) == 4
-                and isinstance(row[0], str)
-                and isinstance(row[1], str)
-            ):
+            if not (isinstance(row, list) and len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str)):
                 detail = f'row {index}: expected ["device", "metric", ms, number]'
                 yield Rejected(Reason.MALFORMED, topic, detail, repr(row).encode())
                 continue
@@ -197,10 +191,9 @@ def _json(payload: bytes) -> object:
 
 
 def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rejected:
-    whole = isinstance(time, int) or (isinstance(time, float) and math.isfinite(time))
-    if isinstance(time, bool) or not whole:
+    if isinstance(time, bool) or not isinstance(time, (int, float)) or not math.isfinite(time):
         return Rejected(Reason.BAD_TIME, topic, "a time is a number of milliseconds since the epoch", payload)
-    at = int(time)  # type: ignore[call-overload]
+    at = int(time)
     if not 0 <= at <= LAST_MS:
         return Rejected(Reason.BAD_TIME, topic, f"{at} ms is not between 1970 and 9999", payload)
     if at > latest_ms:

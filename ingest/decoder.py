@@ -97,19 +97,15 @@ class Decoder:
             if why == kernel.DONE:
                 break
             if why == kernel.BROKEN:
-                raise ProtocolBreach(f"byte {int(data[at]):#04x} cannot start an MQTT packet")
-            if (
-                why == kernel.FULL
-                or (why == kernel.SLOW and ROWS - rows < self._max_pack)
-                or acked + 4 > _ACKS
-            ):
+                raise ProtocolBreach("the bytes are no MQTT packet")
+            if why == kernel.FULL or (why == kernel.SLOW and ROWS - rows < self._max_pack) or acked + 4 > _ACKS:
                 taken.complete = False
                 break
             body, stop = kernel.frame(data, at, end)
             if body == -1:
                 break
             if body == -2:
-                raise ProtocolBreach("the length of an MQTT packet has more than four bytes")
+                raise ProtocolBreach("the bytes are no MQTT packet")
             if why == kernel.OTHER:
                 others += data[at:stop].tobytes()
             else:
@@ -138,9 +134,7 @@ class Decoder:
         head = int(data[at])
         message = parse_publish(data[body:stop].tobytes(), head, version5=self.version5)
         topic, payload, packet_id = message
-        for item in self._codec.decode(
-            topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms
-        ):
+        for item in self._codec.decode(topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms):
             if isinstance(item, tuple):
                 self._feed[rows], self._event_time[rows], self._value[rows], self._quality[rows] = item
                 rows += 1

@@ -24,9 +24,7 @@ from ingest.codec import ClockTick, GatewayState
 Durability = Literal["process", "power"]
 
 _APPLICATION_ID = 0x53574A31  # "SWJ1"
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS entry (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, body BLOB NOT NULL)"
-)
+_SCHEMA = "CREATE TABLE IF NOT EXISTS entry (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, body BLOB NOT NULL)"
 _INSERT = "INSERT INTO entry (seq, kind, body) VALUES (?, ?, ?)"
 _CHECKPOINT_S = 1.0
 _NARROW = 4 + 8 + 8 + 1
@@ -124,9 +122,7 @@ class Journal:
         DataLossError: If a segment is no journal of this version.
     """
 
-    def __init__(
-        self, folder: Path, *, durability: Durability = "process", segment_bytes: int = 128 << 20
-    ) -> None:
+    def __init__(self, folder: Path, *, durability: Durability = "process", segment_bytes: int = 128 << 20) -> None:
         self._folder = folder
         self._durability = durability
         self._segment_bytes = segment_bytes
@@ -221,9 +217,7 @@ class Journal:
 
     def _spans(self) -> list[tuple[Path, int | None]]:
         """Each segment with the first position of the one after it."""
-        paths = [
-            path for path in self.segments() if _first_seq(path) <= self.last_seq or path == self._current
-        ]
+        paths = [path for path in self.segments() if _first_seq(path) <= self.last_seq or path == self._current]
         firsts = [_first_seq(path) for path in paths]
         return list(zip(paths, [*firsts[1:], None], strict=True))
 
@@ -248,9 +242,7 @@ class Journal:
 
     def _open(self, path: Path) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, cached_statements=16
-            )
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=16)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={'FULL' if self._durability == 'power' else 'NORMAL'}")
             connection.execute("PRAGMA wal_autocheckpoint=0")
@@ -312,9 +304,7 @@ class FeedNames:
         Raises:
             DataLossError: If an index is missing.
         """
-        for expected, (feed, key) in enumerate(
-            self._connection.execute("SELECT id, key FROM feed ORDER BY id")
-        ):
+        for expected, (feed, key) in enumerate(self._connection.execute("SELECT id, key FROM feed ORDER BY id")):
             if feed != expected:
                 raise DataLossError(f"feed {expected} has no name: the data folder is damaged")
             yield key
@@ -342,9 +332,7 @@ def _query(path: Path, sql: str) -> int | None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise DataLossError(
-            f"{path} is no readable journal segment: {error}; move it away or restore it"
-        ) from error
+        raise DataLossError(f"{path} is no readable journal segment: {error}; move it away or restore it") from error
     return None if row is None else row[0]
 
 
@@ -352,9 +340,7 @@ def _entries(path: Path, first: int) -> Iterator[Entry]:
     try:
         connection = sqlite3.connect(path, isolation_level=None)
         try:
-            rows = connection.execute(
-                "SELECT seq, kind, body FROM entry WHERE seq >= ? ORDER BY seq", (first,)
-            )
+            rows = connection.execute("SELECT seq, kind, body FROM entry WHERE seq >= ? ORDER BY seq", (first,))
             for seq, kind, body in rows:
                 yield Entry(seq, Kind(kind), body)
         finally:

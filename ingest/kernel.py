@@ -63,10 +63,8 @@ def hash_key(key: UInt8) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def insert(
-    slots: Int32, hashes: np.ndarray, arena: UInt8, starts: Int64, feed: int, start: int, length: int
-) -> None:
-    """Enter key `arena[start:start + length]` as `feed` into the open-addressing table; never called twice for a key."""
+def insert(slots: Int32, hashes: np.ndarray, arena: UInt8, starts: Int64, feed: int, start: int, length: int) -> None:
+    """Enter key `arena[start:start + length]` as `feed` into the table; never called twice for a key."""
     code = hash_key(arena[start : start + length])
     starts[feed] = start
     starts[feed + 1] = start + length
@@ -125,7 +123,7 @@ def _find(
                             break
                         k += 1
                     if same:
-                        return feed
+                        return int(feed)
         at = (at + 1) & mask
 
 
@@ -145,7 +143,7 @@ def find_whole(slots: Int32, hashes: np.ndarray, arena: UInt8, starts: Int64, ke
                     same = False
                     break
             if same:
-                return feed
+                return int(feed)
         at = (at + 1) & mask
     return -1
 
@@ -168,20 +166,14 @@ def _number(buf: UInt8, at: int, end: int) -> tuple[int, float]:
             return at + 4, 1.0
         return -1, 0.0
     if first == 102:  # false
-        if (
-            at + 5 <= end
-            and buf[at + 1] == 97
-            and buf[at + 2] == 108
-            and buf[at + 3] == 115
-            and buf[at + 4] == 101
-        ):
+        if at + 5 <= end and buf[at + 1] == 97 and buf[at + 2] == 108 and buf[at + 3] == 115 and buf[at + 4] == 101:
             return at + 5, 0.0
         return -1, 0.0
     negative = first == _MINUS
     if negative:
         at += 1
     begin = at
-    mantissa = np.int64(0)
+    mantissa = 0
     while at < end and _ZERO <= buf[at] <= _NINE:
         mantissa = mantissa * 10 + (buf[at] - _ZERO)
         at += 1
@@ -213,7 +205,7 @@ def _number(buf: UInt8, at: int, end: int) -> tuple[int, float]:
 def _integer(buf: UInt8, at: int, end: int) -> tuple[int, int]:
     """A JSON integer without sign of at most 15 digits; (end of it or -1, value)."""
     begin = at
-    value = np.int64(0)
+    value = 0
     while at < end and _ZERO <= buf[at] <= _NINE:
         value = value * 10 + (buf[at] - _ZERO)
         at += 1
@@ -266,7 +258,7 @@ def _single(
     if at >= end or buf[at] != _BRACE_OPEN:
         return -1
     at = _skip(buf, at + 1, end)
-    time = np.int64(-1)
+    time = -1
     if at + 4 < end and buf[at] == _QUOTE and buf[at + 1] == 116 and buf[at + 2] == _QUOTE:
         at = _skip(buf, at + 3, end)
         if at >= end or buf[at] != _COLON:
@@ -471,7 +463,7 @@ def frame(buf: UInt8, at: int, end: int) -> tuple[int, int]:
     Returns:
         (-1, 0) if the packet is not complete, (-2, 0) if its length is malformed.
     """
-    length = np.int64(0)
+    length = 0
     shift = 0
     cursor = at + 1
     while True:
@@ -479,7 +471,7 @@ def frame(buf: UInt8, at: int, end: int) -> tuple[int, int]:
             return -1, 0
         byte = buf[cursor]
         cursor += 1
-        length |= np.int64(byte & 127) << shift
+        length |= int(byte & 127) << shift
         if byte < 128:
             break
         shift += 7
@@ -555,7 +547,7 @@ def peel(
         if qos > 1 or body + 2 > stop:
             return SLOW, at, n, n_acks
         topic = body + 2
-        topic_end = topic + ((np.int64(buf[body]) << 8) | np.int64(buf[body + 1]))
+        topic_end = topic + ((int(buf[body]) << 8) | int(buf[body + 1]))
         payload = topic_end
         if qos == 1:
             payload += 2
@@ -567,7 +559,7 @@ def peel(
             payload += 1 + buf[payload]
             if payload > stop:
                 return SLOW, at, n, n_acks
-        # sw/v1/{gateway}/tele/{device} or sw/v1/{gateway}/pack
+        # The topic has to be that of one reading or that of a pack.
         if (
             topic_end - topic < 11
             or buf[topic] != 115

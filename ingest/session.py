@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -59,7 +60,7 @@ class _TappedClient(mqtt.Client):
 
     tap: Tap | None = None
 
-    def _create_socket(self) -> Tap:  # type: ignore[override]
+    def _create_socket(self) -> Tap:
         self.tap = Tap(super()._create_socket())  # type: ignore[arg-type]
         return self.tap
 
@@ -82,7 +83,7 @@ class Session:
         protocol = mqtt.MQTTv5 if options.version5 else mqtt.MQTTv311
         session = {} if options.version5 else {"clean_session": False}
         self._client = _TappedClient(
-            mqtt.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
             protocol=protocol,
             **session,  # type: ignore[arg-type]
@@ -109,7 +110,7 @@ class Session:
         options = self.options
         properties = None
         if options.version5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = options.session_expiry_s
             properties.ReceiveMaximum = options.receive_maximum
             properties.MaximumPacketSize = _MAX_PACKET
@@ -123,9 +124,7 @@ class Session:
                 **clean,  # type: ignore[arg-type]
             )
         except (OSError, ValueError) as error:
-            raise UnavailableError(
-                f"no MQTT broker answers at {options.host}:{options.port} ({error})"
-            ) from error
+            raise UnavailableError(f"no MQTT broker answers at {options.host}:{options.port} ({error})") from error
 
     def step(self, timeout_s: float) -> bool:
         """Wait at most `timeout_s` for something; True if readings may be in `tap`.
@@ -157,7 +156,7 @@ class Session:
         return tap.end > tap.start
 
     def misc(self) -> None:
-        """Keep-alive and what paho has to read; call about once a second and after every batch that had control packets."""
+        """Keep-alive; call about once a second."""
         if self.tap is not None:
             self._client.loop_misc()
 
@@ -191,7 +190,7 @@ class Session:
         tap = self.tap
         if tap is not None:
             if self.options.version5:
-                properties = Properties(PacketTypes.DISCONNECT)
+                properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
                 properties.SessionExpiryInterval = self.options.session_expiry_s
                 self._client.disconnect(properties=properties)
             else:
@@ -238,21 +237,15 @@ class Session:
             "resumed" if self.resumed else "new",
         )
         if self.options.version5:
-            kept = SubscribeOptions(
-                qos=self.options.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
-            )
+            kept = SubscribeOptions(qos=self.options.qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
             client.subscribe([(topic, kept) for topic in self._topics])
         else:
             client.subscribe([(topic, self.options.qos) for topic in self._topics])
 
-    def _on_subscribe(
-        self, _: mqtt.Client, __: object, ___: int, codes: list[ReasonCode], ____: object
-    ) -> None:
+    def _on_subscribe(self, _: mqtt.Client, __: object, ___: int, codes: list[ReasonCode], ____: object) -> None:
         refused = [topic for topic, code in zip(self._topics, codes, strict=False) if code.is_failure]
         if refused:
-            self._refused = (
-                f"the broker lets user {self.options.user!r} not read {', '.join(refused)}; mend its ACL"
-            )
+            self._refused = f"the broker lets user {self.options.user!r} not read {', '.join(refused)}; mend its ACL"
 
     def _on_disconnect(
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: object
