@@ -1,5 +1,6 @@
 """The slow path: one message of any documented form to rows or refusals. Pure; it alone gives the kernel's columns."""
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -187,7 +188,12 @@ def _json(payload: bytes) -> object:
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Malformed(str(error))
+        why = str(error)
+    try:
+        # Many senders write NaN and Infinity, which JSON does not have: one such reading must not take its pack with it.
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return Malformed(why)
 
 
 def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rejected:
