@@ -190,7 +190,7 @@ def _json(payload: bytes) -> object:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = str(error)
     try:
-        # Many senders write NaN and Infinity, which JSON does not have: one such reading must not take its pack with it.
+        # Many senders write NaN and Infinity, which JSON has not: one such reading must not take its pack with it.
         return json.loads(payload)
     except (ValueError, RecursionError):
         return Malformed(why)

@@ -40,6 +40,7 @@ class Kind(enum.IntEnum):
     CLOCK = 4
     FEEDBACK = 5
     RULES = 6
+    RESUME = 7
 
 
 @dataclass(frozen=True, slots=True)

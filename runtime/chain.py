@@ -42,6 +42,10 @@ class Chain:
         """A recording's clock has moved on."""
         return self.on_timer(tick.at_ms)
 
+    def on_resume(self, now_ms: int) -> None:
+        """Nobody listened until now: running delays go on from here, so that a backlog has its say first."""
+        self.engine.resume(now_ms)
+
     def on_timer(self, now_ms: int) -> list[AlertChange]:
         """What follows from time having passed to `now_ms`."""
         due = self.engine.next_timer()
