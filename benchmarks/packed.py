@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.report import Report, Row, cost, rate, report
 from core.clock import wall_ns
+from core.reading import ReadingBatch
 from ingest.codec import Codec
 from ingest.decoder import Decoder
 from ingest.registry import FeedRegistry
@@ -74,7 +75,7 @@ def _decode(stream: bytes, rounds: int) -> float:
         while at < len(data):
             taken = decoder.take(data, at, min(len(data), at + _READ), arrival=wall_ns(), latest_ms=_FAR)
             at = taken.consumed
-            rows += sum(len(entry) for entry in taken.entries if hasattr(entry, "feed"))
+            rows += sum(len(entry) for entry in taken.entries if isinstance(entry, ReadingBatch))
         return rows
 
     once()

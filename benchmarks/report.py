@@ -60,7 +60,7 @@ def rate(
     floor_what: str | None = None,
     at_least: float | None = None,
 ) -> Row:
-    """A figure of which more is better; `at_least` is the wanted ratio to the floor, or the wanted value without one."""
+    """A figure of which more is better; `at_least` is the wanted ratio to the floor, or value where there is none."""
     ratio = value / floor if floor else None
     target = None if at_least is None else f">= {at_least:g} {unit if ratio is None else 'x floor'}"
     met = None if at_least is None else (value if ratio is None else ratio) >= at_least
