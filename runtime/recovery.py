@@ -69,7 +69,9 @@ def recover(
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
     if after > journal.last_seq:
-        raise DataLossError(f"the snapshot is of entry {after}, the journal ends at {journal.last_seq}: restore the journal")
+        raise DataLossError(
+            f"the snapshot is of entry {after}, the journal ends at {journal.last_seq}: restore the journal"
+        )
     return replayed
 
 
