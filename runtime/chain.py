@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from alerts.lifecycle import AlertChange, AlertStage
+
 from core.reading import ReadingBatch
 from core.stage import Snapshot
 from ingest.codec import ClockTick, GatewayState

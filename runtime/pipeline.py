@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from alerts.store import AlertStore
 
 from alerts.event import Feedback
-from alerts.store import AlertStore
 from core.clock import ManualClock, SystemClock, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
@@ -26,8 +26,8 @@ from ingest.session import Session
 from ingest.tap import Tap
 from runtime.chain import Chain
 from runtime.door import Door
-from runtime.recovery import encode_feedback, encode_resume
 from runtime.ops import Status
+from runtime.recovery import encode_feedback, encode_resume
 from runtime.snapshots import Snapshots
 
 log = logging.getLogger("scenewatch.pipeline")

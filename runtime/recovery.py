@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import msgspec
+from alerts.lifecycle import AlertChange
 
 from alerts.event import Feedback
-from alerts.lifecycle import AlertChange
 from core.errors import DataLossError
 from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, decode_gateway
 from runtime.chain import Chain
