@@ -33,8 +33,8 @@ class EventType(enum.StrEnum):
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """Where the time went, in ms; what could not be known is None, never zero.
 
-    MQTT carries no time of the broker's, so `device_to_broker_ms` and `broker_to_ingest_ms` are known only where a
-    broker or a probe tells; `device_to_ingest_ms` is their sum where the device gave its time.
+    MQTT carries no time of the broker's, so `device_to_broker_ms` and `broker_to_ingest_ms` are known only
+    where a broker or a probe tells; `device_to_ingest_ms` is their sum where the device gave its time.
     The stages from `device_to_ingest_ms` to `durable_to_case_ms` add up to `total_ms`;
     `configured_delay_ms` is the delay that the level asked for and is not in any of them.
     """
@@ -120,7 +120,7 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dispatch core answers to one event: 201 for a new case, 200 for anything known or without a case."""
+    """What a dispatch core answers to one event: 201 for a new case, 200 for what is known or opens none."""
 
     id: str
     """The event's id."""

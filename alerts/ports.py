@@ -1,0 +1,68 @@
+"""What the alert stage needs of the rooms around it, and no more: scenes and feeds as protocols.
+
+`thresholds.SceneSet` and the feed registry have these shapes; tests bring their own.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from city.device import Device
+from core.severity import Severity
+
+
+class Scene(Protocol):
+    """One scene as alerts see it; draft and retired ones never come here."""
+
+    @property
+    def id(self) -> str:
+        """Kebab-case, unique and stable over edits."""
+
+    @property
+    def title_en(self) -> str:
+        """Title in English, may be empty."""
+
+    @property
+    def title_zh(self) -> str:
+        """Title in Chinese, may be empty."""
+
+    @property
+    def stage(self) -> str:
+        """`shadow`, `pilot` or `live`."""
+
+    @property
+    def pilot_towns(self) -> Collection[str]:
+        """Towns in which a pilot opens alerts; everywhere else it is in shadow."""
+
+    @property
+    def leaf(self) -> str | None:
+        """Leaf of the case catalogue, None where a person has to classify."""
+
+    @property
+    def auto(self) -> bool:
+        """Whether its alerts open cases by themselves."""
+
+    @property
+    def fold_window_ms(self) -> int | None:
+        """How far apart two feeds' raises may be to be one alert, in ms; None for any distance."""
+
+    @property
+    def version(self) -> str:
+        """Content hash of the scene."""
+
+    def limit_words(self, severity: Severity) -> str:
+        """The condition of a level in words, e.g. `above 25`."""
+
+
+class Scenes(Protocol):
+    """The scenes in force, in the order that `Transitions.scene` counts."""
+
+    @property
+    def scenes(self) -> Sequence[Scene]:
+        """All of them."""
+
+
+class Feeds(Protocol):
+    """Who stands behind a dense feed index."""
+
+    def feed(self, index: int) -> tuple[Device, str, str]:
+        """The device, the name of the metric, and its unit (UCUM, "" for none)."""
