@@ -134,11 +134,12 @@ def task_number(day: str, number: int) -> str:
     return f"{day}-{number:06d}"
 
 
-def refusal(event: AlertEvent) -> Refused | None:
-    """Why `event` can never be taken, or None; what JSON alone cannot check is checked here."""
-    for reason, wrong in _faults(event):
-        return Refused(event.id[:_LONGEST_KEY], reason, wrong)
-    return None
+def checked(event: AlertEvent | Refused) -> AlertEvent | Refused:
+    """`event`, or why it can never be taken; what JSON alone cannot check is checked here."""
+    if isinstance(event, AlertEvent):
+        for reason, wrong in _faults(event):
+            return Refused(event.id[:_LONGEST_KEY], reason, wrong)
+    return event
 
 
 def _faults(event: AlertEvent) -> Iterator[tuple[Refusal, str]]:
@@ -234,12 +235,8 @@ class Intake:
         self._now = now_ms
 
     def take(self, event: AlertEvent | Refused) -> None:
-        """Decide on one event and note what it changes."""
-        if isinstance(event, AlertEvent):
-            fault = refusal(event)
-            outcome = self._decide(event) if fault is None else _refused(fault)
-        else:
-            outcome = _refused(event)
+        """Decide on one event, as `checked` gave it, and note what it changes."""
+        outcome = self._decide(event) if isinstance(event, AlertEvent) else _refused(event)
         self.plan.outcomes.append(outcome)
 
     def take_all(self, events: Iterable[AlertEvent | Refused]) -> Plan:

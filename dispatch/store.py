@@ -11,8 +11,8 @@ from alerts.event import AlertData, AlertEvent, Feedback
 from core.clock import rfc3339
 from dispatch import tables
 from dispatch.case import Alert, AuditLine, Case
-from dispatch.database import STREAM_COUNTER, open_database, unavailable_as_such
-from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, working_day
+from dispatch.database import STREAM_COUNTER, open_database, tidy, unavailable_as_such
+from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, checked, working_day
 from dispatch.queries import Queries, alert_of, case_of
 
 ACKNOWLEDGE = "acknowledge"
@@ -69,18 +69,17 @@ class Store(Queries):
             events: Events as they came in; those that could not be read stand in their place as `Refused`.
             now_ms: When they came in, ms since the epoch.
         """
-        good = [event for event in events if isinstance(event, AlertEvent)]
+        items = [checked(event) for event in events]
+        good = [event for event in items if isinstance(event, AlertEvent)]
         if not good:
-            return Intake(Known(), first_seq=0, last_number=0, day="", now_ms=now_ms).take_all(events)
+            return Intake(Known(), first_seq=0, last_number=0, day="", now_ms=now_ms).take_all(items)
         day = working_day(now_ms)
         with unavailable_as_such(), self._engine.begin() as connection:
             first_seq = _reserve(connection, SEQS_PER_EVENT * len(good))
             known = _known(connection, good)
-            last = connection.scalar(
-                select(tables.task_counters.c.last).where(tables.task_counters.c.day == day)
-            )
+            last = connection.scalar(_LAST_NUMBER, {"day": day})
             intake = Intake(known, first_seq=first_seq, last_number=last or 0, day=day, now_ms=now_ms)
-            plan = intake.take_all(events)
+            plan = intake.take_all(items)
             _write(connection, plan, known, now_ms)
             if plan.numbers_used:
                 _keep_number(connection, day, last, plan.numbers_used)
@@ -100,6 +99,10 @@ class Store(Queries):
             }
             connection.execute(insert(tables.feedback), [row])
         return Feedback(seq=seq, kind=ACKNOWLEDGE, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+
+    def tidy(self) -> None:
+        """Do what the database wants done now and then; call it every hundred batches, beside the writer."""
+        tidy(self._engine)
 
     def check_writable(self) -> None:
         """Commit a write that changes nothing; raises `UnavailableError` if that cannot be done."""
