@@ -103,10 +103,11 @@ class Hub:
             patience = deadline - loop.time()
             if found or patience <= 0 or self.broadcast.closed:
                 return found
-            try:
-                await asyncio.wait_for(news.wait(), patience)
-            except TimeoutError:
-                return []
+            with self.metrics.feedback_waiting.track_inprogress():
+                try:
+                    await asyncio.wait_for(news.wait(), patience)
+                except TimeoutError:
+                    return []
 
     async def check_writable(self, patience_s: float) -> None:
         """Return if the database takes a write within `patience_s`.

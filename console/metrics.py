@@ -72,6 +72,9 @@ class Metrics:
         self.stream_messages = Counter(
             "scenewatch_stream_messages", "Messages published to the event stream.", registry=registry
         )
+        self.feedback_waiting = Gauge(
+            "scenewatch_feedback_waiting", "Requests that wait for feedback.", registry=registry
+        )
         self.stream_cut_off = Counter(
             "scenewatch_stream_cut_off",
             "Event streams ended because the client did not keep up.",

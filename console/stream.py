@@ -47,7 +47,7 @@ class Listener:
         """Queue frames; False if they do not fit, which ends the listener."""
         if self.ended.is_set():
             return True
-        if len(self._frames) + len(frames) > self._most_waiting:
+        if self._frames and len(self._frames) + len(frames) > self._most_waiting:
             self.cut_off = True
             self._frames.clear()
             self.end()
