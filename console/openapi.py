@@ -52,9 +52,7 @@ def answers(good: Mapping[int, tuple[str, Schema | None]], *bad: int) -> dict[in
     return documented
 
 
-def body(
-    content: Mapping[str, Schema], responses: Mapping[int, Mapping[str, Schema]] | None = None
-) -> Schema:
+def body(content: Mapping[str, Schema], responses: Mapping[int, Mapping[str, Schema]] | None = None) -> Schema:
     """The part of an operation that says which bodies it takes, and answers, by media type."""
     extra: Schema = {
         "requestBody": {

@@ -62,9 +62,7 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {
-            number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
@@ -179,8 +177,7 @@ def _check(host: str, settings: HubSettings) -> None:
         raise ConfigError("the hub needs a token for writes; set it to a long random word")
     if settings.read_token is None and not _is_loopback(host):
         raise ConfigError(
-            f"on {host} the hub would let everybody read its cases; "
-            "set a token for reading, or listen on 127.0.0.1"
+            f"on {host} the hub would let everybody read its cases; set a token for reading, or listen on 127.0.0.1"
         )
 
 

@@ -140,9 +140,7 @@ class Queries:
     def counts(self) -> Counts:
         """How many alerts are not cleared, by severity, and how many cases there are, by state."""
         alerts, cases = tables.alerts.c, tables.cases.c
-        open_alerts = (
-            select(alerts.severity, func.count()).where(alerts.state != "cleared").group_by(alerts.severity)
-        )
+        open_alerts = select(alerts.severity, func.count()).where(alerts.state != "cleared").group_by(alerts.severity)
         with unavailable_as_such(), self._engine.connect() as connection:
             by_severity = {row[0]: row[1] for row in connection.execute(open_alerts)}
             by_state = connection.execute(select(cases.state, func.count()).group_by(cases.state))

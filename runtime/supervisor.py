@@ -69,7 +69,7 @@ class Supervisor:
 
     def __init__(self, roles: Sequence[RoleSpec], *, on_line: Callable[[str], None] | None = None) -> None:
         self._specs = tuple(roles)
-        self._on_line = on_line or (lambda line: log.warning(line))
+        self._on_line = on_line or log.warning
         self._running: dict[str, _Running] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -176,8 +176,8 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            due = [role.due for role in self._running.values() if role.due not in (None, float("inf"))]
-            timeout = min((d - time.monotonic() for d in due if d is not None), default=None)
+            due = [role.due for role in self._running.values() if role.due is not None and role.due < float("inf")]
+            timeout = min((moment - time.monotonic() for moment in due), default=None)
             for key, _ in self._selector.select(None if timeout is None else max(0.0, timeout)):
                 if key.data is None:
                     os.read(self._wake_read, 1024)

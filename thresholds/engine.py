@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from city.device import Device
 from core.errors import DataLossError
 from core.reading import ReadingBatch
+from core.severity import Severity
 from core.stage import Snapshot
 from thresholds import kernel
 from thresholds.compiler import Tables
 from thresholds.scene_set import SceneSet
-from thresholds.transition import TransitionKind, Transitions
+from thresholds.transition import Transitions
 
 _VERSION = 1
 _ROWS = 8_192
@@ -157,21 +158,19 @@ class Engine:
         self._forget()
         self._take_up(snapshot)
 
-    def replace(self, scenes: SceneSet) -> Transitions:
-        """Let other scenes decide from here on.
-
-        Running state of every (feed, scene id, severity) that is still there goes on; an active level that is there no
-        more is cleared at its feed's last reading.
-        """
+    def replace(self, scenes: SceneSet) -> None:
+        """Let other scenes decide from here on; state of each (feed, scene id, severity) still there goes on."""
         before = self.snapshot()
-        old = self.scenes
         names = self._names
+        self._forget()
         self.scenes, self._tables, self._names = scenes, Tables(scenes), []
         self._n_instances = self._n_slots = 0
-        self._forget()
         self.bind_many(names)
-        gone = self._take_up(before)
-        return _cleared(gone, before, old, scenes)
+        self._take_up(before)
+
+    def watches(self, scene: str, feed: int, severity: Severity) -> bool:
+        """Whether a level of a scene is there for a feed."""
+        return self._slot(feed, self.scenes.index(scene), int(severity)) >= 0
 
     def _forget(self) -> None:
         self._feeds[: len(self._names), : kernel.FIRST] = 0
@@ -181,19 +180,17 @@ class Engine:
         self._instances[: self._n_instances, kernel.BUSY] = 0
         self._meta[kernel.META_HEAP] = 0
 
-    def _take_up(self, snapshot: Snapshot) -> list[int]:
-        """Put a snapshot's state where it belongs; rows of levels that are there no more."""
+    def _take_up(self, snapshot: Snapshot) -> None:
+        """Put a snapshot's state where it belongs; that of levels that are there no more is left out."""
         last, busy, scenes, severities, meta = (
             np.asarray(snapshot[name]) for name in ("last", "busy", "busy_scene", "busy_severity", "meta")
         )
         here = [self.scenes.index(scene) for scene in _scene_ids(snapshot)]
         self._feeds[: len(last), : kernel.FIRST] = last
         self._meta[kernel.META_RESUMED :] = meta[kernel.META_RESUMED :]
-        gone = []
         for row, (since, due, key, samples, phase, feed) in enumerate(busy.tolist()):
             slot = self._slot(feed, here[int(scenes[row])], int(severities[row]))
             if slot < 0:
-                gone.append(row)
                 continue
             self._slots[slot, : kernel.OWNER] = (since, due, kernel.OFF_HEAP, samples, phase)
             instance = self._instances[self._slots[slot, kernel.OWNER]]
@@ -201,7 +198,6 @@ class Engine:
             instance[kernel.BUSY] |= 1 << (slot - int(instance[kernel.SLOT]))
             if key != kernel.OFF_HEAP:
                 kernel.push(self._heap_key, self._heap_slot, self._meta, self._slots, key, slot)
-        return gone
 
     def _slot(self, feed: int, scene: int, severity: int) -> int:
         first, count = self._feeds[feed, kernel.FIRST], self._feeds[feed, kernel.COUNT]
@@ -258,24 +254,3 @@ def _room(array: NDArray[Any], used: int, more: int) -> NDArray[Any]:
     longer = np.zeros((max(2 * len(array), used + more), *array.shape[1:]), array.dtype)
     longer[:used] = array[:used]
     return longer
-
-
-def _cleared(gone: list[int], before: Snapshot, old: SceneSet, new: SceneSet) -> Transitions:
-    """CLEARED for every active level that was taken away; its scene index is that of the new set, or -1."""
-    last, busy, scenes, severities = (
-        np.asarray(before[name]) for name in ("last", "busy", "busy_scene", "busy_severity")
-    )
-    active = [row for row in gone if busy[row, 4] in (kernel.ACTIVE, kernel.CLEARING)]
-    feeds = busy[active, 5]
-    event = last[feeds, kernel.EVENT] - 1
-    return Transitions(
-        np.full(len(active), TransitionKind.CLEARED, np.uint8),
-        feeds.astype(np.int32),
-        np.array([new.index(old.scenes[int(scenes[row])].scene) for row in active], np.int32),
-        severities[active].astype(np.uint8),
-        event,
-        event,
-        last[feeds].view(np.float64)[:, kernel.VALUE],
-        last[feeds, kernel.ARRIVAL] * 1_000_000,
-        np.zeros(len(active), np.int64),
-    )

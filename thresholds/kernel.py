@@ -45,7 +45,7 @@ _PER_INSTANCE = 16
 """Most rows that one reading can give for one instance: four levels, each ending, onset, raise and clear."""
 _NOT_EVALUATED = 14
 _AHEAD = 12
-"""Rows between asking for a feed's cache line and using it: with a million feeds every reading would wait for memory."""
+"""Rows between asking for a feed's cache line and using it; with a million feeds each reading waits for memory else."""
 
 # Columns of the state and of the tables. Rows are together, so that a reading touches as few cache lines as can be.
 
@@ -306,10 +306,11 @@ def pass_time(
     out_values: Float64,
     n: int,
 ) -> int:
-    """End every delay that is over by `now_ms`, in the order of their moments; rows filled, or -1 - rows if `out` is full.
+    """End every delay that is over by `now_ms`, in their order; the rows filled, or -1 - rows if `out` is full.
 
     The clock of a feed is its last event time plus the time since that came in: a delay that ends at event time D is
-    over when `arrival + (D - event) + settle_ms` has come, so that a device whose clock is off, or a backlog, ends none early.
+    over when `arrival + (D - event) + settle_ms` has come, so that neither a device whose clock is off nor a backlog
+    ends one early.
     """
     while meta[META_HEAP] > 0 and heap_key[0] <= now_ms:
         slot = heap_slot[0]
@@ -553,12 +554,12 @@ def evaluate(
         (row to go on from, rows of `out` filled): all was looked at if the first is the number of rows.
     """
     n = 0
-    before = np.int64(-1)
-    moment = np.int64(0)
+    before = -1
+    moment = 0
     decisions = 0
     for i in range(begin, len(feed)):
         if i + _AHEAD < len(feed):
-            _prefetch(feeds, np.int64(feed[i + _AHEAD]))
+            _prefetch(feeds, np.int64(feed[i + _AHEAD]))  # type: ignore[call-arg]
         if arrival[i] != before:
             before = arrival[i]
             moment = before // 1_000_000
@@ -595,7 +596,7 @@ def evaluate(
             if not stirred:
                 # The usual case, kept here: a call with this many arrays costs more than the comparisons, and the
                 # instance's own row is one more line of memory to wait for.
-                ladder = feeds[f, ONLY] if count == 1 else np.int64(instances[instance, LADDER])
+                ladder = int(feeds[f, ONLY]) if count == 1 else int(instances[instance, LADDER])
                 run = ladders[ladder, RUN]
                 quiet = True
                 for level in range(run, run + ladders[ladder, SIZE]):

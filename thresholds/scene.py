@@ -204,7 +204,7 @@ def _check_clear(limits: Limits, condition: str) -> None:
     }[condition]()
     if not right:
         raise PydanticCustomError(
-            "clear", "the clear value {clear} is on the wrong side of {condition} {limit}: it would clear while it holds",
+            "clear", "the clear value {clear} is on the wrong side of {condition} {limit}: it clears while it holds",
             {"clear": _words(clear), "condition": condition, "limit": _words(limit), "at": wanted},
         )  # fmt: skip
 
@@ -374,13 +374,12 @@ def _worse(a: Level, b: Level) -> bool:
     first, second = getattr(a, name), getattr(b, name)
     if first == second:
         return _longer(a.for_, b.for_)
-    stricter = {
-        "above": lambda: second > first,
-        "below": lambda: second < first,
-        "outside": lambda: second[0] <= first[0] and first[1] <= second[1],
-        "inside": lambda: first[0] <= second[0] and second[1] <= first[1],
-    }.get(name, lambda: True)
-    return bool(stricter())
+    if name in ("above", "below"):
+        return bool(second > first if name == "above" else second < first)
+    if name in ("outside", "inside"):
+        wider, narrower = (first, second) if name == "inside" else (second, first)
+        return bool(wider[0] <= narrower[0] and narrower[1] <= wider[1])
+    return True
 
 
 def _longer(a: object, b: object) -> bool:

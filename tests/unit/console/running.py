@@ -31,9 +31,7 @@ class RunningHub:
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         assert self._server.wait_until_ready(PATIENCE_S)
-        self.client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_S
-        )
+        self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_S)
 
     def stop(self) -> None:
         """Stop and wait until it has."""
@@ -52,9 +50,7 @@ class RunningHub:
 
     def send(self, body: bytes, content_type: str, **headers: str) -> httpx.Response:
         """Send any body."""
-        return self.client.post(
-            "/api/v1/events", content=body, headers={"Content-Type": content_type, **headers}
-        )
+        return self.client.post("/api/v1/events", content=body, headers={"Content-Type": content_type, **headers})
 
     def get(self, path: str, **query: object) -> Any:
         """The JSON at a path; it must be there."""

@@ -82,10 +82,7 @@ def test_many_threads_with_the_same_events_open_one_case_each(database_url: str)
             faults.append(error)
 
     with Store.open(database_url) as store:
-        threads = [
-            threading.Thread(target=post, args=(store, events[n:] + events[:n]))
-            for n in (0, 0, 7, 13, 20, 33)
-        ]
+        threads = [threading.Thread(target=post, args=(store, events[n:] + events[:n])) for n in (0, 0, 7, 13, 20, 33)]
         for thread in threads:
             thread.start()
         for thread in threads:
