@@ -5,6 +5,7 @@ import contextlib
 import errno
 import gc
 import ipaddress
+import logging
 import signal
 import socket
 import threading
@@ -128,6 +129,9 @@ class HubServer:
         return self._started.wait(patience_s)
 
     def _config(self) -> uvicorn.Config:
+        logging.getLogger(
+            "uvicorn.access"
+        ).propagate = False  # a line per event would cost more than the event
         return uvicorn.Config(
             create_app(self._hub),
             http=_Connection,
