@@ -25,6 +25,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.AlertList,
     wire.CaseDetail,
     wire.CaseList,
+    wire.CountsView,
     wire.Health,
     wire.StreamedAlert,
     wire.StreamedCase,

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import ipaddress
+import logging
 import signal
 import socket
 import threading
@@ -125,6 +127,9 @@ class HubServer:
         return self._started.wait(patience_s)
 
     def _config(self) -> uvicorn.Config:
+        logging.getLogger(
+            "uvicorn.access"
+        ).propagate = False  # a line per event would cost more than the event
         return uvicorn.Config(
             create_app(self._hub),
             http=_Connection,
@@ -169,6 +174,7 @@ def run_hub(
     """
     settings = HubSettings(token=token, read_token=read_token)
     server = HubServer(host, port, database_url, settings, durability=durability, clock=clock)
+    gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
 
 

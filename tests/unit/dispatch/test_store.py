@@ -187,7 +187,7 @@ def test_counts_follow_what_is_open(database_url: str) -> None:
     with Store.open(database_url) as store:
         store.take([event("a"), event("b", leaf=None), *life("c")], NOW)
         counts = store.counts()
-        assert counts.alerts == {"minor": 2}
+        assert counts.alerts == {"info": 0, "minor": 2, "major": 0, "critical": 0}
         assert counts.cases == {"pending_dispatch": 2, "screening": 1}
 
 
