@@ -153,6 +153,22 @@ class Supervisor:
             role.process.kill()
             role.process.wait()
 
+    def start_role(self, name: str) -> None:
+        """Start a role again that was stopped, and wait until it is ready.
+
+        Raises:
+            UnavailableError: If it is not ready in time.
+        """
+        role = self._running[name]
+        with self._changed:
+            with self._lock:
+                role.due = time.monotonic()
+            os.write(self._wake_write, b"r")
+            if not self._changed.wait_for(
+                lambda: self._running[name] is not role and self._running[name].ready is not None, _START_S
+            ):
+                raise UnavailableError(f"{name} was not ready within {_START_S:.0f} s")
+
     def _launch(self, spec: RoleSpec, before: _Running | None = None) -> None:
         process = subprocess.Popen(
             spec.command,
