@@ -127,9 +127,7 @@ class HubServer:
         return self._started.wait(patience_s)
 
     def _config(self) -> uvicorn.Config:
-        logging.getLogger(
-            "uvicorn.access"
-        ).propagate = False  # a line per event would cost more than the event
+        logging.getLogger("uvicorn.access").propagate = False  # a line per event would cost more than the event
         return uvicorn.Config(
             create_app(self._hub),
             http=_Connection,

@@ -302,3 +302,8 @@ def _doubled(node: Node) -> Iterator[tuple[str, int, int, int]]:
     elif isinstance(node, SequenceNode):
         for value in node.value:
             yield from _doubled(value)
+
+
+def count_files(paths: Iterable[Path]) -> int:
+    """How many scene files are in the files and folders of `paths`."""
+    return sum(1 for _ in _files(paths, []))

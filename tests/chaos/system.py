@@ -21,7 +21,7 @@ from runtime.config import write_config
 from runtime.supervisor import RoleSpec, Supervisor
 from tests.chaos.truth import GATEWAY, METRIC, Truth
 
-TOKEN = "a-token-of-the-tests"
+TOKEN = "a-token-of-the-tests"  # noqa: S105 - it guards a folder of the tests
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
@@ -115,11 +115,11 @@ class System:
     def events_in_order(self) -> dict[str, list[str]]:
         """Event ids by place in the order in which the dispatch core took them."""
         database = sqlite3.connect(self.data / "cases.db")
-        rows = database.execute("SELECT id, place FROM event ORDER BY seq").fetchall()
+        rows = database.execute("SELECT id, body FROM events ORDER BY seq").fetchall()
         database.close()
         places: dict[str, list[str]] = {}
-        for event, place in rows:
-            places.setdefault(place, []).append(event)
+        for event, body in rows:
+            places.setdefault(msgspec.json.decode(body)["partitionkey"], []).append(event)
         return places
 
     @contextmanager
