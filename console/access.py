@@ -1,0 +1,47 @@
+"""Who may: a bearer token for every write, and for reads where one is set."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from console.hub import Hub
+from console.problems import Problem, ProblemCode
+
+_bearer = HTTPBearer(auto_error=False, description="The token of the hub's configuration.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def hub_of(request: Request) -> Hub:
+    """The hub that an application serves."""
+    hub = request.app.state.hub
+    if not isinstance(hub, Hub):
+        raise TypeError("the application was made without a hub")
+    return hub
+
+
+async def may_write(request: Request, credentials: Credentials) -> None:
+    """Let a request pass that carries the token.
+
+    Raises:
+        Problem: `unauthorized`.
+    """
+    _require(credentials, hub_of(request).settings.token)
+
+
+async def may_read(request: Request, credentials: Credentials) -> None:
+    """Let a request pass that carries a token, or any if no token for reading is set.
+
+    Raises:
+        Problem: `unauthorized`.
+    """
+    settings = hub_of(request).settings
+    if settings.read_token is not None:
+        _require(credentials, settings.read_token, settings.token)
+
+
+def _require(credentials: HTTPAuthorizationCredentials | None, *tokens: str) -> None:
+    given = b"" if credentials is None else credentials.credentials.encode()
+    if not any([hmac.compare_digest(given, token.encode()) for token in tokens]):  # noqa: C419 - no early end
+        raise Problem(ProblemCode.UNAUTHORIZED, "send the hub's token as: Authorization: Bearer TOKEN")

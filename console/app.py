@@ -1,0 +1,47 @@
+"""The hub's application: routes, errors and figures put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import Lifespan
+
+from console import openapi, page, problems, routes_events, routes_feedback, routes_lists, routes_live
+from console.hub import Hub
+from console.metrics import Timed
+
+API_VERSION = "1.0.0"
+"""Of the HTTP interface, not of the program."""
+
+
+def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The application without a hub behind it: enough for its OpenAPI document."""
+    app = FastAPI(
+        title="Scenewatch hub",
+        summary="Alerts in, cases out: the dispatch core's HTTP interface.",
+        version=API_VERSION,
+        docs_url=None,  # both pages would load scripts from outside
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for router in (routes_events.router, routes_lists.router, routes_feedback.router, routes_live.router):
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app)
+    return app
+
+
+def create_app(hub: Hub) -> FastAPI:
+    """The application that serves `hub` and closes it when it ends."""
+    app = describe(_closing)
+    app.state.hub = hub
+    app.include_router(page.router())
+    app.add_middleware(Timed, metrics=hub.metrics)
+    return app
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    hub: Hub = app.state.hub
+    hub.close()

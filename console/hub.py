@@ -1,0 +1,139 @@
+"""One running hub: the store, the threads it is used from, the figures, and those who listen."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from alerts.event import AlertEvent, Feedback
+from console.lanes import Lane
+from console.metrics import Metrics
+from console.problems import Problem, ProblemCode
+from console.stream import Broadcast
+from core.clock import Clock
+from core.errors import UnavailableError
+from dispatch.intake import Plan, Refused
+from dispatch.store import Store
+
+Answer = TypeVar("Answer")
+MOST_FEEDBACK = 500
+_READERS = 4
+_BATCHES_BEFORE_TIDYING = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings:
+    """How a hub behaves.
+
+    `token` is asked for on every write, `read_token` (or `token`) on every read if it is set.
+    `most_waiting` is the length of a listener's queue; a longer one is cut off.
+    """
+
+    token: str
+    read_token: str | None = None
+    max_body_bytes: int = 1024 * 1024
+    most_waiting: int = 2_000
+    heartbeat_s: float = 15.0
+
+
+class Hub:
+    """The hub behind the routes. Its coroutines are for the event loop on which `start` was called."""
+
+    def __init__(self, store: Store, settings: HubSettings, clock: Clock) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.broadcast = Broadcast(self.metrics, most_waiting=settings.most_waiting)
+        self._store = store
+        self._clock = clock
+        self._batches = 0
+        self._tidying: asyncio.Task[None] | None = None
+        self._writer = Lane("hub-writer", threads=1, most_waiting=256)
+        self._readers = Lane("hub-reader", threads=_READERS, most_waiting=256)
+
+    async def take(self, events: Sequence[AlertEvent | Refused]) -> Plan:
+        """Take events in their order; those who listen are told right after the commit."""
+        loop = asyncio.get_running_loop()
+        began = time.perf_counter()
+
+        def work() -> Plan:
+            plan = self._store.take(events, self._clock.now_ms())
+            if plan.moved:
+                loop.call_soon_threadsafe(self.broadcast.publish, plan.moved)
+            return plan
+
+        plan = await self._writer.run(work)
+        self.metrics.intake_seconds.observe(time.perf_counter() - began)
+        self.metrics.count(plan.outcomes)
+        self._tidy_now_and_then()
+        return plan
+
+    async def read(self, query: Callable[[Store], Answer]) -> Answer:
+        """The answer of a query."""
+        return await self._readers.run(lambda: query(self._store))
+
+    async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
+        """Write down that a person has seen an alert, for the pipeline to fetch.
+
+        Raises:
+            Problem: `not_found`, or `not_active` if there is nothing to acknowledge.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> Feedback:
+            found = self._store.alert(alert)
+            if found is None:
+                raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
+            if found.data.state in {"cleared", "acknowledged"}:
+                raise Problem(ProblemCode.NOT_ACTIVE, f"the alert is {found.data.state} already")
+            written = self._store.acknowledge(alert, by, comment, self._clock.now_ms())
+            loop.call_soon_threadsafe(self.broadcast.announce_feedback)
+            return written
+
+        return await self._writer.run(work)
+
+    async def feedback(self, after: int, wait_s: float) -> list[Feedback]:
+        """Feedback with `seq` above `after`; if there is none, it waits up to `wait_s` for some."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while True:
+            news = self.broadcast.feedback_news()
+            found = await self.read(lambda store: store.feedback(after, MOST_FEEDBACK))
+            patience = deadline - loop.time()
+            if found or patience <= 0 or self.broadcast.closed:
+                return found
+            with self.metrics.feedback_waiting.track_inprogress():
+                try:
+                    async with asyncio.timeout(patience):
+                        await news.wait()
+                except TimeoutError:
+                    return []
+
+    async def check_writable(self, patience_s: float) -> None:
+        """Return if the database takes a write within `patience_s`.
+
+        Raises:
+            Problem: `unavailable` if it does not.
+        """
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._writer.run(self._store.check_writable)
+        except TimeoutError as error:
+            raise Problem(ProblemCode.UNAVAILABLE, "the database takes too long for a write") from error
+
+    def _tidy_now_and_then(self) -> None:
+        """Keep the database's own housekeeping out of the way of events: beside the writer, not in it."""
+        self._batches += 1
+        if self._batches % _BATCHES_BEFORE_TIDYING == 0 and (self._tidying is None or self._tidying.done()):
+            self._tidying = asyncio.create_task(self._tidy())
+
+    async def _tidy(self) -> None:
+        with contextlib.suppress(Problem, UnavailableError):  # the next one comes soon
+            await self._readers.run(self._store.tidy)
+
+    def close(self) -> None:
+        """Finish the write that was begun and close the database."""
+        self._writer.close()
+        self._readers.close()
+        self._store.close()

@@ -1,0 +1,77 @@
+"""Reading what a request brings: its body within bounds, cursors, times."""
+
+import base64
+import binascii
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from console.problems import Problem, ProblemCode
+from core.clock import parse_rfc3339
+
+_CURSOR = b"before:"
+_LARGEST = 2**63 - 1
+
+
+async def body_of(request: Request, most_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        Problem: `too_large`, or `connection_lost` if the sender went away.
+    """
+    if int(request.headers.get("content-length", "0")) > most_bytes:
+        raise _too_large(most_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most_bytes:
+                raise _too_large(most_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise Problem(ProblemCode.CONNECTION_LOST, "the connection was lost within the body") from error
+    return b"".join(chunks)
+
+
+def cursor_after(last: int) -> str:
+    """The opaque cursor of the page that begins below `last`."""
+    return base64.urlsafe_b64encode(_CURSOR + str(last).encode()).decode().rstrip("=")
+
+
+def before_of(cursor: str | None) -> int | None:
+    """What `cursor_after` put in.
+
+    Raises:
+        Problem: `invalid_parameter` if the cursor is none of ours.
+    """
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        before = int(text.removeprefix(_CURSOR))
+    except (ValueError, binascii.Error) as error:
+        raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before") from error
+    if not text.startswith(_CURSOR) or not 0 <= before <= _LARGEST:
+        raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before")
+    return before
+
+
+def since_of(text: str | None) -> int | None:
+    """A time of a query, in ms since the epoch.
+
+    Raises:
+        Problem: `invalid_parameter` if it is no RFC 3339 time.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise Problem(
+            ProblemCode.INVALID_PARAMETER, "since: write a time like 2026-11-24T10:00:00Z (a + as %2B)"
+        ) from error
+
+
+def _too_large(most_bytes: int) -> Problem:
+    return Problem(ProblemCode.TOO_LARGE, f"a body has at most {most_bytes} bytes")

@@ -1,0 +1,77 @@
+"""`POST /api/v1/events`: the pipeline's alerts come in."""
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertData, AlertEvent, Receipt
+from console import cloudevents
+from console.access import hub_of, may_write
+from console.openapi import answers, body, ref
+from console.problems import Problem, ProblemCode
+from console.requests import body_of
+from dispatch.intake import Decision, Outcome, Refusal
+
+router = APIRouter(tags=["events"], dependencies=[Depends(may_write)])
+_encode = msgspec.json.Encoder().encode
+_JSON = "application/json"
+
+
+@router.post(
+    "/api/v1/events",
+    summary="Take one event or a batch",
+    response_class=Response,
+    status_code=200,
+    responses=answers(
+        {
+            200: ("Taken: known already, or no case follows from it; for a batch always.", None),
+            201: ("Taken, and a case was opened.", ref(Receipt)),
+        },
+        400,
+        401,
+        413,
+        415,
+        422,
+        503,
+    ),
+    openapi_extra=body(
+        {
+            CONTENT_TYPE: ref(AlertEvent),
+            BATCH_CONTENT_TYPE: {
+                "type": "array",
+                "items": ref(AlertEvent),
+                "maxItems": cloudevents.MAX_BATCH,
+            },
+            _JSON: ref(AlertData),
+        },
+        {200: {_JSON: {"anyOf": [ref(Receipt), {"type": "array", "items": ref(Receipt)}]}}},
+    ),
+)
+async def take_events(request: Request) -> Response:
+    """Take CloudEvents: one (structured, or binary with `ce-` headers), or a batch in one transaction.
+
+    Idempotent by the event's `id`: a repeat is answered with `duplicate` and the same `task_number`. What is
+    answered is committed. An event of a type that this hub does not know is answered with `error` and status
+    200: it can never be taken and must not be sent again; in a batch the same goes for any event that cannot
+    be read.
+    """
+    hub = hub_of(request)
+    payload = await body_of(request, hub.settings.max_body_bytes)
+    events = cloudevents.read(request.headers, payload)
+    outcomes = (await hub.take(events)).outcomes
+    if cloudevents.is_batch(request.headers["content-type"]):
+        return Response(_encode([_receipt(outcome) for outcome in outcomes]), media_type=_JSON)
+    outcome = outcomes[0]
+    if outcome.refused is not None and outcome.refused.reason is not Refusal.UNKNOWN_TYPE:
+        raise Problem(ProblemCode.INVALID_EVENT, outcome.refused.detail)
+    status = 201 if outcome.decision is Decision.OPENED else 200
+    return Response(_encode(_receipt(outcome)), status_code=status, media_type=_JSON)
+
+
+def _receipt(outcome: Outcome) -> Receipt:
+    return Receipt(
+        id=outcome.id,
+        task_number=outcome.task_number,
+        duplicate=outcome.decision is Decision.DUPLICATE,
+        error=None if outcome.refused is None else outcome.refused.detail,
+    )

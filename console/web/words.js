@@ -1,0 +1,54 @@
+// Every word that the page says, in both languages.
+
+const words = {
+  en: {
+    skip: "Skip to the cases", subtitle: "Alerts and cases", now: "Now", cases: "Cases", alerts: "Alerts",
+    access: "Access", all: "All", state: "State", severity: "Severity", what: "What", place: "Place",
+    task_number: "Task number", alert: "Alert", opened: "Opened", raised: "Raised", measured: "Measured",
+    action: "Action", more: "More", no_cases: "No cases.", no_alerts: "No alerts.", audit: "What happened",
+    close: "Close", acknowledge: "Acknowledge", your_name: "Your name", comment: "Comment", cancel: "Cancel",
+    token: "Token", keep: "Use it", access_why: "The hub's token is needed to acknowledge alerts, and to read where reading is closed. It is kept until this tab is closed.",
+    screening: "Screening", pending_dispatch: "To be dispatched",
+    active: "Active", acknowledged: "Acknowledged", stale: "Stale", cleared: "Cleared",
+    info: "Info", minor: "Minor", major: "Major", critical: "Critical",
+    open_alerts: "open alerts", live: "Live", waiting: "Connecting…", lost: "Connection lost; trying again", closed: "A token is needed to read",
+    new_case: "New case", leaf: "Leaf of the catalogue", unclassified: "none yet", town: "Town", scene: "Scene",
+    cleared_at: "Cleared", show: "Show case", said: "Sent; the alert changes as soon as the pipeline has it.",
+    what_opened: "Case opened", what_alert_raised: "Raised again", what_alert_changed: "Alert changed",
+    what_alert_acknowledged: "Acknowledged", what_alert_stale: "Source silent", what_alert_refreshed: "Source back",
+    what_alert_cleared: "Alert cleared",
+  },
+  zh: {
+    skip: "跳到案件", subtitle: "告警与案件", now: "当前", cases: "案件", alerts: "告警",
+    access: "访问", all: "全部", state: "状态", severity: "级别", what: "事项", place: "地点",
+    task_number: "任务号", alert: "告警", opened: "立案时间", raised: "发生时间", measured: "测值",
+    action: "操作", more: "更多", no_cases: "暂无案件。", no_alerts: "暂无告警。", audit: "处置过程",
+    close: "关闭", acknowledge: "确认", your_name: "姓名", comment: "备注", cancel: "取消",
+    token: "令牌", keep: "使用", access_why: "确认告警需要令牌；若读取受限，查看也需要令牌。关闭此标签页后即失效。",
+    screening: "受理研判", pending_dispatch: "待处理",
+    active: "活动", acknowledged: "已确认", stale: "失联", cleared: "已解除",
+    info: "提示", minor: "一般", major: "较重", critical: "严重",
+    open_alerts: "未解除告警", live: "实时", waiting: "正在连接…", lost: "连接中断，正在重试", closed: "查看需要令牌",
+    new_case: "新案件", leaf: "案件细类", unclassified: "尚未分类", town: "街镇", scene: "场景",
+    cleared_at: "解除时间", show: "查看案件", said: "已提交，管道处理后告警状态即更新。",
+    what_opened: "立案", what_alert_raised: "再次告警", what_alert_changed: "告警变化",
+    what_alert_acknowledged: "告警已确认", what_alert_stale: "数据源失联", what_alert_refreshed: "数据源恢复",
+    what_alert_cleared: "告警解除",
+  },
+};
+
+const kept = localStorage.getItem("language");
+let language = kept in words ? kept : navigator.language.startsWith("zh") ? "zh" : "en";
+
+export const current = () => language;
+export const word = (key) => words[language][key] ?? key;
+
+export function switchLanguage() {
+  language = language === "en" ? "zh" : "en";
+  localStorage.setItem("language", language);
+}
+
+export function translate(root) {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const element of root.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
+}

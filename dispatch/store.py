@@ -1,0 +1,206 @@
+"""The dispatch core's memory: a batch of events is one transaction, and what it read is what it wrote on."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+
+from alerts.event import AlertData, AlertEvent, Feedback
+from core.clock import rfc3339
+from dispatch import tables
+from dispatch.case import Alert, AuditLine, Case
+from dispatch.database import STREAM_COUNTER, open_database, tidy, unavailable_as_such
+from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, checked, working_day
+from dispatch.queries import Queries, alert_of, case_of
+
+ACKNOWLEDGE = "acknowledge"
+_encode = msgspec.json.Encoder().encode
+# Statements are built once: building one costs more than running it.
+_OF_STREAM = tables.counters.c.name == STREAM_COUNTER
+_RESERVE = update(tables.counters).where(_OF_STREAM).values(value=tables.counters.c.value + bindparam("count"))
+_RESERVED = select(tables.counters.c.value).where(_OF_STREAM)
+_LAST_NUMBER = select(tables.task_counters.c.last).where(tables.task_counters.c.day == bindparam("day"))
+_ALERTS = select(tables.alerts).where(tables.alerts.c.id.in_(bindparam("ids", expanding=True)))
+_CASES = select(tables.cases).where(tables.cases.c.alert.in_(bindparam("ids", expanding=True)))
+_TAKEN = select(tables.events.c.id).where(tables.events.c.id.in_(bindparam("ids", expanding=True)))
+_UPDATE_ALERT = update(tables.alerts).where(tables.alerts.c.seq == bindparam("key"))
+_UPDATE_CASE = update(tables.cases).where(tables.cases.c.id == bindparam("key"))
+
+
+class Store(Queries):
+    """Cases, alerts and events in one database. Every method may be called from any thread.
+
+    All methods raise `UnavailableError` while the database cannot be used; nothing was done then.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+
+    @classmethod
+    def open(cls, url: str, durability: str = "process") -> Self:
+        """The store at an SQLAlchemy URL; see `open_database`.
+
+        Raises:
+            ConfigError: If the URL is wrong or the tables are not ours.
+            UnavailableError: If the database cannot be opened.
+        """
+        return cls(open_database(url, durability))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def take(self, events: Sequence[AlertEvent | Refused], now_ms: int) -> Plan:
+        """Take a batch of events in their order, in one transaction; what is answered is committed.
+
+        Args:
+            events: Events as they came in; those that could not be read stand in their place as `Refused`.
+            now_ms: When they came in, ms since the epoch.
+        """
+        items = [checked(event) for event in events]
+        good = [event for event in items if isinstance(event, AlertEvent)]
+        if not good:
+            return Intake(Known(), first_seq=0, last_number=0, day="", now_ms=now_ms).take_all(items)
+        day = working_day(now_ms)
+        with unavailable_as_such(), self._engine.begin() as connection:
+            first_seq = _reserve(connection, SEQS_PER_EVENT * len(good))
+            known = _known(connection, good)
+            last = connection.scalar(_LAST_NUMBER, {"day": day})
+            intake = Intake(known, first_seq=first_seq, last_number=last or 0, day=day, now_ms=now_ms)
+            plan = intake.take_all(items)
+            _write(connection, plan, known, now_ms)
+            if plan.numbers_used:
+                _keep_number(connection, day, last, plan.numbers_used)
+        return plan
+
+    def acknowledge(self, alert: str, by: str, comment: str | None, now_ms: int) -> Feedback:
+        """Write down that `by` has seen the alert; the pipeline fetches it and answers with an event."""
+        with unavailable_as_such(), self._engine.begin() as connection:
+            seq = _reserve(connection, 1)
+            row = {
+                "seq": seq,
+                "kind": ACKNOWLEDGE,
+                "alert": alert,
+                "by": by,
+                "comment": comment,
+                "at": now_ms,
+            }
+            connection.execute(insert(tables.feedback), [row])
+        return Feedback(seq=seq, kind=ACKNOWLEDGE, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+
+    def tidy(self) -> None:
+        """Do what the database wants done now and then; call it every hundred batches, beside the writer."""
+        tidy(self._engine)
+
+    def check_writable(self) -> None:
+        """Commit a write that changes nothing; raises `UnavailableError` if that cannot be done."""
+        with unavailable_as_such(), self._engine.begin() as connection:
+            _reserve(connection, 0)
+
+
+def _reserve(connection: Connection, count: int) -> int:
+    """Take `count` places in the stream and the right to write; the first of them.
+
+    It must be the first statement of a transaction: whoever holds the counter's row is the only writer.
+    """
+    connection.execute(_RESERVE, {"count": count})
+    return int(connection.scalar(_RESERVED) or 0) - count + 1
+
+
+def _keep_number(connection: Connection, day: str, last: int | None, used: int) -> None:
+    if last is None:
+        connection.execute(insert(tables.task_counters), [{"day": day, "last": used}])
+    else:
+        counter = tables.task_counters
+        connection.execute(update(counter).where(counter.c.day == day).values(last=last + used))
+
+
+def _known(connection: Connection, events: Sequence[AlertEvent]) -> Known:
+    alert_ids = {"ids": list({event.data.alert for event in events})}
+    taken = connection.scalars(_TAKEN, {"ids": list({event.id for event in events})})
+    alert_rows = connection.execute(_ALERTS, alert_ids).mappings().all()
+    if not alert_rows:
+        return Known(frozenset(taken))  # every case has its alert
+    cases = {row["alert"]: case_of(row) for row in connection.execute(_CASES, alert_ids).mappings()}
+    alerts = {row["id"]: alert_of(row, _number(cases.get(row["id"]))) for row in alert_rows}
+    return Known(frozenset(taken), alerts, cases)
+
+
+def _number(case: Case | None) -> str | None:
+    return None if case is None else case.task_number
+
+
+def _write(connection: Connection, plan: Plan, known: Known, now_ms: int) -> None:
+    if plan.events:
+        connection.execute(insert(tables.events), [_event_row(stored, now_ms) for stored in plan.events])
+    _write_alerts(connection, plan.alerts, known.alerts)
+    new = [_case_row(case) for alert, case in plan.cases.items() if alert not in known.cases]
+    if new:
+        connection.execute(insert(tables.cases), new)
+    changed = [{"key": c.id, **_case_row(c)} for alert, c in plan.cases.items() if alert in known.cases]
+    if changed:
+        connection.execute(_UPDATE_CASE, changed)
+    if plan.lines:
+        connection.execute(insert(tables.case_events), [_line_row(line) for line in plan.lines])
+
+
+def _write_alerts(connection: Connection, alerts: Mapping[str, Alert], known: Mapping[str, Alert]) -> None:
+    new = [_alert_row(alert) for alert in alerts.values() if alert.data.alert not in known]
+    if new:
+        connection.execute(insert(tables.alerts), new)
+    changed = [
+        {"key": alert.seq, **_alert_row(alert)}
+        for alert in alerts.values()
+        if alert.data.alert in known and known[alert.data.alert].event != alert.event
+    ]
+    if changed:
+        connection.execute(_UPDATE_ALERT, changed)
+
+
+def _event_row(stored: StoredEvent, now_ms: int) -> dict[str, Any]:
+    return {
+        "id": stored.event.id,
+        "seq": stored.seq,
+        "type": stored.event.type.value,
+        "alert": stored.event.data.alert,
+        "applied": stored.applied,
+        "received_at": now_ms,
+        "body": _encode(stored.event).decode(),
+    }
+
+
+def _alert_row(alert: Alert) -> dict[str, Any]:
+    data: AlertData = alert.data
+    return {
+        "seq": alert.seq,
+        "id": data.alert,
+        "event": alert.event,
+        "revision": data.revision,
+        "scene": data.scene,
+        "place": data.place,
+        "town": data.town,
+        "severity": data.severity,
+        "state": data.state,
+        "raised_at": alert.raised_at,
+        "cleared_at": alert.cleared_at,
+        "updated_at": alert.updated_at,
+        "body": _encode(data).decode(),
+    }
+
+
+def _case_row(case: Case) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in tables.cases.c.keys()}  # noqa: SIM118 - columns, not a dict
+
+
+def _line_row(line: AuditLine) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in tables.case_events.c.keys()}  # noqa: SIM118 - the same

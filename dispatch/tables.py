@@ -1,0 +1,126 @@
+"""The database of the dispatch core, in SQLAlchemy Core: the same tables on SQLite and PostgreSQL.
+
+Times are ms since the epoch. `seq` columns come from one counter, whose row every writing transaction updates
+first: writers therefore go one after another, and the order of `seq` is the order of commit, so that a reader
+who has seen `seq` n can never miss a smaller one.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+"""Goes up with every change of a table; a database of a newer version is refused."""
+
+metadata = MetaData()
+_Big = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits everywhere; on SQLite an INTEGER key is the row id itself, which saves an index."""
+
+schema_version = Table(
+    "hub_schema",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", _Big, nullable=False),
+)
+
+task_counters = Table(
+    "task_counters",
+    metadata,
+    Column("day", String(8), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("seq", _Big, nullable=False, unique=True),
+    Column("type", String(60), nullable=False),
+    Column("alert", String(200), nullable=False, index=True),
+    Column("applied", Boolean, nullable=False),
+    Column("received_at", _Big, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("event", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("scene", String(200), nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("town", String(200), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("raised_at", _Big, nullable=False),
+    Column("cleared_at", _Big),
+    Column("updated_at", _Big, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("alerts_by_state", "state", "seq"),
+    Index("alerts_by_place", "place", "seq"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=False),
+    Column("task_number", String(20), nullable=False, unique=True),
+    Column("alert", String(200), nullable=False, unique=True),
+    Column("scene", String(200), nullable=False),
+    Column("title_en", Text, nullable=False),
+    Column("title_zh", Text, nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("town", String(200), nullable=False),
+    Column("leaf", String(200)),
+    Column("severity", String(20), nullable=False),
+    Column("state", String(40), nullable=False),
+    Column("alert_state", String(20), nullable=False),
+    Column("raised_at", _Big, nullable=False),
+    Column("opened_at", _Big, nullable=False),
+    Column("cleared_at", _Big),
+    Column("updated_at", _Big, nullable=False),
+    Index("cases_by_state", "state", "id"),
+    Index("cases_by_place", "place", "id"),
+)
+
+case_events = Table(
+    "case_events",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("case", _Big, ForeignKey("cases.id"), nullable=False, index=True),
+    Column("at", _Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("from_state", String(40)),
+    Column("to_state", String(40), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("event", String(200), nullable=False),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("kind", String(20), nullable=False),
+    Column("alert", String(200), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("comment", Text),
+    Column("at", _Big, nullable=False),
+)

@@ -1,0 +1,350 @@
+"""The one append-only log: everything else reads it, and a reading is acknowledged only once it stands here.
+
+SQLite in WAL mode, one row a batch, one file a segment. With `durability="process"` a commit survives the death of the
+process (kill -9), with `"power"` that of the machine: each commit is synced, and batches grow by themselves meanwhile.
+
+References: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous" (verified: yes).
+"""
+
+import enum
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from core.errors import DataLossError, UnavailableError
+from core.reading import ReadingBatch
+from ingest.codec import ClockTick, GatewayState
+
+Durability = Literal["process", "power"]
+
+_APPLICATION_ID = 0x53574A31  # "SWJ1"
+_SCHEMA = "CREATE TABLE IF NOT EXISTS entry (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, body BLOB NOT NULL)"
+_INSERT = "INSERT INTO entry (seq, kind, body) VALUES (?, ?, ?)"
+_CHECKPOINT_S = 1.0
+_NARROW = 4 + 8 + 8 + 1
+_WIDE = _NARROW + 8
+
+
+class Kind(enum.IntEnum):
+    """What an entry is; the numbers stand in files."""
+
+    READINGS = 1
+    READINGS_WITH_ARRIVAL = 2
+    GATEWAY = 3
+    CLOCK = 4
+    FEEDBACK = 5
+    RULES = 6
+    RESUME = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal: its position, kind and bytes."""
+
+    seq: int
+    kind: Kind
+    body: bytes
+
+
+def encode_batch(batch: ReadingBatch) -> tuple[Kind, bytes]:
+    """A batch as bytes: arrival once if it is the same for all rows, then the columns, little-endian."""
+    head = int(batch.arrival[0]) if len(batch) else 0
+    columns = [
+        head.to_bytes(8, "little", signed=True),
+        batch.feed.tobytes(),
+        batch.event_time.tobytes(),
+        batch.value.tobytes(),
+        batch.quality.tobytes(),
+    ]
+    if len(batch) and int(batch.arrival[-1]) != head:
+        return Kind.READINGS_WITH_ARRIVAL, b"".join([*columns, batch.arrival.tobytes()])
+    return Kind.READINGS, b"".join(columns)
+
+
+def decode_batch(entry: Entry) -> ReadingBatch:
+    """The batch that `encode_batch` wrote, as read-only columns.
+
+    Raises:
+        DataLossError: If the bytes do not add up.
+    """
+    wide = entry.kind is Kind.READINGS_WITH_ARRIVAL
+    rows, rest = divmod(len(entry.body) - 8, _WIDE if wide else _NARROW)
+    if rest or rows < 0:
+        raise DataLossError(f"journal entry {entry.seq} is cut short")
+    body, at = entry.body, 8
+    feed = np.frombuffer(body, np.int32, rows, at)
+    event_time = np.frombuffer(body, np.int64, rows, at + 4 * rows)
+    value = np.frombuffer(body, np.float64, rows, at + 12 * rows)
+    quality = np.frombuffer(body, np.uint8, rows, at + 20 * rows)
+    arrival = (
+        np.frombuffer(body, np.int64, rows, at + 21 * rows)
+        if wide
+        else np.full(rows, int.from_bytes(body[:8], "little", signed=True), np.int64)
+    )
+    return ReadingBatch(feed, event_time, value, arrival, quality)
+
+
+def encode_gateway(state: GatewayState) -> tuple[Kind, bytes]:
+    """A gateway state as an entry."""
+    return Kind.GATEWAY, msgspec.json.encode(state)
+
+
+def decode_gateway(entry: Entry) -> GatewayState:
+    """The gateway state of an entry."""
+    return msgspec.json.decode(entry.body, type=GatewayState)
+
+
+def encode_clock(tick: ClockTick) -> tuple[Kind, bytes]:
+    """A tick of a recording's clock as an entry."""
+    return Kind.CLOCK, msgspec.json.encode(tick)
+
+
+def decode_clock(entry: Entry) -> ClockTick:
+    """The tick of an entry."""
+    return msgspec.json.decode(entry.body, type=ClockTick)
+
+
+class Journal:
+    """Appends entries in segments; one writer, any number of readers.
+
+    Args:
+        folder: Where the segments lie; made if it is not there.
+        durability: What a commit survives: `process` or `power`.
+        segment_bytes: A new file is begun past this many bytes of entries.
+
+    Raises:
+        UnavailableError: If the folder cannot be written.
+        DataLossError: If a segment is no journal of this version.
+    """
+
+    def __init__(self, folder: Path, *, durability: Durability = "process", segment_bytes: int = 128 << 20) -> None:
+        self._folder = folder
+        self._durability = durability
+        self._segment_bytes = segment_bytes
+        self._lock = threading.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(f"{folder} cannot be made for the journal: {error.strerror}") from error
+        self.last_seq = self._find_last()
+        segments = self.segments()
+        self._current = segments[-1] if segments else self._path(self.last_seq + 1)
+        self._connection = self._open(self._current)
+        self._written = self._current.stat().st_size
+        self._retired: list[sqlite3.Connection] = []
+        self._stop = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="journal-checkpoint", daemon=True)
+        self._keeper.start()
+
+    def append(self, entries: list[tuple[Kind, bytes]]) -> int:
+        """Write entries in one transaction; durable on return. Returns the position of the last one.
+
+        Raises:
+            UnavailableError: If the disk is full or gone; nothing of this call was written.
+        """
+        if not entries:
+            return self.last_seq
+        seq = self.last_seq
+        try:
+            if len(entries) == 1:
+                kind, body = entries[0]
+                self._connection.execute(_INSERT, (seq + 1, int(kind), body))
+            else:
+                self._connection.execute("BEGIN IMMEDIATE")
+                rows = [(seq + 1 + i, int(kind), body) for i, (kind, body) in enumerate(entries)]
+                self._connection.executemany(_INSERT, rows)
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise UnavailableError(
+                f"the journal in {self._folder} cannot be written: {error}; is the disk full?"
+            ) from error
+        self.last_seq = seq + len(entries)
+        self._written += sum(len(body) for _, body in entries)
+        if self._written >= self._segment_bytes:
+            self._rotate()
+        return self.last_seq
+
+    def read(self, after: int) -> Iterator[Entry]:
+        """Entries behind position `after`, in order, as far as they stood when each segment was opened.
+
+        Raises:
+            DataLossError: If a segment cannot be read or entries are missing between segments.
+        """
+        expected = after + 1
+        for path, until in self._spans():
+            if until is not None and until <= expected:
+                continue
+            for entry in _entries(path, expected):
+                if entry.seq != expected:
+                    raise DataLossError(
+                        f"journal entries {expected} to {entry.seq - 1} are missing before {path.name}: "
+                        "restore the folder, or start with an empty data folder"
+                    )
+                expected += 1
+                yield entry
+
+    def segments(self) -> list[Path]:
+        """Files of the journal, oldest first."""
+        return sorted(self._folder.glob("journal-*.sqlite"))
+
+    def drop_before(self, seq: int) -> int:
+        """Delete segments all of whose entries come before `seq`; the one written to stays. Returns how many went."""
+        dropped = 0
+        for path, until in self._spans():
+            if until is None or until > seq or path == self._current:
+                break
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            dropped += 1
+        return dropped
+
+    def close(self) -> None:
+        """Checkpoint and close; a second call does nothing."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self._keeper.join()
+        self._connection.close()
+        for connection in self._retired:
+            connection.close()
+
+    def _spans(self) -> list[tuple[Path, int | None]]:
+        """Each segment with the first position of the one after it."""
+        paths = [path for path in self.segments() if _first_seq(path) <= self.last_seq or path == self._current]
+        firsts = [_first_seq(path) for path in paths]
+        return list(zip(paths, [*firsts[1:], None], strict=True))
+
+    def _find_last(self) -> int:
+        last = 0
+        for path in reversed(self.segments()):
+            row = _query(path, "SELECT max(seq) FROM entry")
+            if row is None:
+                self._discard_unused(path)
+                continue
+            last = row
+            break
+        return last
+
+    @staticmethod
+    def _discard_unused(path: Path) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+    def _path(self, first_seq: int) -> Path:
+        return self._folder / f"journal-{first_seq:016d}.sqlite"
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=16)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={'FULL' if self._durability == 'power' else 'NORMAL'}")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            connection.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise UnavailableError(f"{path} cannot be opened for the journal: {error}") from error
+        return connection
+
+    def _rotate(self) -> None:
+        """Go on in a new file; the old one is checkpointed and closed by the keeper."""
+        with self._lock:
+            self._retired.append(self._connection)
+            self._current = self._path(self.last_seq + 1)
+            self._connection = self._open(self._current)
+            self._written = 0
+
+    def _keep(self) -> None:
+        """Move what was written from the WAL to the file, beside the writer, so that it never waits for a sync."""
+        while not self._stop.wait(_CHECKPOINT_S):
+            with self._lock:
+                retired, self._retired = self._retired, []
+                current = self._current
+            for connection in retired:
+                # Closing would checkpoint too, but under the interpreter's lock.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.close()
+            try:
+                beside = sqlite3.connect(current, isolation_level=None)
+                beside.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                beside.close()
+            except sqlite3.Error:
+                continue  # the next round tries again; nothing depends on it but the size of the WAL
+
+
+class FeedNames:
+    """The feeds' names on disk: index and key, appended before the first batch that uses them."""
+
+    def __init__(self, path: Path, *, synced: bool = False) -> None:
+        """Open or make the file; `synced` makes every append outlive a power cut.
+
+        Raises:
+            UnavailableError: If it cannot be opened.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE)"
+            )
+        except sqlite3.Error as error:
+            raise UnavailableError(f"{path} cannot be opened for the feeds' names: {error}") from error
+
+    def load(self) -> Iterator[bytes]:
+        """Keys in the order of their indices.
+
+        Raises:
+            DataLossError: If an index is missing.
+        """
+        for expected, (feed, key) in enumerate(self._connection.execute("SELECT id, key FROM feed ORDER BY id")):
+            if feed != expected:
+                raise DataLossError(f"feed {expected} has no name: the data folder is damaged")
+            yield key
+
+    def append(self, first: int, keys: Iterable[bytes]) -> None:
+        """Write the keys of the feeds from `first` on; durable on return."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("INSERT INTO feed (id, key) VALUES (?, ?)", list(enumerate(keys, first)))
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _first_seq(path: Path) -> int:
+    return int(path.stem.split("-")[1])
+
+
+def _query(path: Path, sql: str) -> int | None:
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            row = connection.execute(sql).fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise DataLossError(f"{path} is no readable journal segment: {error}; move it away or restore it") from error
+    return None if row is None else row[0]
+
+
+def _entries(path: Path, first: int) -> Iterator[Entry]:
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            rows = connection.execute("SELECT seq, kind, body FROM entry WHERE seq >= ? ORDER BY seq", (first,))
+            for seq, kind, body in rows:
+                yield Entry(seq, Kind(kind), body)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise DataLossError(f"{path} cannot be read: {error}; restore it from a copy") from error

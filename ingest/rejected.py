@@ -1,0 +1,90 @@
+"""What was refused and why: values, counted and sampled, never exceptions."""
+
+import enum
+from collections import Counter
+from dataclasses import dataclass
+
+import msgspec
+
+_FIRST = 3
+"""Samples published at once for one (gateway, reason)."""
+_INTERVAL_MS = 60_000
+"""After those, one sample a minute."""
+_MAX_KEYS = 10_000
+"""Most (gateway, reason) pairs remembered; past it only counts go on."""
+_SAMPLE_BYTES = 240
+
+
+class Reason(enum.StrEnum):
+    """Why a message or one reading of it was refused: log line, metric label and test assertion."""
+
+    UNKNOWN_TOPIC = "unknown_topic"
+    UNKNOWN_DEVICE = "unknown_device"
+    WRONG_GATEWAY = "wrong_gateway"
+    """The device belongs to another gateway."""
+    UNKNOWN_METRIC = "unknown_metric"
+    """The device's type does not measure this."""
+    MALFORMED = "malformed"
+    """Not the documented form of JSON."""
+    NOT_A_NUMBER = "not_a_number"
+    NOT_FINITE = "not_finite"
+    BAD_TIME = "bad_time"
+    """Negative, or past the year 9999."""
+    AHEAD = "ahead"
+    """More than `ingest.max_ahead` in the future."""
+    RETAINED_WITHOUT_TIME = "retained_without_time"
+    """A retained reading that does not say when it was taken."""
+    OVERSIZED_PACK = "oversized_pack"
+    BAD_NAME = "bad_name"
+    """A device or metric name that is empty, too long or has a control character."""
+    REGISTRY_FULL = "registry_full"
+    """More feeds than `ingest.max_feeds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One refusal: of a whole message or of one reading in it."""
+
+    reason: Reason
+    topic: str
+    detail: str
+    sample: bytes = b""
+
+    @property
+    def gateway(self) -> str:
+        """The gateway it came from, `-` where the topic does not say."""
+        parts = self.topic.split("/", 3)
+        return parts[2] if len(parts) > 3 and parts[:2] == ["sw", "v1"] else "-"
+
+    def to_json(self, now_ms: int, count: int) -> bytes:
+        """The notice published on `sw/v1/out/rejected/{gateway}`."""
+        return msgspec.json.encode(
+            {
+                "reason": self.reason.value,
+                "topic": self.topic,
+                "detail": self.detail,
+                "sample": self.sample[:_SAMPLE_BYTES].decode(errors="replace"),
+                "t": now_ms,
+                "count": count,
+            }
+        )
+
+
+class RejectionLog:
+    """Counts every refusal, lets the first few of each (gateway, reason) through as notices, then one a minute."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._seen: dict[tuple[str, Reason], tuple[int, int]] = {}
+
+    def take(self, rejected: Rejected, now_ms: int) -> bytes | None:
+        """Count it; the notice to publish, or None where enough have been."""
+        self.counts[rejected.reason.value] += 1
+        key = (rejected.gateway, rejected.reason)
+        count, last = self._seen.get(key, (0, 0))
+        if key not in self._seen and len(self._seen) >= _MAX_KEYS:
+            return None
+        count += 1
+        due = count <= _FIRST or now_ms - last >= _INTERVAL_MS
+        self._seen[key] = (count, now_ms if due else last)
+        return rejected.to_json(now_ms, count) if due else None

@@ -1,0 +1,136 @@
+"""What a private broker can be asked, and how a child of ours is started and ended."""
+
+import contextlib
+import ctypes
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from core.errors import UnavailableError
+
+PIPELINE_USER = "scenewatch"
+_START_S = 10.0
+_STOP_S = 2.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Address(NamedTuple):
+    """Where a broker listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Who may log in: the pipeline, and each gateway under its id. Passwords are not shown."""
+
+    pipeline_password: str = field(repr=False)
+    gateways: Mapping[str, str] = field(repr=False)
+
+
+class PrivateBroker(Protocol):
+    """A broker that is started for us alone, on loopback."""
+
+    name: str
+    lacks: tuple[str, ...]
+    """What it cannot do, in words for the first line of the demo; empty if nothing."""
+
+    def start(self) -> Address:
+        """Start it and wait until it listens.
+
+        Raises:
+            UnavailableError: If its port is taken or it dies at once, with its own last words.
+        """
+
+    def alive(self) -> bool:
+        """Whether its process runs."""
+
+    def stop(self) -> None:
+        """End it; a second call does nothing."""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def require_free(port: int) -> None:
+    """Make sure that nobody listens on a loopback port.
+
+    Raises:
+        UnavailableError: If somebody does.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UnavailableError(
+                f"port {port} for the broker is taken ({error.strerror}); set broker.port"
+            ) from error
+
+
+def die_with_parent() -> None:
+    """In a child, before it runs: end when the parent does, however that ends (Linux; elsewhere nothing)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Child:
+    """A server in a process of its own, whose output goes to a file."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock that the child needs
+                start_new_session=True,
+            )
+
+    def wait_listening(self, name: str, port: int) -> None:
+        """Wait until something listens on `port`.
+
+        Raises:
+            UnavailableError: If the process ends first or takes too long.
+        """
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise UnavailableError(f"{name} ended at its start: {self.last_words()}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
+                return
+            select.select([], [], [], 0.02)
+        self.stop()
+        raise UnavailableError(f"{name} did not listen on port {port} within {_START_S:.0f} s: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last line of its output."""
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, then make it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()

@@ -1,0 +1,228 @@
+"""The configuration: TOML to a typed tree, every mistake at once, secrets never echoed."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from core.errors import ConfigError
+from core.units import parse_duration
+
+
+def _milliseconds(value: object) -> object:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        # pydantic collects ValueError and no other.
+        raise ValueError("a duration needs its unit: write it like 30s, 10m or 1h30m")  # noqa: TRY004
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(_milliseconds)]
+"""Milliseconds, written as `30s`."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Section):
+    """Where everything durable lies."""
+
+    dir: Path = Path("scenewatch-data")
+
+
+class Broker(_Section):
+    """The MQTT broker: an outside one by `url`, or a private one of ours."""
+
+    url: str | None = Field(None, description="mqtt://host:port or mqtts://host:port; absent: start a private broker")
+    kind: Literal["auto", "mosquitto", "rumqttd"] = Field("auto", description="which private broker")
+    port: int = Field(0, ge=0, le=65535, description="port of the private broker; 0: any free one")
+    user: str = "scenewatch"
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = Field(None, description="a file with the password instead")
+    ca_file: Path | None = Field(None, description="certificate authority for mqtts")
+    client_id: str = Field("scenewatch-pipeline", description="stays the same, so that the session resumes")
+    protocol: Literal[4, 5] = Field(5, description="4 is MQTT 3.1.1")
+    qos: Literal[0, 1] = 1
+    receive_maximum: int = Field(2_000, ge=1, le=65_535, description="messages under way without acknowledgement")
+    session_expiry: Duration = 7 * 86_400_000
+
+    @field_validator("url")
+    @classmethod
+    def _is_mqtt(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("mqtt", "mqtts") or not urlsplit(url).hostname):
+            raise ValueError("write it like mqtt://host:1883 or mqtts://host:8883")
+        return url
+
+    def address(self) -> tuple[str, int, bool]:
+        """(host, port, TLS) of the outside broker.
+
+        Raises:
+            ConfigError: If none is configured.
+        """
+        if self.url is None:
+            raise ConfigError("broker.url: no broker is configured")
+        parts = urlsplit(self.url)
+        tls = parts.scheme == "mqtts"
+        return str(parts.hostname), parts.port or (8883 if tls else 1883), tls
+
+    def secret(self) -> str:
+        """The password.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        if self.password_file is None:
+            return self.password.get_secret_value()
+        try:
+            return self.password_file.read_text().strip()
+        except OSError as error:
+            raise ConfigError(f"broker.password_file: {self.password_file} cannot be read: {error.strerror}") from error
+
+
+class Ingest(_Section):
+    """What may come in."""
+
+    devices: Path = Field(Path("devices.csv"), description="the device list")
+    device_types: Path | None = Field(None, description="catalogue of device types; absent: the shipped one")
+    max_feeds: int = Field(2_097_152, ge=1, description="most feeds; memory is reserved, not used, for this many")
+    max_ahead: Duration = Field(300_000, description="event times further in the future are refused")
+    max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
+
+
+class JournalSection(_Section):
+    """The log that everything else reads."""
+
+    durability: Literal["process", "power"] = Field("process", description="what a commit survives")
+    segment_mib: int = Field(128, ge=1)
+    keep: Duration = Field(86_400_000, description="how long segments stay that recovery does not need")
+
+
+class Scenes(_Section):
+    """What decides."""
+
+    paths: list[Path] = Field(default_factory=list, description="files and folders; empty: the shipped scenes")
+    settle: Duration = Field(1_000, description="allowed for transport before a delay ends by time alone")
+    metrics: list[str] = Field(default_factory=list, description="metrics that exist beside the catalogue's")
+
+
+class PipelineSection(_Section):
+    """The pipeline process."""
+
+    host: str = "127.0.0.1"
+    http_port: int = Field(0, ge=0, le=65535, description="port of /status and /metrics; 0: any free one")
+    clock: Literal["system", "recording"] = "system"
+    snapshot_every: Duration = 30_000
+
+
+class Dispatch(_Section):
+    """Where alerts are delivered; absent: the built-in hub."""
+
+    url: str | None = None
+    token: SecretStr = SecretStr("")
+    batch: bool = Field(True, description="send several waiting events at once; only for a receiver that asks for it")
+
+
+class Hub(_Section):
+    """The built-in dispatch core."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535, description="0: any free one")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
+
+
+class Log(_Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+
+
+class Gateways(_Section):
+    """The simulated district of the demo."""
+
+    plan: Path | None = Field(None, description="JSON written by the demo")
+
+
+class Config(_Section):
+    """Everything that can be set."""
+
+    data: Data = Data()
+    broker: Broker = Broker()
+    ingest: Ingest = Ingest()
+    journal: JournalSection = JournalSection()
+    scenes: Scenes = Scenes()
+    pipeline: PipelineSection = PipelineSection()
+    dispatch: Dispatch = Dispatch()
+    hub: Hub = Hub()
+    log: Log = Log()
+    gateways: Gateways = Gateways()
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a TOML file; relative paths in it are relative to the file.
+
+    Raises:
+        ConfigError: With every mistake, a line each.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_line(path, detail) for detail in error.errors(include_url=False))) from None
+    return _resolved(config, path.resolve().parent)
+
+
+def write_config(path: Path, content: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a configuration that only its owner can read, for it holds passwords."""
+    path.touch(mode=0o600)
+    path.write_text(tomli_w.dumps(content), encoding="utf-8")
+
+
+def _line(path: Path, detail: Mapping[str, Any]) -> str:
+    place = [str(part) for part in detail["loc"]]
+    name = ".".join(place)
+    if detail["type"] == "extra_forbidden":
+        fields = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields  # type: ignore[union-attr]
+        close = difflib.get_close_matches(place[-1], list(fields), n=1)
+        return f"{path}: {name}: unknown key" + (f" (did you mean {close[0]}?)" if close else "")
+    return f"{path}: {name}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _resolved(config: Config, folder: Path) -> Config:
+    """The same with paths made absolute."""
+    scenes = config.scenes.model_copy(update={"paths": [folder / p for p in config.scenes.paths]})
+    ingest = config.ingest.model_copy(
+        update={
+            "devices": folder / config.ingest.devices,
+            "device_types": folder / config.ingest.device_types if config.ingest.device_types else None,
+        }
+    )
+    broker = config.broker.model_copy(
+        update={
+            name: folder / value
+            for name in ("password_file", "ca_file")
+            if (value := getattr(config.broker, name)) is not None
+        }
+    )
+    plan = folder / config.gateways.plan if config.gateways.plan else None
+    return config.model_copy(
+        update={
+            "data": Data(dir=folder / config.data.dir),
+            "scenes": scenes,
+            "ingest": ingest,
+            "broker": broker,
+            "gateways": Gateways(plan=plan),
+        }
+    )

@@ -1,0 +1,98 @@
+"""The pipeline's own small HTTP port: what it does, in numbers. It takes nothing in."""
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from core.errors import UnavailableError
+
+Status = dict[str, Any]
+
+
+class OpsServer:
+    """Serves `/status` (JSON), `/metrics` (Prometheus), `/healthz` and `/readyz` on loopback or where it is told.
+
+    Raises:
+        UnavailableError: If the port is taken.
+    """
+
+    def __init__(self, host: str, port: int, status: Callable[[], Status]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                code, kind, body = _answer(self.path, status)
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: requests are not news."""
+
+        try:
+            self._server = ThreadingHTTPServer((host, port), Handler)
+        except OSError as error:
+            raise UnavailableError(
+                f"port {port} for the pipeline's status is taken ({error.strerror}); set pipeline.http_port"
+            ) from error
+        self._server.daemon_threads = True
+        self.address = f"http://{host}:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="ops", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _answer(path: str, status: Callable[[], Status]) -> tuple[int, str, bytes]:
+    route = path.partition("?")[0]
+    if route == "/healthz":
+        return 200, "text/plain", b"ok\n"
+    if route == "/readyz":
+        ready = bool(status()["connected"])
+        return (200, "text/plain", b"ready\n") if ready else (503, "text/plain", b"not connected to the broker\n")
+    if route == "/status":
+        return 200, "application/json", json.dumps(status()).encode()
+    if route == "/metrics":
+        return 200, "text/plain; version=0.0.4", metrics(status()).encode()
+    return 404, "text/plain", b"there are /status, /metrics, /healthz and /readyz\n"
+
+
+def metrics(status: Status) -> str:
+    """The status in Prometheus' text form; names after its naming rules, labels bounded."""
+    lines = []
+    for key, help_text in (
+        ("readings", "Readings taken into the journal."),
+        ("repeated", "Readings that came again and were not evaluated."),
+        ("late", "Readings older than the last of their feed, not evaluated."),
+        ("decisions", "Readings that were looked at by at least one scene, summed over scenes."),
+        ("transitions", "Changes of a level."),
+        ("reconnects", "Connections made to the broker."),
+    ):
+        name = f"scenewatch_{key}_total"
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {status[key]}"]
+    name = "scenewatch_rejected_total"
+    lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
+    lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status["rejected"].items())]
+    for key, help_text in (
+        ("feeds", "Feeds known."),
+        ("active", "Alerts that are open."),
+        ("pending", "Levels whose raise delay is running."),
+        ("outbox", "Events that the dispatch core has not acknowledged."),
+        ("journal_seq", "Position of the last journal entry."),
+    ):
+        name = f"scenewatch_{key}"
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", f"{name} {status[key]}"]
+    name = "scenewatch_stage_duration_seconds"
+    lines += [f"# HELP {name} Where alerts spent their time.", f"# TYPE {name} summary"]
+    for stage, row in status["latency_ms"].items():
+        label = stage.removesuffix("_ms")
+        for quantile in ("50", "90", "99"):
+            value = row[f"p{quantile}"] / 1000
+            lines.append(f'{name}{{stage="{label}",quantile="0.{quantile}"}} {value:.6f}')
+        lines.append(f'{name}_count{{stage="{label}"}} {row["n"]}')
+    return "\n".join(lines) + "\n"

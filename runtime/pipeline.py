@@ -1,0 +1,268 @@
+"""The pipeline: one loop from the socket to the outbox.
+
+Take what the socket has, make it durable, acknowledge it, decide, make the alerts durable, wake the delivery; loop.
+Batches grow by themselves under load and stay at one message when it is quiet; there is no timer in the hot path.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alerts.event import Feedback
+from alerts.store import AlertStore
+from core.clock import ManualClock, SystemClock, wall_ns
+from core.reading import ReadingBatch
+from ingest.codec import ClockTick, Codec, GatewayState
+from ingest.decoder import Decoder, ProtocolBreach, Taken
+from ingest.journal import Journal, Kind, encode_batch, encode_clock, encode_gateway
+from ingest.rejected import RejectionLog
+from ingest.session import Session
+from ingest.tap import Tap
+from runtime.chain import Chain
+from runtime.door import Door
+from runtime.ops import Status
+from runtime.recovery import encode_feedback, encode_resume
+from runtime.snapshots import Snapshots
+
+log = logging.getLogger("scenewatch.pipeline")
+
+_IDLE_S = 0.5
+_NOTICES_PER_STEP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """What the loop itself has to know.
+
+    Attributes:
+        max_ahead_ms: Event times further in the future than this are refused.
+        max_pack: Most readings of one pack.
+        snapshot_every_ms: Longest time between two snapshots.
+        keep_ms: How long journal segments stay after they are needed for recovery.
+        recording: The readings bring their own clock.
+    """
+
+    max_ahead_ms: int = 300_000
+    max_pack: int = 10_000
+    snapshot_every_ms: int = 30_000
+    keep_ms: int = 86_400_000
+    recording: bool = False
+
+
+class Pipeline:
+    """Owns the loop; everything it works on is given, open and recovered."""
+
+    def __init__(
+        self,
+        options: LoopOptions,
+        *,
+        session: Session,
+        door: Door,
+        journal: Journal,
+        chain: Chain,
+        store: AlertStore,
+        snapshots: Snapshots,
+        deliver: Callable[[], None],
+        wake_fds: tuple[int, int],
+    ) -> None:
+        self._options = options
+        self._session = session
+        self._door = door
+        self._journal = journal
+        self._chain = chain
+        self._store = store
+        self._snapshots = snapshots
+        self._deliver = deliver
+        self._wake_read, self._wake_write = wake_fds
+        self.feedback_position = chain.feedback_position
+        self._clock = ManualClock() if options.recording else SystemClock()
+        codec = Codec(door.resolve, max_pack=options.max_pack, recording=options.recording)
+        self._decoder = Decoder(door.registry, codec, version5=session.options.version5, max_pack=options.max_pack)
+        self._rejections = RejectionLog()
+        self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
+        self._feedback: deque[Feedback] = deque()
+        self._stopping = False
+        self._next_misc = 0
+        self._next_snapshot = 0
+        self._tap: Tap | None = None
+        self._slow = 0
+        self._batches = 0
+
+    def stop(self) -> None:
+        """End the loop after the batch in hand; may be called from a signal handler or another thread."""
+        self._stopping = True
+
+    def on_feedback(self, feedback: Feedback) -> None:
+        """Take what people said at the dispatch core; called by the reader's thread."""
+        self._feedback.append(feedback)
+        os.write(self._wake_write, b"f")
+
+    def run(self) -> None:
+        """Loop until `stop`; the state is snapshotted at the end.
+
+        Raises:
+            ConfigError: If the broker refuses us for good.
+            UnavailableError: If the journal cannot be written.
+        """
+        gc.collect()
+        gc.freeze()
+        while not self._stopping:
+            now = self._clock.now_ms()
+            if self._session.step(self._wait_s(now)):
+                self._take_all()
+            self._drain_feedback()
+            self._pass_time()
+            self._housekeeping()
+        self._snapshot(wait=True)
+        self._session.close()
+
+    def status(self) -> Status:
+        """What the loop has done so far, in numbers; safe to call from another thread."""
+        chain = self._chain
+        return {
+            "connected": self._session.connected,
+            "readings": chain.readings,
+            "repeated": chain.sequencer.repeated,
+            "late": chain.sequencer.late,
+            "rejected": dict(self._rejections.counts),
+            "decisions": chain.engine.decisions,
+            "transitions": chain.transitions,
+            "feeds": len(self._door.registry),
+            "batches": self._batches,
+            "slow": self._slow,
+            "reconnects": self._session.reconnects,
+            "resumed": self._session.resumed,
+            "journal_seq": self._journal.last_seq,
+            "clock_ms": self._clock.now_ms(),
+            "pid": os.getpid(),
+        }
+
+    def _wait_s(self, now_ms: int) -> float:
+        due = self._chain.next_timer()
+        if due is None or self._options.recording or not self._session.connected:
+            return _IDLE_S
+        return min(_IDLE_S, max(due - now_ms, 1) / 1000)
+
+    def _take_all(self) -> None:
+        tap = self._session.tap
+        if tap is not None and tap is not self._tap:
+            self._tap = tap
+            self._resume()
+        while tap is not None:
+            arrival = self._clock.now_ns()
+            latest = (1 << 62) if self._options.recording else arrival // 1_000_000 + self._options.max_ahead_ms
+            try:
+                taken = self._decoder.take(tap.data, tap.start, tap.end, arrival=arrival, latest_ms=latest)
+            except ProtocolBreach as breach:
+                self._session.breach(str(breach))
+                return
+            tap.consumed_to(taken.consumed)
+            self._commit(taken)
+            if taken.others:
+                tap.put_aside(taken.others)
+                self._session.read_control()
+            if taken.complete:
+                return
+
+    def _commit(self, taken: Taken) -> None:
+        """Journal, acknowledge, decide: in this order."""
+        self._batches += 1
+        self._slow += taken.slow
+        self._door.persist()
+        if self._options.recording:
+            taken.entries = [self._on_recording_clock(entry) for entry in taken.entries]
+        self._journal.append([_encode(entry) for entry in taken.entries])
+        self._session.acknowledge(taken.acks)
+        received = wall_ns() if self._options.recording else None
+        for entry in taken.entries:
+            if isinstance(entry, ReadingBatch):
+                changes = self._chain.on_batch(entry, received_ns=received)
+            elif isinstance(entry, GatewayState):
+                changes = self._chain.on_gateway(entry)
+            else:
+                changes = self._chain.on_clock(entry)
+            if changes:
+                self._store.write(changes)
+                self._deliver()
+        for rejected in taken.rejected:
+            notice = self._rejections.take(rejected, self._clock.now_ms())
+            if notice is not None:
+                self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+
+    def _on_recording_clock(
+        self, entry: ReadingBatch | GatewayState | ClockTick
+    ) -> ReadingBatch | GatewayState | ClockTick:
+        """The same entry, arrived when the recording's clock had come to it."""
+        assert isinstance(self._clock, ManualClock)  # noqa: S101 - set so in __init__
+        now = self._clock.now_ms()
+        if isinstance(entry, ReadingBatch):
+            arrival_ms = np.maximum(np.maximum.accumulate(entry.event_time), now)
+            self._clock.advance_to_ms(int(arrival_ms[-1]))
+            return ReadingBatch(entry.feed, entry.event_time, entry.value, arrival_ms * 1_000_000, entry.quality)
+        if isinstance(entry, GatewayState):
+            return GatewayState(entry.gateway, online=entry.online, at_ms=now)
+        self._clock.advance_to_ms(entry.at_ms)
+        return entry
+
+    def _drain_feedback(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+        while self._feedback:
+            feedback = self._feedback.popleft()
+            now = self._clock.now_ms()
+            self._journal.append([encode_feedback(feedback, now)])
+            self._write(self._chain.on_feedback(feedback, now))
+
+    def _resume(self) -> None:
+        """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
+        now = self._clock.now_ms()
+        self._journal.append([encode_resume(now)])
+        self._chain.on_resume(now)
+
+    def _pass_time(self) -> None:
+        """Let delays end by time; without a connection nobody knows what the readings say, so nothing ends then."""
+        now = self._clock.now_ms()
+        due = self._chain.next_timer()
+        if due is not None and due <= now and self._session.connected:
+            tick = ClockTick(now)
+            self._journal.append([encode_clock(tick)])
+            self._write(self._chain.on_clock(tick))
+
+    def _write(self, changes: list[Any]) -> None:
+        if changes:
+            self._store.write(changes)
+            self._deliver()
+
+    def _housekeeping(self) -> None:
+        now = wall_ns() // 1_000_000
+        if now < self._next_misc:
+            return
+        self._next_misc = now + 1000
+        self._session.misc()
+        for _ in range(min(len(self._notices), _NOTICES_PER_STEP)):
+            self._session.publish(*self._notices.popleft())
+        if now >= self._next_snapshot:
+            self._next_snapshot = now + self._options.snapshot_every_ms
+            self._snapshot(wait=False)
+
+    def _snapshot(self, *, wait: bool) -> None:
+        seq = self._journal.last_seq
+        if seq > self._snapshots.written_seq:
+            self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
+        if self._snapshots.written_seq:
+            self._journal.drop_before(self._snapshots.written_seq + 1)
+
+
+def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:
+    if isinstance(entry, ReadingBatch):
+        return encode_batch(entry)
+    if isinstance(entry, GatewayState):
+        return encode_gateway(entry)
+    return encode_clock(entry)

@@ -1,0 +1,55 @@
+"""Scene sets by version, kept beside the journal, so that a replay decides by the scenes that decided then."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from city.device import DeviceType
+from core.errors import ConfigError, DataLossError
+from thresholds.check import load_scenes
+from thresholds.scene_set import SceneSet
+
+
+class RuleShelf:
+    """Folders `rules/<version>/` with the scene files as they were."""
+
+    def __init__(self, folder: Path, types: Mapping[str, DeviceType], metrics: Sequence[str] = ()) -> None:
+        self._folder = folder
+        self._types = types
+        self._metrics = metrics
+
+    def keep(self, scenes: SceneSet) -> None:
+        """Put the files of `scenes` on the shelf, whole or not at all; what lies there already stays."""
+        target = self._folder / scenes.version
+        if target.exists():
+            return
+        partial = target.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for index, text in enumerate(scenes.sources):
+            (partial / f"{index:04d}.yaml").write_text(text, encoding="utf-8")
+        partial.rename(target)
+
+    def take(self, version: str) -> SceneSet:
+        """The scenes of a version.
+
+        Raises:
+            DataLossError: If they are not on the shelf or do not load any more.
+        """
+        target = self._folder / version
+        scenes, findings = load_scenes(sorted(target.glob("*.yaml")), self._types, extra_metrics=self._metrics)
+        if findings or scenes.version != version:
+            raise DataLossError(f"the scenes of version {version} in {self._folder} are missing or damaged")
+        return scenes
+
+
+def load_or_refuse(paths: Sequence[Path], types: Mapping[str, DeviceType], metrics: Sequence[str] = ()) -> SceneSet:
+    """The scenes under `paths`.
+
+    Raises:
+        ConfigError: With every finding, a line each.
+    """
+    scenes, findings = load_scenes(paths, types, extra_metrics=metrics)
+    if findings:
+        raise ConfigError("\n".join(str(finding) for finding in findings))
+    return scenes

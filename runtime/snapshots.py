@@ -1,0 +1,100 @@
+"""The whole state of the stages at one position of the journal, in one file that is there whole or not at all."""
+
+import os
+import threading
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DataLossError
+from core.stage import Snapshot
+
+_VERSION = 1
+_KEEP = 2
+
+
+class Snapshots:
+    """Files `state-<position>.npz`; the newest that can be read counts, an older one is kept beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._writer: threading.Thread | None = None
+        self.written_seq = 0
+
+    def write(self, seq: int, stages: Mapping[str, Snapshot], *, wait: bool = False) -> None:
+        """Write the state behind journal position `seq`, in the background unless `wait`.
+
+        The snapshots given must not change any more. While one is being written another is not begun.
+        """
+        if self._writer is not None and self._writer.is_alive():
+            if not wait:
+                return
+            self._writer.join()
+        arrays: dict[str, NDArray[np.generic]] = {"version": np.array([_VERSION, seq], np.int64)}
+        for stage, snapshot in stages.items():
+            for name, part in snapshot.items():
+                arrays[f"{stage}.{name}"] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
+        self._writer = threading.Thread(target=self._write, args=(seq, arrays), name="snapshot", daemon=True)
+        self._writer.start()
+        if wait:
+            self._writer.join()
+
+    def newest(self) -> tuple[int, dict[str, Snapshot]] | None:
+        """(position, state by stage) of the newest file that can be read; None if there is none.
+
+        Raises:
+            DataLossError: If files are there and none can be read.
+        """
+        paths = sorted(self._folder.glob("state-*.npz"), reverse=True)
+        problems = []
+        for path in paths:
+            try:
+                return _read(path)
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                problems.append(f"{path.name}: {error}")
+        if problems:
+            raise DataLossError(f"no snapshot in {self._folder} can be read ({'; '.join(problems)})")
+        return None
+
+    def rules(self) -> str | None:
+        """The version of the scenes that decided when the newest snapshot was made; None if there is none."""
+        found = self.newest()
+        return None if found is None else bytes(np.asarray(found[1]["chain"]["rules"])).decode()
+
+    def _write(self, seq: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        path = self._folder / f"state-{seq:016d}.npz"
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync_folder(self._folder)
+        self.written_seq = seq
+        for old in sorted(self._folder.glob("state-*.npz"))[:-_KEEP]:
+            old.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[int, dict[str, Snapshot]]:
+    stages: dict[str, dict[str, NDArray[np.generic] | bytes]] = {}
+    with np.load(path, allow_pickle=False) as file:
+        version, seq = (int(n) for n in file["version"])
+        if version != _VERSION:
+            raise ValueError(f"version {version}, this program reads {_VERSION}")
+        for name in file.files:
+            stage, dot, part = name.partition(".")
+            if dot:
+                stages.setdefault(stage, {})[part] = file[name]
+    return seq, dict(stages)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
