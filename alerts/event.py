@@ -16,9 +16,7 @@ CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 
 
-SeverityWord = Annotated[
-    str, msgspec.Meta(extra_json_schema={"enum": [severity.word for severity in Severity]})
-]
+SeverityWord = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [severity.word for severity in Severity]})]
 Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 """RFC 3339 with an offset."""
 Counted = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
@@ -89,9 +87,7 @@ class AlertData(msgspec.Struct, frozen=True, kw_only=True):
     """The worst active level now; on CLEARED the last one."""
     worst_severity: SeverityWord
     """The worst it ever reached."""
-    state: Annotated[
-        str, msgspec.Meta(extra_json_schema={"enum": ["active", "acknowledged", "stale", "cleared"]})
-    ]
+    state: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["active", "acknowledged", "stale", "cleared"]})]
     """`active`, `acknowledged`, `stale` or `cleared`."""
     count: Counted
     """How many times a level of a feed was raised into it."""

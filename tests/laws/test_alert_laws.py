@@ -54,9 +54,7 @@ class Engine:
         rows = []
         for severity, want in zip(LEVELS, wanted, strict=True):
             level = (feed, scene, severity)
-            rows += [
-                Row(kind, feed, self.now, severity, scene=scene) for kind in _way(self.levels[level], want)
-            ]
+            rows += [Row(kind, feed, self.now, severity, scene=scene) for kind in _way(self.levels[level], want)]
             self.levels[level] = want if (self.levels[level], want) != ("active", "pending") else "active"
         return rows
 

@@ -355,9 +355,7 @@ def test_an_event_missing_among_a_batchs_receipts_is_sent_again(world: World) ->
 def test_the_one_bad_event_of_a_refused_batch_is_found(world: World) -> None:
     changes = alerts(4)
     bad = changes[2].id
-    world.hub.behave = lambda events: (
-        Reply(422, {"detail": "bad"}) if bad in [e["id"] for e in events] else None
-    )
+    world.hub.behave = lambda events: Reply(422, {"detail": "bad"}) if bad in [e["id"] for e in events] else None
     world.write(changes)
     world.start(batch=True)
     world.until_empty()

@@ -97,9 +97,7 @@ def test_a_reader_outlives_a_hub_that_goes_away(world: World) -> None:
     world.hub.until(lambda: reader.last_error is None)
 
 
-@pytest.mark.parametrize(
-    "reply", [Reply(500), Reply(401), Reply(200, b"?"), Reply(drop=True), Reply(200, {})]
-)
+@pytest.mark.parametrize("reply", [Reply(500), Reply(401), Reply(200, b"?"), Reply(drop=True), Reply(200, {})])
 def test_a_bad_answer_is_asked_for_again(world: World, reply: Reply) -> None:
     def feedback(after: int) -> Reply:
         return reply if len(world.hub.polls) < 3 else world.long_poll(after + 1, 1)

@@ -60,9 +60,7 @@ def test_a_reading_without_a_time_of_its_own_says_nothing_of_the_way() -> None:
 def test_on_a_recordings_clock_the_way_from_the_device_is_not_known() -> None:
     row = Row(RAISED, 0, T0 - 400 * MIN, arrival=(T0 - 400 * MIN) * MS)
     assert decide(row, wall=False).timing == Timing(decided_ns=ARRIVAL + 2 * MS, delay_ms=0)
-    received = latency(
-        decide(row, wall=False, received_ns=ARRIVAL).timing, ARRIVAL + 3 * MS, ARRIVAL + 4 * MS
-    )
+    received = latency(decide(row, wall=False, received_ns=ARRIVAL).timing, ARRIVAL + 3 * MS, ARRIVAL + 4 * MS)
     assert received.ingest_to_decision_ms == 2.0
     assert received.device_to_ingest_ms is None
     assert received.total_ms is None

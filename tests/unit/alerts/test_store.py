@@ -37,10 +37,7 @@ def opened(path: Path, durability: Durability = Durability.PROCESS) -> AlertStor
 
 
 def receipts(changes: list[AlertChange]) -> list[Receipt]:
-    return [
-        Receipt(id=c.id, task_number=f"T-{c.data.alert}" if c.type is EventType.RAISED else None)
-        for c in changes
-    ]
+    return [Receipt(id=c.id, task_number=f"T-{c.data.alert}" if c.type is EventType.RAISED else None) for c in changes]
 
 
 @pytest.mark.parametrize("durability", list(Durability))
@@ -228,9 +225,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_database_that_another_process_holds_is_a_plain_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_another_process_holds_is_a_plain_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alerts.store.BUSY_TIMEOUT_MS", 10)
     store = opened(tmp_path)
     other = sqlite3.connect(tmp_path / "alerts.db", isolation_level=None)
