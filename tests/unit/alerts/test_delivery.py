@@ -146,6 +146,7 @@ def test_a_place_that_fails_waits_in_order_and_others_go_on(world: World) -> Non
     world.until_empty()
     assert world.hub.by_place() == want
     assert delivery.outcomes[Outcome.PLACE_WAITS] >= 3
+    assert delivery._places == {}
 
 
 def test_a_place_whose_wait_ends_in_the_middle_of_a_round_still_keeps_its_order(world: World) -> None:

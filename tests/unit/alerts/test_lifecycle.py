@@ -359,9 +359,9 @@ def test_a_stale_alert_can_be_acknowledged_and_can_clear() -> None:
 
 
 def test_several_alerts_of_a_gateway_go_stale_in_the_order_in_which_they_opened() -> None:
-    line = Timeline()
-    ids = [only(line.raised(3, T0)).data.alert, only(line.raised(0, T0 + 1)).data.alert]
-    assert [c.data.alert for c in line.stage.on_gateway("g1", False, T0 + 2)] == ids
+    line = Timeline(feeds_of=FeedsOf([device(f"d{n}", place=f"M{n}") for n in range(12)]))
+    ids = [only(line.raised(n, T0 + n)).data.alert for n in range(12)]
+    assert [c.data.alert for c in line.stage.on_gateway("g1", False, T0 + 20)] == ids
 
 
 def test_a_scene_in_shadow_counts_what_it_would_have_opened_and_tells_nobody() -> None:

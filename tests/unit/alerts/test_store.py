@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,18 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
         store.write(many)
     store._db().execute("PRAGMA max_page_count = 100000")
     assert store.counts()["alerts"] == 0
+    assert store.write(changes) == 4
+    store.close()
+
+
+def test_a_write_that_fails_in_the_middle_leaves_nothing_of_it(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    changes = story()
+    broken = replace(changes[1], at_ms=1 << 70)
+    with pytest.raises(OverflowError):
+        store.write([changes[0], broken])
+    assert store.counts()["alerts"] == 0
+    assert store.pending(10) == []
     assert store.write(changes) == 4
     store.close()
 
