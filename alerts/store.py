@@ -63,8 +63,7 @@ CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, alert);
 
 _INSERT_EVENT = """
 INSERT OR IGNORE INTO outbox (id, alert, place, type, at_ms, data, timing, status)
-SELECT ?, ?, ?, ?, ?, ?, ?, 0
-WHERE NOT EXISTS (SELECT 1 FROM alerts WHERE id = ? AND revision >= ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0)
 """
 
 _UPSERT_ALERT = """
@@ -360,7 +359,7 @@ def _write_one(db: sqlite3.Connection, change: AlertChange) -> bool:
     data = change.data
     content = msgspec.json.encode(data)
     event = (change.id, data.alert, data.place, change.type.value, change.at_ms, content)
-    cursor = db.execute(_INSERT_EVENT, (*event, msgspec.json.encode(change.timing), data.alert, data.revision))
+    cursor = db.execute(_INSERT_EVENT, (*event, msgspec.json.encode(change.timing)))
     if cursor.rowcount != 1:
         return False
     who = (data.alert, data.revision, data.scene, change.opened_by, data.place, data.town)
