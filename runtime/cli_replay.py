@@ -86,7 +86,7 @@ def _alone(options: ReplayOptions, recording: Recording, speed: float | None) ->
         metrics=sorted({metric for _, metric in recording.feeds}),
         broker=options.broker,
         recording=True,
-        on_line=lambda line: sys.stderr.write(f"scenewatch: {line}\n"),
+        on_line=tell,
     )
     begin = time.monotonic()
     with system:
@@ -96,7 +96,7 @@ def _alone(options: ReplayOptions, recording: Recording, speed: float | None) ->
             end = int(recording.event_time[-1]) + _SETTLE_MS
             publisher.clock(end)
             publisher.drain(_DRAIN_S)
-            system.wait(lambda: _done(system.status(), len(recording), end), _DRAIN_S, "not everything was taken")
+            system.wait(lambda: finished(system.status(), len(recording), end), _DRAIN_S, "not everything was taken")
         status, cases = system.status(), system.cases()
         events = [event_of(alert) for alert in system.alerts()]
     result = result_of(status, events, sent=len(recording), seconds=time.monotonic() - begin, cases=cases)
@@ -107,7 +107,8 @@ def _alone(options: ReplayOptions, recording: Recording, speed: float | None) ->
     return 1 if result["lost"] or result["doubled"] else 0
 
 
-def _done(status: dict[str, Any], sent: int, end_ms: int) -> bool:
+def finished(status: dict[str, Any], sent: int, end_ms: int) -> bool:
+    """Whether `sent` readings were taken, the clock came to `end_ms` and everything was delivered."""
     taken = status.get("readings", 0) + sum(status.get("rejected", {}).values())
     return taken >= sent and status.get("clock_ms", 0) >= end_ms and status.get("outbox") == 0
 
@@ -162,7 +163,7 @@ def show_events(console: Console, events: Sequence[dict[str, Any]], result: dict
 
 def _play(recording: Recording, publisher: Publisher, speed: float | None, *, quiet: bool) -> None:
     sending = _packs(recording, publisher) if speed is None else _paced(recording, publisher, speed)
-    _drive(sending, len(recording), quiet=quiet)
+    drive(sending, len(recording), quiet=quiet)
 
 
 def _rows(recording: Recording) -> list[tuple[str, str, int, float]]:
@@ -217,7 +218,7 @@ def _elsewhere(options: ReplayOptions, recording: Recording) -> int:
     user = options.user or options.gateway
     begin = time.monotonic()
     with Publisher(host, port, options.gateway, user, password_of(options.password_file), tls=tls) as publisher:
-        _drive(_paced(shifted, publisher, 1.0, tick=False), len(shifted), quiet=options.quiet)
+        drive(_paced(shifted, publisher, 1.0, tick=False), len(shifted), quiet=options.quiet)
         publisher.drain(_DRAIN_S)
     if options.json_file is not None:
         nobody_knows = summary({}, seconds=time.monotonic() - begin, cases=0, lost=None, doubled=None, events=[])
@@ -227,7 +228,8 @@ def _elsewhere(options: ReplayOptions, recording: Recording) -> int:
     return 0
 
 
-def _drive(sending: Iterable[int], total: int, *, quiet: bool) -> None:
+def drive(sending: Iterable[int], total: int | None, *, quiet: bool) -> None:
+    """Run what sends to its end, with a progress bar on a terminal."""
     with Progress(disable=quiet or not sys.stderr.isatty(), console=Console(stderr=True)) as progress:
         task = progress.add_task("readings", total=total)
         for sent in sending:
@@ -249,3 +251,8 @@ def password_of(file: Path | None) -> str:
         return file.read_text().strip()
     except OSError as error:
         raise ConfigError(f"--password-file {file}: cannot be read: {error.strerror}") from error
+
+
+def tell(line: str) -> None:
+    """Tell a person what happened."""
+    sys.stderr.write(f"scenewatch: {line}\n")

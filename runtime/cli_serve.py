@@ -13,6 +13,7 @@ from city.registry import load_devices
 from core.errors import ConfigError
 from runtime.accounts import make_accounts
 from runtime.broker.base import free_port
+from runtime.cli_replay import tell
 from runtime.config import Config, load_config
 from runtime.private import broker_line
 from runtime.supervisor import RoleSpec, Supervisor
@@ -39,7 +40,7 @@ def serve(path: Path, role: str) -> int:
         sys.stdout.write(f"{broker_line(config.broker.kind)}; passwords are in {config.data.dir / 'accounts.json'}\n")
     settled = _settled(config, wanted)
     roles = [RoleSpec.of(name, settled) for name in (["broker"] if private else []) + wanted]
-    supervisor = Supervisor(roles, on_line=lambda line: sys.stderr.write(f"scenewatch: {line}\n"))
+    supervisor = Supervisor(roles, on_line=tell)
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

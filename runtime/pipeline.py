@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ class Pipeline:
         self._tap: Tap | None = None
         self._slow = 0
         self._batches = 0
+        self._live = 0
+        self._last_batch_ns = 0
 
     def stop(self) -> None:
         """End the loop after the batch in hand; may be called from a signal handler or another thread."""
@@ -141,6 +144,9 @@ class Pipeline:
             "resumed": self._session.resumed,
             "journal_seq": self._journal.last_seq,
             "clock_ms": self._clock.now_ms(),
+            "live_readings": self._live,
+            "last_batch_ns": self._last_batch_ns,
+            "cpu_s": time.process_time(),
             "pid": os.getpid(),
         }
 
@@ -174,6 +180,7 @@ class Pipeline:
     def _commit(self, taken: Taken) -> None:
         """Journal, acknowledge, decide: in this order."""
         self._batches += 1
+        self._live += sum(len(entry) for entry in taken.entries if isinstance(entry, ReadingBatch))
         self._slow += taken.slow
         self._door.persist()
         if self._options.recording:
@@ -191,6 +198,7 @@ class Pipeline:
             if changes:
                 self._store.write(changes)
                 self._deliver()
+        self._last_batch_ns = wall_ns()
         for rejected in taken.rejected:
             notice = self._rejections.take(rejected, self._clock.now_ms())
             if notice is not None:

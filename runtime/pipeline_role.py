@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.lifecycle import AlertStage
+from alerts.sinks.backoff import Backoff
 from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
@@ -43,6 +44,7 @@ log = logging.getLogger("scenewatch.pipeline")
 _TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 _RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
+_LONGEST_WAIT_S = 5.0
 
 
 @dataclass(slots=True)
@@ -213,6 +215,7 @@ def _delivery(config: Config, store: AlertStore, stop: threading.Event, latency:
         stop=stop,
         rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
         batch=config.dispatch.batch,
+        backoff=Backoff(random.Random(), 0.1, _LONGEST_WAIT_S),  # noqa: S311 - jitter of waits, no secret
         on_acknowledged=latency.take,
     )
 

@@ -44,6 +44,7 @@ class PrivateSystem:
         broker: `auto`, `mosquitto` or `rumqttd`.
         recording: Whether the readings bring their own clock.
         more: Further roles, with further sections of the configuration.
+        qos: Of the pipeline's subscriptions.
         data: Where the data goes and stays; None for the private folder.
         on_line: Takes lines about restarts.
     """
@@ -57,6 +58,7 @@ class PrivateSystem:
         broker: str = "auto",
         recording: bool = False,
         more: Mapping[str, Callable[["PrivateSystem"], Mapping[str, Any]]] | None = None,
+        qos: int = 1,
         data: Path | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
@@ -72,7 +74,7 @@ class PrivateSystem:
         config = self._folder / "scenewatch.toml"
         content: dict[str, Mapping[str, Any]] = {
             "data": {"dir": str(self.data)},
-            "broker": {"kind": broker, "port": self.broker_port},
+            "broker": {"kind": broker, "port": self.broker_port, "qos": qos},
             "ingest": {"devices": "devices.csv"},
             "scenes": {"paths": [str(path.resolve()) for path in scenes], "metrics": list(metrics)},
             "pipeline": {

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
 
 from core.errors import ConfigError, UnavailableError
 
@@ -92,7 +93,7 @@ class Publisher:
         if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
             raise UnavailableError(f"the broker at {self._where} takes nothing: {mqtt.error_string(info.rc)}")
 
-    def _on_connect(self, _: mqtt.Client, __: object, ___: object, code: mqtt.ReasonCode, ____: object) -> None:
+    def _on_connect(self, _: mqtt.Client, __: object, ___: object, code: ReasonCode, ____: object) -> None:
         with self._changed:
             self._code = code.value
             self._changed.notify_all()

@@ -24,6 +24,7 @@ _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
 _HEALTHY_S = 60.0
 _TERM_S = 2.0
+_LEAST_S = 0.2
 _START_S = 60.0
 _WRONG = 2
 
@@ -130,11 +131,12 @@ class Supervisor:
         deadline = time.monotonic() + _TERM_S
         for spec in reversed(self._specs):
             role = self._running.get(spec.name)
-            if role is not None and role.process.poll() is None:
+            if role is None:
+                continue
+            if role.process.poll() is None:
                 role.process.terminate()
-        for role in self._running.values():
             try:
-                role.process.wait(max(0.0, deadline - time.monotonic()))
+                role.process.wait(max(_LEAST_S, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 role.process.kill()
                 role.process.wait()

@@ -5,7 +5,7 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
@@ -132,7 +132,14 @@ class LiveView:
                 table.add_row(title, f"{row['p50']:.2f}", f"{row['p99']:.2f}", f"{row['max']:.2f}", style=style)
         taken = f"{status['readings']:,} taken of {count.sent:,} sent, {sum(status['rejected'].values())} refused"
         foot = Text(f"{taken}\nAPI and console: {url}    Ctrl-C ends it", style="dim")
-        parts = [facts, Text(""), table, Text(""), foot, *(Text(note, style="yellow") for note in self._notes)]
+        parts: list[RenderableType] = [
+            facts,
+            Text(""),
+            table,
+            Text(""),
+            foot,
+            *(Text(note, style="yellow") for note in self._notes),
+        ]
         return Panel(Group(*parts), title="Scenewatch 一网统管", subtitle=f"{left_s:,.0f} s left", width=92)
 
     def note(self, line: str) -> None:
