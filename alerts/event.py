@@ -5,12 +5,21 @@ References: CloudEvents 1.0.2 (verified: yes, spec text); W3C Trace Context (ver
 """
 
 import enum
+from typing import Annotated
 
 import msgspec
+
+from core.severity import Severity
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
+
+
+SeverityWord = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [severity.word for severity in Severity]})]
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""RFC 3339 with an offset."""
+Counted = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
 
 
 class EventType(enum.StrEnum):
@@ -59,7 +68,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     limit: str = ""
     """The condition in words, e.g. `above 25`."""
     since: str = ""
-    """RFC 3339 time of the onset."""
+    """RFC 3339 time of the onset, or of what began to clear it."""
 
 
 class AlertData(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,24 +76,24 @@ class AlertData(msgspec.Struct, frozen=True, kw_only=True):
 
     alert: str
     """The alert's id: a function of scene, place and the reading that opened it."""
-    revision: int
+    revision: Counted
     """1 for RAISED, one more with every event of this alert."""
     scene: str
     title_en: str = ""
     title_zh: str = ""
     place: str
     town: str = ""
-    severity: str
+    severity: SeverityWord
     """The worst active level now; on CLEARED the last one."""
-    worst_severity: str
+    worst_severity: SeverityWord
     """The worst it ever reached."""
-    state: str
+    state: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["active", "acknowledged", "stale", "cleared"]})]
     """`active`, `acknowledged`, `stale` or `cleared`."""
-    count: int
+    count: Counted
     """How many times a level of a feed was raised into it."""
-    raised_at: str
-    """RFC 3339, in the readings' own time."""
-    cleared_at: str | None = None
+    raised_at: Time
+    """In the readings' own time."""
+    cleared_at: Time | None = None
     leaf: str | None = None
     """Leaf of the case catalogue; None: the case waits unclassified for a person."""
     auto: bool = True
@@ -110,7 +119,7 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False)
     source: str
     type: EventType
     subject: str
-    time: str
+    time: Time
     partitionkey: str
     sequence: str
     traceparent: str
@@ -141,4 +150,4 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     alert: str
     by: str
     comment: str | None = None
-    at: str
+    at: Time

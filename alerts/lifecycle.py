@@ -138,9 +138,7 @@ class AlertStage:
         call = _Pass(decided_ns)
         return [change for alert in behind for change in self._look_at_source(alert, now_ms, call)]
 
-    def on_feedback(
-        self, feedback: Feedback, now_ms: int, decided_ns: int | None = None
-    ) -> list[AlertChange]:
+    def on_feedback(self, feedback: Feedback, now_ms: int, decided_ns: int | None = None) -> list[AlertChange]:
         """An alert that a person has seen stops telling its repeats, and nothing else."""
         if feedback.kind != "acknowledge":
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1

@@ -3,6 +3,7 @@
 `python -m alerts.schema` in the repository; a test holds the files to what would be written.
 """
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ def event_schema() -> str:
     Stricter than the decoder in one thing: a sender always says `specversion`.
     """
     schema: dict[str, Any] = msgspec.json.schema(AlertEvent)
+    for part in schema["$defs"].values():
+        part["description"] = inspect.cleandoc(part["description"])
     event = schema["$defs"]["AlertEvent"]
     event["properties"]["specversion"] = {"const": SPEC_VERSION}
     event["required"] = sorted({*event["required"], "specversion"})

@@ -153,8 +153,8 @@ def mermaid() -> str:
         arrows.setdefault((state, step.state), {}).setdefault(said, []).append(happening.value)
     lines = ["stateDiagram-v2"]
     for (state, following), labels in arrows.items():
-        label = "; ".join(f"{', '.join(words)}{said}" for said, words in labels.items())
-        lines.append(f"    {_node(state)} --> {_node(following)}: {label}")
+        arrow = f"    {_node(state)} --> {_node(following)}"
+        lines += [f"{arrow}: {', '.join(words)}{said}" for said, words in labels.items()]
     lines.append(f"    {_node(State.CLEARED)} --> [*]")
     return "\n".join(lines) + "\n"
 

@@ -63,8 +63,7 @@ CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, alert);
 
 _INSERT_EVENT = """
 INSERT OR IGNORE INTO outbox (id, alert, place, type, at_ms, data, timing, status)
-SELECT ?, ?, ?, ?, ?, ?, ?, 0
-WHERE NOT EXISTS (SELECT 1 FROM alerts WHERE id = ? AND revision >= ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0)
 """
 
 _UPSERT_ALERT = """
@@ -242,10 +241,7 @@ class AlertStore:
     def by_raised(self) -> list[StoredAlert]:
         """Every alert, the one raised first first."""
         with self._errors():
-            return [
-                stored(row)
-                for row in self._db().execute(f"{SELECT_STORED} ORDER BY raised_ms, id").fetchall()
-            ]
+            return [stored(row) for row in self._db().execute(f"{SELECT_STORED} ORDER BY raised_ms, id").fetchall()]
 
     def get(self, alert: str) -> StoredAlert | None:
         """One alert by its id."""
@@ -342,16 +338,13 @@ class AlertStore:
 
     def _ack(self, db: sqlite3.Connection, receipt: Receipt, at_ns: int) -> Acknowledged | None:
         rows = db.execute(
-            "UPDATE outbox SET status = ?, done_ns = ? WHERE id = ? AND status = ? "
-            "RETURNING alert, type, timing",
+            "UPDATE outbox SET status = ?, done_ns = ? WHERE id = ? AND status = ? RETURNING alert, type, timing",
             (Status.ACKNOWLEDGED, at_ns, receipt.id, Status.WAITING),
         ).fetchall()
         if not rows:
             return None
         alert, kind, timing = rows[0]
-        spent = latency(
-            msgspec.json.decode(timing, type=Timing), self._durable_ns.get(receipt.id), case_ns=at_ns
-        )
+        spent = latency(msgspec.json.decode(timing, type=Timing), self._durable_ns.get(receipt.id), case_ns=at_ns)
         if receipt.task_number is not None:
             db.execute(
                 "UPDATE alerts SET task_number = ? WHERE id = ? AND task_number IS NULL",
@@ -366,9 +359,7 @@ def _write_one(db: sqlite3.Connection, change: AlertChange) -> bool:
     data = change.data
     content = msgspec.json.encode(data)
     event = (change.id, data.alert, data.place, change.type.value, change.at_ms, content)
-    cursor = db.execute(
-        _INSERT_EVENT, (*event, msgspec.json.encode(change.timing), data.alert, data.revision)
-    )
+    cursor = db.execute(_INSERT_EVENT, (*event, msgspec.json.encode(change.timing)))
     if cursor.rowcount != 1:
         return False
     who = (data.alert, data.revision, data.scene, change.opened_by, data.place, data.town)

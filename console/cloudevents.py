@@ -96,9 +96,7 @@ def _batched(body: bytes) -> list[AlertEvent | Refused]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _no_json(error) from error
     if len(parts) > MAX_BATCH:
-        raise Problem(
-            ProblemCode.TOO_LARGE, f"a batch holds at most {MAX_BATCH} events, this one {len(parts)}"
-        )
+        raise Problem(ProblemCode.TOO_LARGE, f"a batch holds at most {MAX_BATCH} events, this one {len(parts)}")
     return [_part(part) for part in parts]
 
 
@@ -111,9 +109,7 @@ def _part(part: msgspec.Raw) -> AlertEvent | Refused:
 
 def _binary(headers: Mapping[str, str], body: bytes) -> AlertEvent | Refused:
     attributes = {
-        name.removeprefix(_PREFIX): unquote(value)
-        for name, value in headers.items()
-        if name.startswith(_PREFIX)
+        name.removeprefix(_PREFIX): unquote(value) for name, value in headers.items() if name.startswith(_PREFIX)
     }
     if attributes.get("type", "") not in _TYPES and "id" in attributes and "type" in attributes:
         return _unknown_type(attributes["id"], attributes["type"])
@@ -138,9 +134,7 @@ def _refused(body: bytes | msgspec.Raw, detail: str) -> Refused:
 
 
 def _unknown_type(event: str, kind: str) -> Refused:
-    return Refused(
-        event[:_ECHO], Refusal.UNKNOWN_TYPE, f"this hub does not know events of type {kind[:_ECHO]!r}"
-    )
+    return Refused(event[:_ECHO], Refusal.UNKNOWN_TYPE, f"this hub does not know events of type {kind[:_ECHO]!r}")
 
 
 def _no_json(error: Exception) -> Problem:

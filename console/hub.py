@@ -105,7 +105,8 @@ class Hub:
                 return found
             with self.metrics.feedback_waiting.track_inprogress():
                 try:
-                    await asyncio.wait_for(news.wait(), patience)
+                    async with asyncio.timeout(patience):
+                        await news.wait()
                 except TimeoutError:
                     return []
 
@@ -116,7 +117,8 @@ class Hub:
             Problem: `unavailable` if it does not.
         """
         try:
-            await asyncio.wait_for(self._writer.run(self._store.check_writable), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._writer.run(self._store.check_writable)
         except TimeoutError as error:
             raise Problem(ProblemCode.UNAVAILABLE, "the database takes too long for a write") from error
 

@@ -13,10 +13,8 @@ from prometheus_client.process_collector import ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.event import EventType
-from core.severity import Severity
 from dispatch.intake import Decision, Outcome
 from dispatch.queries import Counts
-from dispatch.workflow import CaseState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -90,10 +88,10 @@ class Metrics:
 
     def text(self, counts: Counts) -> bytes:
         """All figures in the exposition format; `counts` are those that the database knows."""
-        for severity in Severity:
-            self._alerts.labels(severity.word).set(counts.alerts.get(severity.word, 0))
-        for state in CaseState:
-            self._cases.labels(state.value).set(counts.cases.get(state.value, 0))
+        for severity, count in counts.alerts.items():
+            self._alerts.labels(severity).set(count)
+        for state, count in counts.cases.items():
+            self._cases.labels(state).set(count)
         return generate_latest(self._registry)
 
 

@@ -25,6 +25,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.AlertList,
     wire.CaseDetail,
     wire.CaseList,
+    wire.CountsView,
     wire.Health,
     wire.StreamedAlert,
     wire.StreamedCase,
@@ -52,9 +53,7 @@ def answers(good: Mapping[int, tuple[str, Schema | None]], *bad: int) -> dict[in
     return documented
 
 
-def body(
-    content: Mapping[str, Schema], responses: Mapping[int, Mapping[str, Schema]] | None = None
-) -> Schema:
+def body(content: Mapping[str, Schema], responses: Mapping[int, Mapping[str, Schema]] | None = None) -> Schema:
     """The part of an operation that says which bodies it takes, and answers, by media type."""
     extra: Schema = {
         "requestBody": {

@@ -51,9 +51,7 @@ def before_of(cursor: str | None) -> int | None:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         before = int(text.removeprefix(_CURSOR))
     except (ValueError, binascii.Error) as error:
-        raise Problem(
-            ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before"
-        ) from error
+        raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before") from error
     if not text.startswith(_CURSOR) or not 0 <= before <= _LARGEST:
         raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before")
     return before

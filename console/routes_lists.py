@@ -15,6 +15,7 @@ from console.wire import (
     AlertView,
     CaseDetail,
     CaseList,
+    CountsView,
     alert_view,
     audit_view,
     case_view,
@@ -106,6 +107,18 @@ async def list_alerts(
     found = await hub_of(request).read(lambda store: store.alerts(wanted, before=before, limit=limit + 1))
     following = cursor_after(found[limit - 1].seq) if len(found) > limit else None
     return _json(AlertList(items=[alert_view(alert) for alert in found[:limit]], next=following))
+
+
+@router.get(
+    "/api/v1/counts",
+    summary="How much there is now",
+    response_class=Response,
+    responses=answers({200: ("Alerts by severity, cases by state.", ref(CountsView))}, 401, 503),
+)
+async def counts(request: Request) -> Response:
+    """Alerts that are not cleared by severity, and all cases by state; what there is none of is 0."""
+    found = await hub_of(request).read(lambda store: store.counts())
+    return _json(CountsView(alerts=found.alerts, cases=found.cases))
 
 
 @router.get(

@@ -71,7 +71,8 @@ class Listener:
         if not self._frames and not self.ended.is_set():
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self._news.wait()
         chunk = b"".join(data for _, data in self._frames)
         self._frames.clear()
         return chunk
@@ -172,6 +173,7 @@ class StreamResponse(Response):
             await asyncio.wait({pushing, leaving, ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._broadcast.leave(listener)
+            listener.end()
             await _stop(pushing, leaving, ending)
             if transport is not None and (listener.cut_off or transport.get_write_buffer_size()):
                 transport.abort()  # who does not read would keep the connection, and our stop, for ever

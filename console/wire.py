@@ -112,6 +112,13 @@ class StreamedCase(msgspec.Struct, frozen=True, kw_only=True):
     case: CaseView
 
 
+class CountsView(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is now: alerts that are not cleared by severity, cases by state."""
+
+    alerts: dict[str, int]
+    cases: dict[str, int]
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """`ok`: the process is up (healthz), the database takes writes (readyz)."""
 

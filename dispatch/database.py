@@ -89,9 +89,7 @@ def _checked(url: str) -> URL:
             "the database's URL cannot be read; write it like sqlite:////var/lib/scenewatch/hub.db"
         ) from error
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ConfigError(
-            f"the database's URL is for {parsed.get_backend_name()}; it must be sqlite or postgresql"
-        )
+        raise ConfigError(f"the database's URL is for {parsed.get_backend_name()}; it must be sqlite or postgresql")
     if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
         raise ConfigError("the database needs a file, e.g. sqlite:////var/lib/scenewatch/hub.db")
     return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
@@ -102,9 +100,7 @@ def _sqlite(url: URL, durability: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = (
-            None  # we say BEGIN ourselves: the driver's own guessing leaves reads outside
-        )
+        connection.isolation_level = None  # we say BEGIN ourselves: the driver's own guessing leaves reads outside
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={_DURABILITY[durability]}")
@@ -120,9 +116,7 @@ def _sqlite(url: URL, durability: str) -> Engine:
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(
-        url, pool_size=8, max_overflow=0, pool_pre_ping=True, connect_args={"connect_timeout": 5}
-    )
+    return create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True, connect_args={"connect_timeout": 5})
 
 
 def _prepare(connection: Connection, name: str) -> None:
@@ -135,8 +129,7 @@ def _prepare(connection: Connection, name: str) -> None:
         foreign = sorted(present & set(tables.metadata.tables))
         if foreign:
             raise ConfigError(
-                f"the database {name} holds tables of another program ({', '.join(foreign)}); "
-                "give the hub its own"
+                f"the database {name} holds tables of another program ({', '.join(foreign)}); give the hub its own"
             )
         tables.metadata.create_all(connection)
         connection.execute(insert(tables.schema_version), [{"version": tables.SCHEMA_VERSION}])

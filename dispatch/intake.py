@@ -320,9 +320,7 @@ class Intake:
             seq=seq,
             case=after.id,
             at=self._now,
-            who=event.data.acknowledged_by or event.source
-            if event.type is EventType.ACKNOWLEDGED
-            else event.source,
+            who=event.data.acknowledged_by or event.source if event.type is EventType.ACKNOWLEDGED else event.source,
             what=What.OPENED if opened else _WHAT[event.type],
             from_state=None if opened else case.state,
             to_state=state,

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, select
 
 from alerts.event import AlertData, AlertEvent, Feedback
 from core.clock import parse_rfc3339, rfc3339
+from core.severity import Severity
 from dispatch import tables
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
 from dispatch.database import STREAM_COUNTER, unavailable_as_such
@@ -31,7 +32,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is now: alerts not cleared by severity, cases by state."""
+    """How much there is now: alerts not cleared by severity, cases by state; what there is none of is 0."""
 
     alerts: dict[str, int]
     cases: dict[str, int]
@@ -140,13 +141,15 @@ class Queries:
     def counts(self) -> Counts:
         """How many alerts are not cleared, by severity, and how many cases there are, by state."""
         alerts, cases = tables.alerts.c, tables.cases.c
-        open_alerts = (
-            select(alerts.severity, func.count()).where(alerts.state != "cleared").group_by(alerts.severity)
-        )
+        open_alerts = select(alerts.severity, func.count()).where(alerts.state != "cleared").group_by(alerts.severity)
         with unavailable_as_such(), self._engine.connect() as connection:
             by_severity = {row[0]: row[1] for row in connection.execute(open_alerts)}
-            by_state = connection.execute(select(cases.state, func.count()).group_by(cases.state))
-            return Counts(by_severity, {row[0]: row[1] for row in by_state})
+            of_cases = connection.execute(select(cases.state, func.count()).group_by(cases.state))
+            by_state = {row[0]: row[1] for row in of_cases}
+        return Counts(
+            {severity.word: by_severity.get(severity.word, 0) for severity in Severity},
+            {state.value: by_state.get(state.value, 0) for state in CaseState},
+        )
 
     def _alerts(self, where: ColumnElement[bool], limit: int) -> list[Alert]:
         table = tables.alerts

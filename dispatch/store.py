@@ -19,9 +19,7 @@ ACKNOWLEDGE = "acknowledge"
 _encode = msgspec.json.Encoder().encode
 # Statements are built once: building one costs more than running it.
 _OF_STREAM = tables.counters.c.name == STREAM_COUNTER
-_RESERVE = (
-    update(tables.counters).where(_OF_STREAM).values(value=tables.counters.c.value + bindparam("count"))
-)
+_RESERVE = update(tables.counters).where(_OF_STREAM).values(value=tables.counters.c.value + bindparam("count"))
 _RESERVED = select(tables.counters.c.value).where(_OF_STREAM)
 _LAST_NUMBER = select(tables.task_counters.c.last).where(tables.task_counters.c.day == bindparam("day"))
 _ALERTS = select(tables.alerts).where(tables.alerts.c.id.in_(bindparam("ids", expanding=True)))

@@ -80,6 +80,7 @@ class Session:
         self._wake_fd = wake_fd
         self._failures = 0
         self._refused: str | None = None
+        self._closing = False
         protocol = mqtt.MQTTv5 if options.version5 else mqtt.MQTTv311
         session = {} if options.version5 else {"clean_session": False}
         self._client = _TappedClient(
@@ -187,6 +188,7 @@ class Session:
 
     def close(self) -> None:
         """Disconnect; the broker keeps the session for `session_expiry_s`."""
+        self._closing = True
         tap = self.tap
         if tap is not None:
             if self.options.version5:
@@ -251,4 +253,5 @@ class Session:
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: object
     ) -> None:
         self.connected = False
-        log.warning("the broker ended the connection: %s", code)
+        if not self._closing:
+            log.warning("the broker ended the connection: %s", code)

@@ -1,14 +1,19 @@
 """The stages one after the other, as live, recovery and replay run them: entries in, alert changes out. No I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from alerts.lifecycle import AlertChange, AlertStage
+import numpy as np
 
-from core.reading import ReadingBatch
+from alerts.change import AlertChange
+from alerts.event import Feedback
+from alerts.lifecycle import AlertStage
+from core.reading import Quality, ReadingBatch
 from core.stage import Snapshot
 from ingest.codec import ClockTick, GatewayState
 from ingest.sequencing import Sequencer
+from runtime.alert_scenes import AlertScenes
 from thresholds.engine import Engine
+from thresholds.scene_set import SceneSet
 from thresholds.transition import Transitions
 
 Decided = Callable[[], int]
@@ -25,19 +30,34 @@ class Chain:
         self.sequencer = sequencer
         self.engine = engine
         self.alerts = alerts
+        self.now_ms = 0
+        self.feedback_position = 0
         self.readings = 0
         self.transitions = 0
         self._wall_ns = wall_ns
 
-    def on_batch(self, batch: ReadingBatch) -> list[AlertChange]:
-        """What follows from a batch."""
+    def on_batch(self, batch: ReadingBatch, *, received_ns: int | None = None) -> list[AlertChange]:
+        """What follows from a batch; `received_ns` is the wall time of its arrival on a recording's clock."""
         self.readings += len(batch)
-        return self._alert(self.engine.on_batch(self.sequencer.on_batch(batch)))
+        if len(batch):
+            self.now_ms = max(self.now_ms, int(batch.arrival[-1]) // 1_000_000)
+        transitions = self.engine.on_batch(self.sequencer.on_batch(batch))
+        if not len(transitions):
+            return []
+        untimed = batch.feed[batch.quality & Quality.NO_TIME > 0]
+        return self._alert(transitions, received_ns=received_ns, untimed=frozenset(untimed.tolist()))
 
     def on_gateway(self, state: GatewayState) -> list[AlertChange]:
         """What follows from a gateway going or coming; time passes to that moment first."""
         changes = self.on_timer(state.at_ms)
         return changes + self.alerts.on_gateway(state.gateway, state.online, state.at_ms)
+
+    def on_feedback(self, feedback: Feedback, now_ms: int) -> list[AlertChange]:
+        """What follows from what a person said; the same one again changes nothing."""
+        if feedback.seq <= self.feedback_position:
+            return []
+        self.feedback_position = feedback.seq
+        return self.on_timer(now_ms) + self.alerts.on_feedback(feedback, now_ms)
 
     def on_clock(self, tick: ClockTick) -> list[AlertChange]:
         """A recording's clock has moved on."""
@@ -52,6 +72,7 @@ class Chain:
         due = self.engine.next_timer()
         if due is None or due > now_ms:
             return []
+        self.now_ms = max(self.now_ms, now_ms)
         return self._alert(self.engine.on_timer(now_ms))
 
     def next_timer(self) -> int | None:
@@ -64,6 +85,10 @@ class Chain:
             "sequencer": self.sequencer.snapshot(),
             "engine": self.engine.snapshot(),
             "alerts": self.alerts.snapshot(),
+            "chain": {
+                "now_ms": np.array([self.now_ms, self.feedback_position], np.int64),
+                "rules": self.engine.scenes.version.encode(),
+            },
         }
 
     def restore(self, stages: dict[str, Snapshot]) -> None:
@@ -75,9 +100,17 @@ class Chain:
         self.sequencer.restore(stages["sequencer"])
         self.engine.restore(stages["engine"])
         self.alerts.restore(stages["alerts"])
+        self.now_ms, self.feedback_position = (int(n) for n in np.asarray(stages["chain"]["now_ms"]))
 
-    def _alert(self, transitions: Transitions) -> list[AlertChange]:
+    def switch(self, scenes: SceneSet) -> list[AlertChange]:
+        """Other scenes decide from here on; what follows for alerts whose levels are there no more."""
+        self.engine.replace(scenes)
+        return self.alerts.replace(AlertScenes(scenes), self.now_ms, keeps=self.engine.watches)
+
+    def _alert(
+        self, transitions: Transitions, *, received_ns: int | None = None, untimed: Collection[int] = ()
+    ) -> list[AlertChange]:
         if not len(transitions):
             return []
         self.transitions += len(transitions)
-        return self.alerts.on_transitions(transitions, self._wall_ns())
+        return self.alerts.on_transitions(transitions, self._wall_ns(), received_ns=received_ns, untimed=untimed)

@@ -18,7 +18,8 @@ def _milliseconds(value: object) -> object:
     if isinstance(value, str):
         return parse_duration(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("a duration needs its unit: write it like 30s, 10m or 1h30m")
+        # pydantic collects ValueError and no other.
+        raise ValueError("a duration needs its unit: write it like 30s, 10m or 1h30m")  # noqa: TRY004
     return value
 
 

@@ -4,18 +4,20 @@ Take what the socket has, make it durable, acknowledge it, decide, make the aler
 Batches grow by themselves under load and stay at one message when it is quiet; there is no timer in the hot path.
 """
 
+import contextlib
 import gc
 import logging
 import os
-import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from alerts.store import AlertStore
 
 from alerts.event import Feedback
+from alerts.store import AlertStore
 from core.clock import ManualClock, SystemClock, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
@@ -68,8 +70,8 @@ class Pipeline:
         chain: Chain,
         store: AlertStore,
         snapshots: Snapshots,
-        deliver: threading.Event,
-        wake_fd: int,
+        deliver: Callable[[], None],
+        wake_fds: tuple[int, int],
     ) -> None:
         self._options = options
         self._session = session
@@ -79,7 +81,8 @@ class Pipeline:
         self._store = store
         self._snapshots = snapshots
         self._deliver = deliver
-        self._wake_fd = wake_fd
+        self._wake_read, self._wake_write = wake_fds
+        self.feedback_position = chain.feedback_position
         self._clock = ManualClock() if options.recording else SystemClock()
         codec = Codec(door.resolve, max_pack=options.max_pack, recording=options.recording)
         self._decoder = Decoder(door.registry, codec, version5=session.options.version5, max_pack=options.max_pack)
@@ -92,6 +95,8 @@ class Pipeline:
         self._tap: Tap | None = None
         self._slow = 0
         self._batches = 0
+        self._live = 0
+        self._last_batch_ns = 0
 
     def stop(self) -> None:
         """End the loop after the batch in hand; may be called from a signal handler or another thread."""
@@ -100,7 +105,7 @@ class Pipeline:
     def on_feedback(self, feedback: Feedback) -> None:
         """Take what people said at the dispatch core; called by the reader's thread."""
         self._feedback.append(feedback)
-        os.write(self._wake_fd, b"f")
+        os.write(self._wake_write, b"f")
 
     def run(self) -> None:
         """Loop until `stop`; the state is snapshotted at the end.
@@ -139,6 +144,9 @@ class Pipeline:
             "resumed": self._session.resumed,
             "journal_seq": self._journal.last_seq,
             "clock_ms": self._clock.now_ms(),
+            "live_readings": self._live,
+            "last_batch_ns": self._last_batch_ns,
+            "cpu_s": time.process_time(),
             "pid": os.getpid(),
         }
 
@@ -172,22 +180,25 @@ class Pipeline:
     def _commit(self, taken: Taken) -> None:
         """Journal, acknowledge, decide: in this order."""
         self._batches += 1
+        self._live += sum(len(entry) for entry in taken.entries if isinstance(entry, ReadingBatch))
         self._slow += taken.slow
         self._door.persist()
         if self._options.recording:
             taken.entries = [self._on_recording_clock(entry) for entry in taken.entries]
         self._journal.append([_encode(entry) for entry in taken.entries])
         self._session.acknowledge(taken.acks)
+        received = wall_ns() if self._options.recording else None
         for entry in taken.entries:
             if isinstance(entry, ReadingBatch):
-                changes = self._chain.on_batch(entry)
+                changes = self._chain.on_batch(entry, received_ns=received)
             elif isinstance(entry, GatewayState):
                 changes = self._chain.on_gateway(entry)
             else:
                 changes = self._chain.on_clock(entry)
             if changes:
                 self._store.write(changes)
-                self._deliver.set()
+                self._deliver()
+        self._last_batch_ns = wall_ns()
         for rejected in taken.rejected:
             notice = self._rejections.take(rejected, self._clock.now_ms())
             if notice is not None:
@@ -209,11 +220,13 @@ class Pipeline:
         return entry
 
     def _drain_feedback(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
         while self._feedback:
             feedback = self._feedback.popleft()
             now = self._clock.now_ms()
             self._journal.append([encode_feedback(feedback, now)])
-            self._write(self._chain.alerts.on_feedback(feedback, now))
+            self._write(self._chain.on_feedback(feedback, now))
 
     def _resume(self) -> None:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
@@ -233,7 +246,7 @@ class Pipeline:
     def _write(self, changes: list[Any]) -> None:
         if changes:
             self._store.write(changes)
-            self._deliver.set()
+            self._deliver()
 
     def _housekeeping(self) -> None:
         now = wall_ns() // 1_000_000

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import msgspec
-from alerts.lifecycle import AlertChange
 
+from alerts.change import AlertChange
 from alerts.event import Feedback
 from core.errors import DataLossError
 from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, decode_gateway
@@ -87,7 +87,7 @@ def _apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> l
             chain.on_resume(int.from_bytes(entry.body, "little"))
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)
-            return chain.alerts.on_feedback(said.feedback, said.at_ms)
+            return chain.on_feedback(said.feedback, said.at_ms)
         case Kind.RULES:
             switch_rules(entry.body.decode())
     return []

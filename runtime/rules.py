@@ -13,9 +13,10 @@ from thresholds.scene_set import SceneSet
 class RuleShelf:
     """Folders `rules/<version>/` with the scene files as they were."""
 
-    def __init__(self, folder: Path, types: Mapping[str, DeviceType]) -> None:
+    def __init__(self, folder: Path, types: Mapping[str, DeviceType], metrics: Sequence[str] = ()) -> None:
         self._folder = folder
         self._types = types
+        self._metrics = metrics
 
     def keep(self, scenes: SceneSet) -> None:
         """Put the files of `scenes` on the shelf, whole or not at all; what lies there already stays."""
@@ -36,7 +37,7 @@ class RuleShelf:
             DataLossError: If they are not on the shelf or do not load any more.
         """
         target = self._folder / version
-        scenes, findings = load_scenes(sorted(target.glob("*.yaml")), self._types)
+        scenes, findings = load_scenes(sorted(target.glob("*.yaml")), self._types, extra_metrics=self._metrics)
         if findings or scenes.version != version:
             raise DataLossError(f"the scenes of version {version} in {self._folder} are missing or damaged")
         return scenes

@@ -60,6 +60,11 @@ class Snapshots:
             raise DataLossError(f"no snapshot in {self._folder} can be read ({'; '.join(problems)})")
         return None
 
+    def rules(self) -> str | None:
+        """The version of the scenes that decided when the newest snapshot was made; None if there is none."""
+        found = self.newest()
+        return None if found is None else bytes(np.asarray(found[1]["chain"]["rules"])).decode()
+
     def _write(self, seq: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         path = self._folder / f"state-{seq:016d}.npz"
         partial = path.with_suffix(".partial")

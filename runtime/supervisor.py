@@ -24,6 +24,7 @@ _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
 _HEALTHY_S = 60.0
 _TERM_S = 2.0
+_LEAST_S = 0.2
 _START_S = 60.0
 _WRONG = 2
 
@@ -69,7 +70,7 @@ class Supervisor:
 
     def __init__(self, roles: Sequence[RoleSpec], *, on_line: Callable[[str], None] | None = None) -> None:
         self._specs = tuple(roles)
-        self._on_line = on_line or (lambda line: log.warning(line))
+        self._on_line = on_line or log.warning
         self._running: dict[str, _Running] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -130,11 +131,12 @@ class Supervisor:
         deadline = time.monotonic() + _TERM_S
         for spec in reversed(self._specs):
             role = self._running.get(spec.name)
-            if role is not None and role.process.poll() is None:
+            if role is None:
+                continue
+            if role.process.poll() is None:
                 role.process.terminate()
-        for role in self._running.values():
             try:
-                role.process.wait(max(0.0, deadline - time.monotonic()))
+                role.process.wait(max(_LEAST_S, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 role.process.kill()
                 role.process.wait()
@@ -152,6 +154,22 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             role.process.kill()
             role.process.wait()
+
+    def start_role(self, name: str) -> None:
+        """Start a role again that was stopped, and wait until it is ready.
+
+        Raises:
+            UnavailableError: If it is not ready in time.
+        """
+        role = self._running[name]
+        with self._changed:
+            with self._lock:
+                role.due = time.monotonic()
+            os.write(self._wake_write, b"r")
+            if not self._changed.wait_for(
+                lambda: self._running[name] is not role and self._running[name].ready is not None, _START_S
+            ):
+                raise UnavailableError(f"{name} was not ready within {_START_S:.0f} s")
 
     def _launch(self, spec: RoleSpec, before: _Running | None = None) -> None:
         process = subprocess.Popen(
@@ -176,8 +194,8 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            due = [role.due for role in self._running.values() if role.due not in (None, float("inf"))]
-            timeout = min((d - time.monotonic() for d in due if d is not None), default=None)
+            due = [role.due for role in self._running.values() if role.due is not None and role.due < float("inf")]
+            timeout = min((moment - time.monotonic() for moment in due), default=None)
             for key, _ in self._selector.select(None if timeout is None else max(0.0, timeout)):
                 if key.data is None:
                     os.read(self._wake_read, 1024)

@@ -44,6 +44,11 @@ def load_scenes(
     return scenes, sorted(set(findings))
 
 
+def count_files(paths: Iterable[Path]) -> int:
+    """How many scene files are in the files and folders of `paths`."""
+    return sum(1 for _ in _files(paths, []))
+
+
 class _Loaded(NamedTuple):
     scene: Scene
     source: str

@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-from collections.abc import Collection
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -264,8 +263,6 @@ class SceneParts(Model):
 class Scene(SceneParts):
     """One governed situation: which feeds it watches, what counts as wrong, how sure to be, what it opens.
 
-    It has the properties by which the alert stage knows a scene.
-
     Raises:
         pydantic.ValidationError: If a part is wrong, or the parts do not go together.
     """
@@ -282,36 +279,6 @@ class Scene(SceneParts):
     def id(self) -> str:
         """Its id."""
         return self.scene
-
-    @property
-    def title_en(self) -> str:
-        """Title in English, may be empty."""
-        return self.title.en
-
-    @property
-    def title_zh(self) -> str:
-        """Title in Chinese, may be empty."""
-        return self.title.zh
-
-    @property
-    def pilot_towns(self) -> Collection[str]:
-        """Towns in which a pilot opens real cases."""
-        return self.pilot.towns if self.pilot else ()
-
-    @property
-    def leaf(self) -> str | None:
-        """Leaf of the case catalogue, None where a person classifies."""
-        return self.raises.leaf
-
-    @property
-    def auto(self) -> bool:
-        """Whether its alerts open cases by themselves."""
-        return self.raises.auto
-
-    @property
-    def fold_window_ms(self) -> int | None:
-        """How far apart raises may be to be one alert, ms; None for any distance."""
-        return self.fold.window
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -331,8 +298,8 @@ class Scene(SceneParts):
             changes[level.severity].laid_over(level) if level.severity in changes else level for level in self.levels
         )
 
-    def limit_words(self, severity: Severity, device: Device | None = None) -> str:
-        """The condition of a level in words, e.g. `above 25`; with `device`, the one in force there.
+    def hold_words(self, severity: Severity, device: Device | None = None) -> str:
+        """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there.
 
         Raises:
             KeyError: If the scene has no such level.
@@ -340,5 +307,5 @@ class Scene(SceneParts):
         levels = self.levels if device is None else self.levels_for(device)
         for level in levels:
             if level.severity == severity.word:
-                return level.words
+                return f"{level.words} for {level.for_}" if level.for_ else level.words
         raise KeyError(severity.word)

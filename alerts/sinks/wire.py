@@ -49,9 +49,7 @@ class HubClient:
         ConfigError: If `base` is no such address.
     """
 
-    def __init__(
-        self, base: str, token: str, *, connect_timeout_s: float = 3.0, read_timeout_s: float = 10.0
-    ) -> None:
+    def __init__(self, base: str, token: str, *, connect_timeout_s: float = 3.0, read_timeout_s: float = 10.0) -> None:
         self.base = base
         try:
             parts = urlsplit(base)
@@ -159,9 +157,7 @@ class _Line:
     def dial(self) -> socket.socket:
         """A connected socket, by the first of the host's addresses that answers."""
         failure = OSError(f"{self.host} has no address")
-        for family, kind, proto, _, address in socket.getaddrinfo(
-            self.host, self.port, type=socket.SOCK_STREAM
-        ):
+        for family, kind, proto, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
             plain = socket.socket(family, kind, proto)
             try:
                 return self._dialled(plain, address)

@@ -33,6 +33,7 @@ async function load(name, cursor = null) {
   if (cursor) query.set("cursor", cursor);
   const page = await (await ask(`/api/v1/${name}?${query}`)).json();
   if (!cursor) list.items.clear();
+  list.loaded = true;
   for (const item of page.items) list.items.set(list.key(item), item);
   list.next = page.next;
   draw(name);
@@ -54,7 +55,7 @@ async function follow() {
       for await (const message of messages(answer.body)) {
         pause = 500;
         if (message.name === "reset" || (message.name === "ready" && fresh)) await loadAll();
-        if (message.name === "alert") take("alerts", message.data.alert);
+        if (message.name === "alert") takeAlert(message.data.alert);
         if (message.name === "case") takeCase(message.data);
         if (message.name === "ready" || message.name === "reset") say("live");
         lastId = message.id ?? lastId;
@@ -86,18 +87,24 @@ async function* messages(body) {
   }
 }
 
-function take(name, item) {
+// A row that is further down than what was loaded stays there: only what is new, or new to a filter, comes on top.
+function take(name, item, isNew) {
   const list = lists[name];
   const key = list.key(item);
   const fits = !list.state || item.state === list.state;
-  if (fits && list.items.has(key)) list.items.set(key, item);
-  else if (fits) list.items = new Map([[key, item], ...list.items].slice(0, MOST_ROWS));
-  else list.items.delete(key);
+  if (!fits) list.items.delete(key);
+  else if (list.items.has(key)) list.items.set(key, item);
+  else if (isNew || list.state) list.items = new Map([[key, item], ...list.items].slice(0, MOST_ROWS));
   soon(name);
 }
 
+function takeAlert(alert) {
+  const shown = lists.alerts.items.get(alert.id);
+  if (!shown || alert.revision >= shown.revision) take("alerts", alert, alert.revision === 1);
+}
+
 function takeCase({ line, case: changed }) {
-  take("cases", changed);
+  take("cases", changed, line.what === "opened");
   if (line.what === "opened") $("news").textContent = `${word("new_case")} ${changed.task_number}: ${title(changed)}, ${changed.place}`;
 }
 
@@ -117,7 +124,7 @@ function draw(name) {
   const list = lists[name];
   const focused = document.activeElement?.dataset?.key;
   list.rows.replaceChildren(...[...list.items.values()].map(list.row));
-  list.none.hidden = list.items.size > 0;
+  list.none.hidden = !list.loaded || list.items.size > 0;
   list.more.hidden = list.next === null;
   if (focused) list.rows.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   tilesSoon();
@@ -129,10 +136,9 @@ function tilesSoon() {
 }
 
 async function drawTiles() {
-  const text = await (await ask("/metrics")).text();
+  const { alerts } = await (await ask("/api/v1/counts")).json();
   const tiles = SEVERITIES.map((severity) => {
-    const found = text.match(new RegExp(`^scenewatch_alerts_active\\{severity="${severity}"\\} (\\S+)$`, "m"));
-    const count = make("dd", String(Number(found?.[1] ?? 0)));
+    const count = make("dd", String(alerts[severity]));
     const tile = make("div", null, `tile ${severity}`);
     tile.append(make("dt", `${word(severity)} · ${word("open_alerts")}`), count);
     return tile;

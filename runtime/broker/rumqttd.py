@@ -14,7 +14,7 @@ class Rumqttd:
     """A private rumqttd. See `runtime.broker.base.PrivateBroker`."""
 
     name = "rumqttd (embedded)"
-    lacks = (
+    lacks: tuple[str, ...] = (
         "sessions on disk: what waits for the pipeline is lost if the broker restarts",
         "rights by user: a gateway could publish under another's id",
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.chaos.system import Gateway, System, Truth, wait_until
+from tests.chaos.system import Gateway, System, wait_until
+from tests.chaos.truth import Truth
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 
@@ -38,7 +39,7 @@ def test_killed_ten_times_under_load_it_loses_nothing_and_doubles_nothing(tmp_pa
 
     assert set(in_journal) >= set(sent), f"{len(set(sent) - set(in_journal))} readings are missing"
     assert set(in_journal) <= set(sent), "readings that nobody sent"
-    expected = truth.alerts(sent)
+    expected = truth.expected(sent)
     assert Counter((a["place"], a["raised_at"]) for a in alerts) == Counter(expected.keys())
     assert {(a["place"], a["raised_at"]): a["cleared_at"] for a in alerts} == expected
     assert Counter(case["alert"] for case in cases) == Counter({a["id"]: 1 for a in alerts})
@@ -61,7 +62,7 @@ def test_the_dispatch_core_may_be_away_and_everything_comes_in_order(tmp_path: P
         alerts, cases = system.alerts(), system.cases()
         events = system.events_in_order()
     assert Counter(case["alert"] for case in cases) == Counter(alert["id"] for alert in alerts)
-    assert set(truth.alerts(sent)) == {(a["place"], a["raised_at"]) for a in alerts}
+    assert set(truth.expected(sent)) == {(a["place"], a["raised_at"]) for a in alerts}
     for place, ids in events.items():
         assert len(ids) == len(set(ids)), f"an event of {place} was taken twice"
     revisions: dict[str, int] = {}

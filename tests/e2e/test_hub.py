@@ -70,9 +70,7 @@ class HubProcess:
 
     def client(self) -> httpx.Client:
         """A client that may write."""
-        return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_S
-        )
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_S)
 
 
 def post(client: httpx.Client, events: list[AlertEvent]) -> list[dict[str, Any]]:
@@ -157,9 +155,7 @@ def test_a_taken_port_is_one_plain_line_and_a_failure(tmp_path: Path) -> None:
         with HubProcess(tmp_path / "other.db", port) as second:
             status, said = second.end()
         assert status == 1
-        assert (
-            said == f"port {port} on 127.0.0.1 is taken by another program; choose another port for the hub\n"
-        )
+        assert said == f"port {port} on 127.0.0.1 is taken by another program; choose another port for the hub\n"
         assert httpx.get(f"{hub.url}/healthz", timeout=PATIENCE_S).status_code == 200
 
 

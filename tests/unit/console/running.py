@@ -1,6 +1,7 @@
 """A hub as its clients see it: a real server on a free loopback port, a real database file."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from typing_extensions import override
 
 from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertEvent
 from console.hub import HubSettings
@@ -21,19 +23,32 @@ NOW = 1_795_514_400_000
 PATIENCE_S = 20.0
 
 
+class _Faults(logging.Handler):
+    """What the server complains about: a fault in a route, or a task that did not end by itself."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.said: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.said.append(record.getMessage())
+
+
 class RunningHub:
     """A hub in a thread of its own, and a client that may write."""
 
     def __init__(self, database: Path, settings: HubSettings) -> None:
+        self._faults = _Faults(logging.ERROR)
+        logging.getLogger("uvicorn.error").addHandler(self._faults)
         self.clock = ManualClock(NOW)
         self._server = HubServer("127.0.0.1", 0, f"sqlite:///{database}", settings, clock=self.clock)
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         assert self._server.wait_until_ready(PATIENCE_S)
-        self.client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_S
-        )
+        self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE_S)
 
     def stop(self) -> None:
         """Stop and wait until it has."""
@@ -41,6 +56,8 @@ class RunningHub:
         self._server.stop()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
+        logging.getLogger("uvicorn.error").removeHandler(self._faults)
+        assert self._faults.said == []
 
     def post(self, event: AlertEvent) -> httpx.Response:
         """Send one event in structured mode."""
@@ -52,9 +69,7 @@ class RunningHub:
 
     def send(self, body: bytes, content_type: str, **headers: str) -> httpx.Response:
         """Send any body."""
-        return self.client.post(
-            "/api/v1/events", content=body, headers={"Content-Type": content_type, **headers}
-        )
+        return self.client.post("/api/v1/events", content=body, headers={"Content-Type": content_type, **headers})
 
     def get(self, path: str, **query: object) -> Any:
         """The JSON at a path; it must be there."""

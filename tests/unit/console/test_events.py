@@ -231,8 +231,7 @@ def test_several_senders_of_the_same_events_open_one_case_each(hub: RunningHub) 
                 mine.append((answer.status_code, answer.json()["task_number"]))
 
     threads = [
-        threading.Thread(target=send, args=(mine, events[n * 7 :] + events[: n * 7]))
-        for n, mine in enumerate(answers)
+        threading.Thread(target=send, args=(mine, events[n * 7 :] + events[: n * 7])) for n, mine in enumerate(answers)
     ]
     for thread in threads:
         thread.start()
@@ -259,9 +258,7 @@ def test_numbers_stay_over_a_restart_of_the_hub(start_hub: StartHub) -> None:
         st.binary(max_size=200),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-            lambda inner: (
-                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-            ),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
             max_leaves=10,
         ).map(lambda value: repr(value).encode("utf-8", "surrogatepass")),
         st.sampled_from(list(msgspec.to_builtins(event()))).flatmap(
@@ -272,9 +269,7 @@ def test_numbers_stay_over_a_restart_of_the_hub(start_hub: StartHub) -> None:
     ),
     st.sampled_from([CONTENT_TYPE, BATCH_CONTENT_TYPE, "application/json", "", ";;", "a; charset=x*=y"]),
 )
-def test_any_bytes_are_an_event_a_refusal_or_a_problem_and_never_a_fault(
-    body: bytes, content_type: str
-) -> None:
+def test_any_bytes_are_an_event_a_refusal_or_a_problem_and_never_a_fault(body: bytes, content_type: str) -> None:
     events: list[AlertEvent | Refused] = []
     with contextlib.suppress(Problem):
         events = cloudevents.read({"content-type": content_type}, body)

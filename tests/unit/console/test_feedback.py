@@ -27,9 +27,7 @@ def test_what_a_person_says_is_there_for_the_pipeline_in_order(hub: RunningHub) 
 def test_who_waits_is_told_as_soon_as_something_is_said(hub: RunningHub) -> None:
     hub.post(event("a"))
     heard: list[Any] = []
-    waiting = threading.Thread(
-        target=lambda: heard.append(hub.get("/api/v1/feedback", after=0, wait=PATIENCE_S))
-    )
+    waiting = threading.Thread(target=lambda: heard.append(hub.get("/api/v1/feedback", after=0, wait=PATIENCE_S)))
     waiting.start()
     hub.wait_for(lambda: hub.figure("scenewatch_feedback_waiting") == 1)
     said = acknowledge(hub, "a", b'{"by": "Li"}').json()

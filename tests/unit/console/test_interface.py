@@ -67,6 +67,7 @@ def test_answers_are_as_described(hub: RunningHub) -> None:
         ("/api/v1/alerts", None),
         (f"/api/v1/cases/{number}", "/api/v1/cases/{task_number}"),
         ("/api/v1/alerts/a", "/api/v1/alerts/{alert}"),
+        ("/api/v1/counts", None),
         ("/healthz", None),
         ("/readyz", None),
     ):

@@ -81,9 +81,7 @@ def test_who_missed_too_much_is_told_to_begin_again(hub: RunningHub, monkeypatch
         assert stream.next().name == "reset"
 
 
-def test_what_was_missed_comes_in_several_pages_in_order(
-    hub: RunningHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_missed_comes_in_several_pages_in_order(hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.stream.CATCH_UP_PAGE", 3)
     hub.post_batch([*life("a"), *life("b"), event("c", auto=False)])
     with hub.stream(0) as stream:

@@ -34,9 +34,7 @@ def lives(draw: st.DrawFn) -> list[list[AlertEvent]]:
                 severity, of_all = SEVERITIES[level], SEVERITIES[worst]
                 name, place = f"p{p}-a{a}", f"M{p}"
                 events.append(
-                    event(
-                        name, n + 1, kind, place=place, severity=severity, worst=of_all, auto=auto, leaf=leaf
-                    )
+                    event(name, n + 1, kind, place=place, severity=severity, worst=of_all, auto=auto, leaf=leaf)
                 )
         places.append(events)
     return places
@@ -54,10 +52,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[AlertEvent], list[list[AlertEvent]
 
 
 def facts(cases: list[Case]) -> set[tuple[object, ...]]:
-    return {
-        (c.alert, c.place, c.leaf, c.severity, c.state, c.alert_state, c.raised_at, c.cleared_at)
-        for c in cases
-    }
+    return {(c.alert, c.place, c.leaf, c.severity, c.state, c.alert_state, c.raised_at, c.cleared_at) for c in cases}
 
 
 def in_order(events: list[AlertEvent]) -> list[Case]:

@@ -1,0 +1,123 @@
+"""`scenewatch doctor`: what is installed, reachable, misconfigured, and how to mend it."""
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from city.catalogue import load_catalogue, shipped
+from city.registry import load_devices
+from core.errors import ScenewatchError
+from runtime.broker.mosquitto import find_mosquitto
+from runtime.broker.rumqttd import Rumqttd
+from runtime.config import Config, load_config
+from thresholds.check import load_scenes
+
+_NEEDED_GIB = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One thing looked at: `OK`, `WARN` or `FAIL`, what was seen, and the cure."""
+
+    level: str
+    what: str
+    seen: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        """One line."""
+        cure = f" -> {self.cure}" if self.cure else ""
+        return f"{self.level:<4} {self.what}: {self.seen}{cure}"
+
+
+def doctor(config: Path | None, *, json_out: bool) -> int:
+    """Print what was seen; 1 if something fails."""
+    looks = [*_machine(), *_broker(), *_shipped(), *(_configured(config) if config else ())]
+    if json_out:
+        sys.stdout.write(msgspec.json.encode([asdict(look) for look in looks]).decode() + "\n")
+    else:
+        for look in looks:
+            sys.stdout.write(f"{look}\n")
+    return 1 if any(look.level == "FAIL" for look in looks) else 0
+
+
+def _machine() -> Iterator[Look]:
+    yield Look("OK", "python", f"{platform.python_version()} on {platform.machine()}")
+    yield Look("OK", "numba", metadata.version("numba"))
+    cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    if cache.exists() and not os.access(cache, os.W_OK):
+        cure = "set NUMBA_CACHE_DIR to a folder that can be written, or every start compiles for some seconds"
+        yield Look("WARN", "numba cache", f"{cache} cannot be written", cure)
+    free = shutil.disk_usage(tempfile.gettempdir()).free / 2**30
+    level, cure = ("OK", "") if free > _NEEDED_GIB else ("WARN", "make room: the journal of a busy day takes some GiB")
+    yield Look(level, "disk", f"{free:.1f} GiB free in {tempfile.gettempdir()}", cure)
+    yield Look("OK", "cores", str(os.cpu_count()))
+
+
+def _broker() -> Iterator[Look]:
+    program = find_mosquitto()
+    if program is None:
+        cure = "apt-get install mosquitto"
+        yield Look(
+            "WARN", "mosquitto", f"not installed: {Rumqttd.name} runs; it lacks {'; '.join(Rumqttd.lacks)}", cure
+        )
+    else:
+        out = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout
+        yield Look("OK", "mosquitto", f"{out.splitlines()[0] if out else 'version unknown'} ({program})")
+    yield Look("OK", "rumqttd", f"iotcore {metadata.version('iotcore')}")
+
+
+def _shipped() -> Iterator[Look]:
+    types = load_catalogue()
+    scenes, findings = load_scenes([shipped("scenes")], types)
+    if findings:
+        yield Look("FAIL", "shipped scenes", str(findings[0]), "reinstall")
+    else:
+        yield Look("OK", "shipped scenes", f"{len(scenes.scenes)} scenes, {len(types)} device types")
+
+
+def _configured(path: Path) -> Iterator[Look]:
+    try:
+        config = load_config(path)
+    except ScenewatchError as error:
+        yield from (Look("FAIL", "configuration", line, "mend the file") for line in str(error).splitlines())
+        return
+    yield Look("OK", "configuration", str(path))
+    try:
+        types = load_catalogue(config.ingest.device_types)
+        yield Look("OK", "devices", f"{len(load_devices(config.ingest.devices, types))} in {config.ingest.devices}")
+        _, findings = load_scenes(
+            config.scenes.paths or [shipped("scenes")], types, extra_metrics=config.scenes.metrics
+        )
+        yield from (Look("FAIL", "scenes", str(finding), "mend the scene") for finding in findings)
+    except ScenewatchError as error:
+        yield from (Look("FAIL", "devices", line, "mend the file") for line in str(error).splitlines())
+    yield from _reachable(config)
+
+
+def _reachable(config: Config) -> Iterator[Look]:
+    if config.broker.url is not None:
+        host, port, _ = config.broker.address()
+        yield _answers("broker", host, port, "start it, or mend broker.url")
+    if config.dispatch.url is not None:
+        host, _, rest = config.dispatch.url.partition("://")[2].partition(":")
+        port = int(rest.split("/")[0]) if rest else 80
+        yield _answers("dispatch", host.split("/")[0], port, "start it, or mend dispatch.url; alerts wait meanwhile")
+
+
+def _answers(what: str, host: str, port: int, cure: str) -> Look:
+    try:
+        with socket.create_connection((host, port), timeout=3):
+            return Look("OK", what, f"{host}:{port} answers")
+    except OSError as error:
+        return Look("FAIL", what, f"{host}:{port} does not answer ({error.strerror or error})", cure)

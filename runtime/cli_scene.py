@@ -1,0 +1,26 @@
+"""`scenewatch scene check`."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from city.catalogue import load_catalogue
+from thresholds.check import count_files, load_scenes
+
+
+def check(paths: list[Path], device_types: Path | None, *, json_out: bool) -> int:
+    """Print findings, a line each, and the count; 1 if there are any.
+
+    Raises:
+        ConfigError: If the catalogue is wrong.
+    """
+    _, findings = load_scenes(paths, load_catalogue(device_types))
+    if json_out:
+        sys.stdout.write(msgspec.json.encode([finding.to_json() for finding in findings]).decode() + "\n")
+    else:
+        for finding in findings:
+            sys.stdout.write(f"{finding}\n")
+        files = count_files(paths)
+        sys.stdout.write(f"{files} {'file' if files == 1 else 'files'}, {len(findings)} findings\n")
+    return 1 if findings else 0

@@ -1,0 +1,91 @@
+"""`scenewatch serve`: the roles against real servers, until Ctrl-C."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from city.catalogue import load_catalogue
+from city.registry import load_devices
+from core.errors import ConfigError
+from runtime.accounts import make_accounts
+from runtime.broker.base import free_port
+from runtime.cli_replay import tell
+from runtime.config import Config, load_config
+from runtime.private import broker_line
+from runtime.supervisor import RoleSpec, Supervisor
+
+_ROLES = ("pipeline", "hub")
+_LATER = {"camera": "start it with `scenewatch camera`", "history": "this version has no history yet"}
+
+
+def serve(path: Path, role: str) -> int:
+    """Run the roles until Ctrl-C or SIGTERM.
+
+    Raises:
+        ConfigError: If the configuration or a role's name is wrong.
+        UnavailableError: If something cannot be started.
+    """
+    config = load_config(path)
+    wanted = _wanted(role)
+    types = load_catalogue(config.ingest.device_types)
+    devices = load_devices(config.ingest.devices, types)
+    config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private = config.broker.url is None and "pipeline" in wanted
+    if private:
+        make_accounts(config.data.dir, {device.gateway for device in devices.values()})
+        sys.stdout.write(f"{broker_line(config.broker.kind)}; passwords are in {config.data.dir / 'accounts.json'}\n")
+    settled = _settled(config, wanted)
+    roles = [RoleSpec.of(name, settled) for name in (["broker"] if private else []) + wanted]
+    supervisor = Supervisor(roles, on_line=tell)
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    ready = supervisor.start()
+    for name, facts in ready.items():
+        sys.stdout.write(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}\n")
+    sys.stdout.flush()
+    stop.wait()
+    supervisor.stop()
+    return 0
+
+
+def _wanted(role: str) -> list[str]:
+    names = [name.strip() for name in role.split(",") if name.strip()] or list(_ROLES)
+    for name in names:
+        if name in _LATER:
+            raise ConfigError(f"role {name}: {_LATER[name]}")
+        if name not in (*_ROLES, "ingest"):
+            raise ConfigError(f"there is no role {name!r}; there are ingest, pipeline and hub")
+    if "ingest" in names and "pipeline" not in names:
+        raise ConfigError("role ingest: on one machine ingest runs inside the role pipeline; ask for pipeline")
+    return [name for name in ("hub", "pipeline") if name in names]
+
+
+def _settled(config: Config, wanted: list[str]) -> Path:
+    """The configuration with everything decided that was left open, in a private file in the data folder."""
+    content: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
+    content["broker"]["password"] = config.broker.password.get_secret_value()
+    content["dispatch"]["token"] = config.dispatch.token.get_secret_value()
+    for section, key in (
+        ("broker", "session_expiry"),
+        ("ingest", "max_ahead"),
+        ("journal", "keep"),
+        ("scenes", "settle"),
+    ):
+        content[section][key] = f"{content[section][key]}ms"
+    content["pipeline"]["snapshot_every"] = f"{content['pipeline']['snapshot_every']}ms"
+    if config.broker.url is None and not config.broker.port:
+        content["broker"]["port"] = free_port()
+    if "hub" in wanted:
+        if not config.hub.port:
+            content["hub"]["port"] = free_port()
+        if config.dispatch.url is None:
+            content["dispatch"]["url"] = f"http://{content['hub']['host']}:{content['hub']['port']}"
+    path = config.data.dir / "settled.toml"
+    path.touch(mode=0o600)
+    path.write_text(tomli_w.dumps(content), encoding="utf-8")
+    return path

@@ -1,0 +1,168 @@
+"""The command line: `scenewatch`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import ConfigError, ScenewatchError
+
+app = typer.Typer(
+    name="scenewatch",
+    help="Readings in over MQTT, decisions in milliseconds, cases opened by themselves. 城市运行感知与告警",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
+app.add_typer(scene_app, name="scene")
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
+Kind = Annotated[str, typer.Option("--broker", help="auto, mosquitto or rumqttd.")]
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.", min=1)] = None,
+    scale: Annotated[float, typer.Option(help="1.0 is 15,000 sensors and 15,000 cameras.", min=0.0001, max=10)] = 0.1,
+    json_file: Json = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 1,
+    rate: Annotated[float | None, typer.Option(help="Sensor readings a second.", min=1)] = None,
+    broker: Kind = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """The whole district on this machine: broker, pipeline, dispatch core, gateways. 演示"""
+    from runtime.cli_demo import demo as run
+
+    raise typer.Exit(
+        run(seconds=seconds, scale=scale, json_file=json_file, seed=seed, rate=rate, broker=broker, quiet=quiet)
+    )
+
+
+@app.command()
+def serve(
+    config: Annotated[Path, typer.Option("--config", "-c", help="TOML file.")],
+    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub.")] = "",
+) -> None:
+    """The roles against real servers, until Ctrl-C. 运行"""
+    from runtime.cli_serve import serve as run
+
+    raise typer.Exit(run(config, role))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="CSV (timestamp,value or feed,timestamp,value) or Parquet.")],
+    scenes: Annotated[Path | None, typer.Option(help="Scene file or folder.")] = None,
+    feed: Annotated[str | None, typer.Option(help="Name of the feed of a timestamp,value file: device/metric.")] = None,
+    gateway: Annotated[str, typer.Option(help="Gateway that it is played through.")] = "replay",
+    device_type: Annotated[str, typer.Option("--type", help="Device type of the recording's devices.")] = "",
+    speed: Annotated[str, typer.Option(help="max, or how often faster: 1x, 60x.")] = "max",
+    tz: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
+    to: Annotated[str | None, typer.Option(help="Feed a running system: mqtt(s)://host:port.")] = None,
+    user: Annotated[str | None, typer.Option(help="User at that broker; default: the gateway.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File with its password (or SCENEWATCH_PASSWORD).")] = None,
+    json_file: Json = None,
+    broker: Kind = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Play a recording through a broker as a gateway would, on the recording's clock. 回放"""
+    from runtime.cli_replay import ReplayOptions
+    from runtime.cli_replay import replay as run
+
+    options = ReplayOptions(
+        file=file, scenes=scenes, feed=feed, gateway=gateway, device_type=device_type, speed=speed, tz=tz, to=to,
+        user=user, password_file=password_file, json_file=json_file, broker=broker, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def camera(
+    source: Annotated[str, typer.Argument(help="RTSP address, video file, folder of frames, or device number.")],
+    name: Annotated[str, typer.Option(help="The camera's device id.")] = "camera-1",
+    scenes: Annotated[Path | None, typer.Option(help="Scene file or folder.")] = None,
+    to: Annotated[str | None, typer.Option(help="Publish to a running system: mqtt://host:port.")] = None,
+    gateway: Annotated[str, typer.Option(help="Gateway (user) that it publishes as.")] = "camera-agent",
+    password_file: Annotated[Path | None, typer.Option(help="File with its password (or SCENEWATCH_PASSWORD).")] = None,
+    json_file: Json = None,
+    broker: Kind = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """One camera agent: frames to the moving foreground's share. 摄像头"""
+    from runtime.cli_camera import CameraOptions
+    from runtime.cli_camera import camera as run
+
+    options = CameraOptions(
+        source=source, name=name, scenes=scenes, to=to, gateway=gateway, password_file=password_file,
+        json_file=json_file, broker=broker, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="ingest, packed, latency, engine, memory, start or all.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
+    quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
+) -> None:
+    """Measure, each with its floor in the same run. 基准"""
+    from benchmarks.run import main as run
+
+    raise typer.Exit(run(name, json_file, plot, quick=quick))
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Look at this configuration too.")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """What is installed, reachable, misconfigured, and how to mend it. 诊断"""
+    from runtime.cli_doctor import doctor as run
+
+    raise typer.Exit(run(config, json_out=json_out))
+
+
+@scene_app.command("check")
+def scene_check(
+    paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
+    device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
+    from runtime.cli_scene import check as run
+
+    raise typer.Exit(run(paths, device_types, json_out=json_out))
+
+
+def main() -> None:
+    """Entry point: 0 done, 1 a finding, 2 usage or bad input; one plain line for what a person has to know."""
+    status = guarded(app)
+    sys.stdout.flush()
+    raise SystemExit(status)
+
+
+def guarded(command: Callable[..., Any]) -> int:
+    """Run a command; errors that a person has to know become a line and a status."""
+    try:
+        ended = command(standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except ScenewatchError as error:
+        if os.environ.get("SCENEWATCH_DEBUG"):
+            raise
+        sys.stderr.write(f"scenewatch: {error}\n")
+        return 2 if isinstance(error, ConfigError) else 1
+    except Exception as error:
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        return 2
+    return ended if isinstance(ended, int) else 0

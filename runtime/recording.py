@@ -1,0 +1,200 @@
+"""Recorded data from files: CSV and Parquet to columns, wrong rows named and left out."""
+
+import csv
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from city.registry import usable
+from core.errors import ConfigError
+from core.reading import Float64, Int32, Int64
+
+_SHOWN = 10
+_SECONDS_BELOW = 100_000_000_000
+"""Numbers below this are seconds since the epoch (up to the year 5138), others milliseconds (from 1973 on)."""
+_TIMES = ("timestamp", "time", "t", "datetime", "date")
+_VALUES = ("value", "v")
+_FEEDS = ("feed", "device", "sensor")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Readings by time.
+
+    Attributes:
+        feeds: (device, metric) of each feed.
+        feed: Index into `feeds`, int32, shape (n,).
+        event_time: ms since the epoch, never decreasing, int64, shape (n,).
+        value: Finite, float64, shape (n,).
+        problems: Rows that were left out, a line each for the first ones.
+        left_out: How many were left out.
+    """
+
+    feeds: tuple[tuple[str, str], ...]
+    feed: Int32
+    event_time: Int64
+    value: Float64
+    problems: tuple[str, ...]
+    left_out: int
+
+    def __len__(self) -> int:
+        return len(self.feed)
+
+
+def feed_name(name: str) -> tuple[str, str]:
+    """(device, metric) of `device/metric`; a bare name is a device with the metric `value`.
+
+    Raises:
+        ConfigError: If it cannot be one.
+    """
+    device, slash, metric = name.strip().partition("/")
+    metric = metric if slash else "value"
+    if not usable(device) or not usable(metric):
+        raise ConfigError(f"{name!r} is no feed: write device/metric, without further / and without + or #")
+    return device, metric
+
+
+def load_recording(path: Path, *, feed: str | None = None, tz: str = "UTC") -> Recording:
+    """Read a CSV (`timestamp,value` or `feed,timestamp,value`, header or not) or Parquet file.
+
+    Args:
+        path: The file.
+        feed: Name of the feed of a `timestamp,value` file; None for the file's own name.
+        tz: Zone of times that have no offset.
+
+    Raises:
+        ConfigError: If the file cannot be read or no row of it is right.
+    """
+    try:
+        zone = ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    name = feed or _stem(path)
+    return _columns(path, rows, name, zone)
+
+
+def _stem(path: Path) -> str:
+    return "".join(c if c not in "/+# " else "-" for c in path.stem)[:64]
+
+
+Rows = list[tuple[int, str, str, str]]
+"""(line, feed or "", time, value) as text."""
+
+
+def _csv(path: Path) -> Rows:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            first = next(reader, None)
+            if first is None:
+                raise ConfigError(f"{path}: the file is empty")
+            columns, header = _layout(path, first)
+            rest = reader if header else chain([first], reader)
+            rows: Rows = []
+            for number, row in enumerate(rest, 2 if header else 1):
+                if row:
+                    cells = [row[i].strip() if 0 <= i < len(row) else "" for i in columns]
+                    rows.append((number, *cells))  # type: ignore[arg-type]
+            return rows
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: not CSV in UTF-8: {error}") from error
+
+
+def _layout(path: Path, first: list[str]) -> tuple[tuple[int, int, int], bool]:
+    """Positions of (feed or -1, time, value) and whether the first row is a header."""
+    names = [cell.strip().lower() for cell in first]
+    times = [i for i, name in enumerate(names) if name in _TIMES]
+    values = [i for i, name in enumerate(names) if name in _VALUES]
+    if times and values:
+        feeds = [i for i, name in enumerate(names) if name in _FEEDS]
+        return (feeds[0] if feeds else -1, times[0], values[0]), True
+    if len(first) == 2:
+        return (-1, 0, 1), False
+    if len(first) == 3:
+        return (0, 1, 2), False
+    raise ConfigError(f"{path}:1: {len(first)} columns; expected timestamp,value or feed,timestamp,value")
+
+
+def _parquet(path: Path) -> Rows:
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - an optional part (extra `parquet`)
+    except ImportError as error:
+        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'scenewatch[parquet]'") from error
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as Parquet: {error}") from error
+    (feed, time, value), _ = _layout(path, table.column_names)
+    cells = [table.column(i).to_pylist() if i >= 0 else [""] * len(table) for i in (feed, time, value)]
+    return [(n, str(f), str(t), str(v)) for n, (f, t, v) in enumerate(zip(*cells, strict=True), 1)]
+
+
+def _columns(path: Path, rows: Rows, name: str, zone: ZoneInfo) -> Recording:
+    feeds: dict[str, int] = {}
+    kept: list[tuple[int, int, float]] = []
+    problems: list[str] = []
+    left_out = 0
+    for number, feed, time, value in rows:
+        try:
+            key = feed or name
+            index = feeds.get(key)
+            if index is None:
+                feed_name(key)
+                index = feeds[key] = len(feeds)
+            kept.append((index, parse_time(time, zone), _value(value)))
+        except (ValueError, ConfigError) as error:
+            left_out += 1
+            if len(problems) < _SHOWN:
+                problems.append(f"{path}:{number}: {error}")
+    if not kept:
+        raise ConfigError("\n".join([f"{path}: no row can be used", *problems]))
+    feed_column, times, values = (np.array(column) for column in zip(*kept, strict=True))
+    order = np.argsort(times, kind="stable")
+    return Recording(
+        feeds=tuple(feed_name(key) for key in feeds),
+        feed=feed_column[order].astype(np.int32),
+        event_time=times[order].astype(np.int64),
+        value=values[order].astype(np.float64),
+        problems=tuple(problems),
+        left_out=left_out,
+    )
+
+
+def parse_time(text: str, zone: ZoneInfo) -> int:
+    """Milliseconds since the epoch of an ISO time (with or without offset) or a number of seconds or milliseconds.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        pass
+    else:
+        if not np.isfinite(number) or number < 0:
+            raise ValueError(f"{text!r} is no time")
+        return round(number * 1000) if number < _SECONDS_BELOW else round(number)
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; write it like 2026-11-24T10:00:00+08:00") from None
+    if stamp.tzinfo is None:
+        stamp = stamp.replace(tzinfo=zone)
+    return round(stamp.timestamp() * 1000)
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+    if not np.isfinite(value):
+        raise ValueError(f"{text!r} is not finite")
+    return value
