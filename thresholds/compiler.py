@@ -10,7 +10,7 @@ from thresholds import kernel
 from thresholds.delay import Delay
 from thresholds.kernel import Rows
 from thresholds.level import LevelBase
-from thresholds.scene import SPECIFIC, Feeds, Scene, attribute
+from thresholds.scene import SPECIFIC, Feeds, Scene
 from thresholds.scene_set import DECIDES, SceneSet
 
 _OPS = {
@@ -43,7 +43,7 @@ _NOBODY = Watch(0, 0, 0)
 
 
 class Tables:
-    """The level table that the kernel reads; it grows by a few rows when a feed comes for which other levels are in force.
+    """The level table that the kernel reads; it grows by a few rows when a feed comes that has other levels.
 
     Feeds under the same levels share their rows, so that the table stays in the cache however many feeds there are.
 

@@ -60,7 +60,9 @@ def _clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
     if a == b:
         if _longer(worse.for_, mild.for_):
             return None
-        message = f"{worse.severity} has the limit of {mild.severity} ({mild.words}): give it another, or a longer `for`"
+        message = (
+            f"{worse.severity} has the limit of {mild.severity} ({mild.words}): give it another, or a longer `for`"
+        )
         return "same_limit", message
     if all(any(_within(part, whole) for whole in a) for part in b):
         return None
@@ -74,7 +76,7 @@ def _clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
 
 def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override"]) -> Iterator[Problem]:
     """Overrides name levels that are there, go together with them and with each other, and never tie."""
-    ladder = {level.severity: level for level in levels}
+    ladder: dict[str, LevelBase] = {level.severity: level for level in levels}
     laid: list[dict[str, LevelBase]] = []
     for index, override in enumerate(overrides):
         laid.append({})

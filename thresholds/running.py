@@ -85,4 +85,3 @@ class Running:
         if len({len(column) for column in columns.values()}) != 1:
             raise DataLossError("the engine's snapshot is damaged: its columns differ in length")
         return running
-
