@@ -82,8 +82,9 @@ LEVEL = np.dtype(
         ("lo", "f8"), ("hi", "f8"), ("clear_lo", "f8"), ("clear_hi", "f8"),
         ("raise_arg", "i8"), ("clear_arg", "i8"), ("silent", "i8"),
         ("op", "i4"), ("clear_op", "i4"), ("raise_by", "i4"), ("clear_by", "i4"),
-        ("severity", "i4"), ("scene", "i4"), ("measure", "i4"), ("spare", "i4"),
-    ]
+        ("severity", "i4"), ("scene", "i4"), ("measure", "i4"),
+    ],
+    align=True,
 )  # fmt: skip
 """A level of a scene, as some feeds have it. `clear_op` NEVER: it clears where the condition does not hold; `silent`: a
 delay that would be over later than this after the last reading is held (0: never held)."""

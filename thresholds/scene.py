@@ -155,10 +155,10 @@ class Feeds(Model):
 class OverrideLevels(Model):
     """What is different, by severity."""
 
-    info: Change | None = Field(None, description="提示")
-    minor: Change | None = Field(None, description="一般")
-    major: Change | None = Field(None, description="较重")
-    critical: Change | None = Field(None, description="严重")
+    info: Change | None = Field(None, description="What is different about the level info. 提示")
+    minor: Change | None = Field(None, description="What is different about the level minor. 一般")
+    major: Change | None = Field(None, description="What is different about the level major. 较重")
+    critical: Change | None = Field(None, description="What is different about the level critical. 严重")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
