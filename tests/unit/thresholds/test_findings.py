@@ -106,8 +106,8 @@ MISTAKES = {
     ),
     "an override that leaves the clear value on the wrong side": (
         "{above: 27, clear_below: 24}", "{clear_below: 26}", "¦critical:",
-        "S016 over above 25 this gives: clear_below: 26 is on the wrong side of above 25: "
-        "it would clear while the condition still holds",
+        ("S016 over above 25 this gives: clear_below: 26 is on the wrong side of above 25: "
+        "it would clear while the condition still holds"),
     ),
     "an override with the clear value of another condition": (
         "{above: 27, clear_below: 24}", "{clear_above: 26}", "¦critical:",
@@ -119,8 +119,8 @@ MISTAKES = {
     ),
     "an override under which the ladder overlaps": (
         "{above: 27, clear_below: 24}", "{above: 4, clear_below: 2}", "¦critical:",
-        "S018 with this override critical (above 4) also holds where info (above 5) does not: "
-        "the worse level needs the stricter limit",
+        ("S018 with this override critical (above 4) also holds where info (above 5) does not: "
+        "the worse level needs the stricter limit"),
     ),
     "a worse level with a milder limit": (
         "above: 5, clear_below: 3", "above: 26, clear_below: 3", "¦25",
@@ -268,8 +268,8 @@ MISTAKES = {
     ),
     "an id that is not kebab-case": (
         "scene: road-flooding", "scene: Road_Flooding", "¦Road_Flooding",
-        "S019 'Road_Flooding' does not fit: an id is lower-case words and numbers with hyphens, "
-        "like road-flooding (did you mean road-flooding?)",
+        ("S019 'Road_Flooding' does not fit: an id is lower-case words and numbers with hyphens, "
+        "like road-flooding (did you mean road-flooding?)"),
     ),
     "an id that is a number": (
         "scene: road-flooding", "scene: 17", "¦17",
