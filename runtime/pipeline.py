@@ -29,8 +29,10 @@ from ingest.tap import Tap
 from runtime.chain import Chain
 from runtime.door import Door
 from runtime.ops import Status
-from runtime.recovery import encode_feedback, encode_resume
+from runtime.recovery import encode_feedback, encode_resume, encode_rules
+from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots
+from thresholds.scene_set import SceneSet
 
 log = logging.getLogger("scenewatch.pipeline")
 
@@ -70,6 +72,7 @@ class Pipeline:
         chain: Chain,
         store: AlertStore,
         snapshots: Snapshots,
+        shelf: RuleShelf,
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
     ) -> None:
@@ -80,6 +83,7 @@ class Pipeline:
         self._chain = chain
         self._store = store
         self._snapshots = snapshots
+        self._shelf = shelf
         self._deliver = deliver
         self._wake_read, self._wake_write = wake_fds
         self.feedback_position = chain.feedback_position
@@ -89,6 +93,7 @@ class Pipeline:
         self._rejections = RejectionLog()
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
+        self._scenes: deque[SceneSet] = deque()
         self._stopping = False
         self._next_misc = 0
         self._next_snapshot = 0
@@ -107,6 +112,11 @@ class Pipeline:
         self._feedback.append(feedback)
         os.write(self._wake_write, b"f")
 
+    def on_scenes(self, scenes: SceneSet) -> None:
+        """Let other scenes decide from the next moment on; called by the thread that watches the files."""
+        self._scenes.append(scenes)
+        os.write(self._wake_write, b"s")
+
     def run(self) -> None:
         """Loop until `stop`; the state is snapshotted at the end.
 
@@ -121,6 +131,7 @@ class Pipeline:
             if self._session.step(self._wait_s(now)):
                 self._take_all()
             self._drain_feedback()
+            self._switch_scenes()
             self._pass_time()
             self._housekeeping()
         self._snapshot(wait=True)
@@ -227,6 +238,13 @@ class Pipeline:
             now = self._clock.now_ms()
             self._journal.append([encode_feedback(feedback, now)])
             self._write(self._chain.on_feedback(feedback, now))
+
+    def _switch_scenes(self) -> None:
+        while self._scenes:
+            scenes = self._scenes.popleft()
+            self._shelf.keep(scenes)
+            self._journal.append([encode_rules(scenes.version)])
+            self._write(self._chain.switch(scenes))
 
     def _resume(self) -> None:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
