@@ -105,13 +105,15 @@ def run(config: Config) -> None:
         wake_fds=(wake_read, wake_write),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
-    ops = OpsServer(
-        config.pipeline.host, config.pipeline.http_port, lambda: _status(pipeline, parts, delivery, latency)
-    )
-    reader = _feedback(config, pipeline, stop)
     scenes = SceneWatch(
         parts.paths, parts.types, config.scenes.metrics, parts.chain.engine.scenes.version, pipeline.on_scenes, stop
     )
+    ops = OpsServer(
+        config.pipeline.host,
+        config.pipeline.http_port,
+        lambda: {**_status(pipeline, parts, delivery, latency), "findings": [str(f) for f in scenes.findings]},
+    )
+    reader = _feedback(config, pipeline, stop)
     keeper = threading.Thread(target=_keep, args=(parts.store, stop), name="alert-checkpoint", daemon=True)
     for thread in (delivery, reader, keeper, scenes):
         if thread is not None:

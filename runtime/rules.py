@@ -29,7 +29,7 @@ class RuleShelf:
         partial = target.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for index, text in enumerate(scenes.sources):
+        for index, text in enumerate(dict.fromkeys(scenes.sources)):
             (partial / f"{index:04d}.yaml").write_text(text, encoding="utf-8")
         partial.rename(target)
         self._note(scenes.version)

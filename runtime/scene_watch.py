@@ -1,4 +1,4 @@
-"""Looks at the scene files while they are in force: what is right takes over, what is wrong is told and changes nothing."""
+"""Looks at the scene files while they run: what is right takes over, what is wrong is told and changes nothing."""
 
 import logging
 import threading
