@@ -64,7 +64,10 @@ def _measure(background: float, probes: int) -> list[Row]:
     under = f"{background:,.0f} msg/s beside" if background else "calm"
     total = latency["total_ms"]
     rows = [
-        cost(f"{under}: sensor to case, p50", total["p50"], "ms", floor=floor["p50"], floor_what="broker round trip p50", at_most=5),
+        cost(
+            f"{under}: sensor to case, p50", total["p50"], "ms", floor=floor["p50"], floor_what="broker round trip p50",
+            at_most=5,
+        ),
         cost(
             f"{under}: sensor to case, p99", total["p99"], "ms", floor=floor["p99"], floor_what="broker round trip p99",
             at_most=3 * floor["p99"],

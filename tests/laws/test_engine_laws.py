@@ -1,7 +1,9 @@
 """The engine says what its plain twin says, wherever batches are cut and whenever it is restarted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -29,7 +31,9 @@ class Case:
     rows: tuple[tuple[int, int, float, int], ...]
 
 
-CONDITIONS = {
+Holds = Callable[[float], bool]
+
+CONDITIONS: dict[str, tuple[Holds, dict[str, Any], list[tuple[dict[str, Any], Holds]]]] = {
     "above": (lambda v: v > 5, {"above": 5}, [({}, lambda v: not v > 5), ({"clear_below": 3}, lambda v: v < 3)]),
     "below": (lambda v: v < 2, {"below": 2}, [({}, lambda v: not v < 2), ({"clear_above": 4}, lambda v: v > 4)]),
     "outside": (
