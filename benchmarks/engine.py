@@ -38,8 +38,7 @@ def _measure(scenes: SceneSet, feeds: int, *, quick: bool) -> tuple[float, int]:
     watched = [(str(s.feeds.type), str(s.feeds.metric)) for s in scenes.scenes] or [("", "")]
     engine = Engine(scenes, max_feeds=feeds)
     engine.bind_many(
-        (Device(f"d{i}", "g", str(watched[i % len(watched)][0])), str(watched[i % len(watched)][1]))
-        for i in range(feeds)
+        (Device(f"d{i}", "g", watched[i % len(watched)][0]), watched[i % len(watched)][1]) for i in range(feeds)
     )
     rng = np.random.default_rng(7)
     count = 100_000 if quick else _ROWS
