@@ -10,7 +10,7 @@ from thresholds import kernel
 from thresholds.delay import Delay
 from thresholds.kernel import Rows
 from thresholds.level import LevelBase
-from thresholds.scene import SPECIFIC, Feeds, Scene, attribute
+from thresholds.scene import SPECIFIC, Feeds, Scene
 from thresholds.scene_set import DECIDES, SceneSet
 
 _OPS = {

@@ -80,7 +80,7 @@ def _run(
         if timers and len(piece):
             found += subject.rows(stage.on_timer(int(piece.arrival[0]) // 1_000_000))
         found += subject.rows(stage.on_batch(piece))
-        if restarts is not None and restarts.random() < 0.5:  # noqa: PLR2004 - every other time
+        if restarts is not None and restarts.random() < 0.5:
             snapshot = stage.snapshot()
             stage = subject.make()
             stage.restore(snapshot)
@@ -98,7 +98,7 @@ def _with_repeats(stream: ReadingBatch, rng: random.Random) -> ReadingBatch:
     pieces = []
     for i in range(len(stream)):
         pieces.append(stream[i : i + 1])
-        if rng.random() < 0.3:  # noqa: PLR2004 - some
+        if rng.random() < 0.3:
             repeated = stream[i : i + 1]
             quality = repeated.quality | np.uint8(Quality.REPEATED)
             pieces.append(ReadingBatch(repeated.feed, repeated.event_time, repeated.value, repeated.arrival, quality))
