@@ -48,7 +48,8 @@ class LoopOptions:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
         snapshot_every_ms: Longest time between two snapshots.
-        keep_ms: How long journal segments stay after they are needed for recovery.
+        keep_ms: How long journal segments stay after they are needed for recovery,
+        keep_bytes: as long as they are not larger than this together.
         recording: The readings bring their own clock.
     """
 
@@ -56,6 +57,7 @@ class LoopOptions:
     max_pack: int = 10_000
     snapshot_every_ms: int = 30_000
     keep_ms: int = 86_400_000
+    keep_bytes: int = 4 << 30
     recording: bool = False
 
 
@@ -283,7 +285,11 @@ class Pipeline:
         if seq > self._snapshots.written_seq:
             self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
         if self._snapshots.written_seq:
-            self._journal.drop_before(self._snapshots.written_seq + 1)
+            self._journal.drop_before(
+                self._snapshots.written_seq + 1,
+                keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,
+                keep_bytes=self._options.keep_bytes,
+            )
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:

@@ -92,6 +92,7 @@ def run(config: Config) -> None:
             max_pack=config.ingest.max_pack,
             snapshot_every_ms=config.pipeline.snapshot_every,
             keep_ms=config.journal.keep,
+            keep_bytes=config.journal.keep_mib << 20,
             recording=recording,
         ),
         session=session,
