@@ -43,7 +43,7 @@ _NOBODY = Watch(0, 0, 0)
 
 
 class Tables:
-    """The level table that the kernel reads; it grows by a few rows when a feed comes for which other levels are in force.
+    """The level table that the kernel reads; it grows by a few rows when a feed comes that has other levels.
 
     Feeds under the same levels share their rows, so that the table stays in the cache however many feeds there are.
 

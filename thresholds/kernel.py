@@ -7,6 +7,8 @@ Everything a loop touches for one feed lies together: a quiet reading of a quiet
 and that one is only read.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from core.reading import NOT_EVALUATED, Float64, Int32, Int64, UInt8
 
 Rows = NDArray[np.void]
 """A structured array."""
+
+Row = Any
+"""One of its rows, in place: what is written to it is written to the array."""
 
 NEVER = 0
 ABOVE = 1
@@ -54,8 +59,8 @@ FEED = np.dtype(
         "itemsize": 64,
     }
 )
-"""State of a feed, one cache line. The last reading looked at (event time in ms, arrival in ms, value; only kept while a
-level is not idle), one bit for each level that may not be idle, the first slot, the first row of `LEVEL` and how many,
+"""State of a feed, one cache line. The last reading looked at (event time in ms, arrival in ms, value), kept only while
+a level is not idle; one bit for each level that may not be idle; the first slot; the first row of `LEVEL` and how many;
 how many scenes watch it."""
 
 SLOT = np.dtype(
@@ -365,11 +370,11 @@ def _end_overtaken(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is_over(state: Rows, by: int, arg: int, time: int) -> bool:
+def _is_over(state: Row, by: int, arg: int, time: int) -> bool:
     """Whether the delay that runs is over at a reading, which has been counted, of event time `time`."""
     if by == BY_TIME:
         return bool(state["due"] <= time)
-    return bool(by == AT_ONCE or state["samples"] >= arg)
+    return by == AT_ONCE or bool(state["samples"] >= arg)
 
 
 @njit(cache=True, nogil=True)
@@ -477,7 +482,7 @@ def evaluate(
     meta: Int64,
     out: Rows,
 ) -> tuple[int, int]:
-    """Look at the rows of a batch from `begin` on in their order, each after time has passed to its arrival; then at `now_ms`.
+    """Look at the rows of a batch from `begin` on, each after time has passed to its arrival; then at `now_ms`.
 
     Args:
         begin: First row.

@@ -76,7 +76,7 @@ def _clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
 
 def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override"]) -> Iterator[Problem]:
     """Overrides name levels that are there, go together with them and with each other, and never tie."""
-    ladder = {level.severity: level for level in levels}
+    ladder: dict[str, LevelBase] = {level.severity: level for level in levels}
     laid: list[dict[str, LevelBase]] = []
     for index, override in enumerate(overrides):
         laid.append({})

@@ -38,7 +38,7 @@ class LevelBase(Model):
     for_: Waiting = Field(
         NO_DELAY,
         alias="for",
-        description="How long (30s) or how many readings in a row (3 samples) it holds before it is raised. 持续多久才报警",
+        description="How long (30s) or how many readings in a row (3 samples) before it is raised. 持续多久才报警",
     )
     clear_for: Waiting = Field(
         NO_DELAY, description="How long or how many readings beyond the clear value before it clears. 恢复多久才解除"
@@ -120,9 +120,13 @@ class Outside(LevelBase):
     clears_by: ClassVar[str | None] = "clear_inside"
 
     outside: Interval = Field(description="Holds while value < lo or value > hi. 超出区间 [下限, 上限]")
+<<<<<<< HEAD
     clear_inside: Interval | None = Field(
         None, description="Clears at lo < value < hi, within the limits. 回到区间内解除"
     )
+=======
+    clear_inside: Interval | None = Field(None, description="Clears at lo < value < hi, within it. 回到区间内解除")
+>>>>>>> thresholds
 
     def region(self) -> tuple[Span, ...]:
         """Both ends of the line."""
@@ -180,9 +184,13 @@ class State(LevelBase):
 
     condition: ClassVar[str] = "state"
 
+<<<<<<< HEAD
     state: StrictBool = Field(
         description="Holds while the metric is this, true or false; clears at the other. 开关量状态"
     )
+=======
+    state: StrictBool = Field(description="Holds while the metric is true, or false; clears at the other. 开关量状态")
+>>>>>>> thresholds
 
     def region(self) -> tuple[Span, ...]:
         """1 or 0."""

@@ -1,6 +1,6 @@
 """The scene: one governed situation, as a designer writes it. Descriptions are what editors show."""
 
-import datetime
+import datetime as dt
 import hashlib
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -131,7 +131,7 @@ class Feeds(Model):
     where: Where | None = Field(None, description="Only devices that fit this. 附加条件")
     silent_after: Duration | None = Field(
         None,
-        description="A delay that would end this long after the last reading waits for the next one. 静默后暂停计时",
+        description="A delay that would end later than this after the last reading waits for the next. 静默后暂停计时",
     )
 
     @model_validator(mode="after")
@@ -214,16 +214,18 @@ class Source(Model):
     """Where a limit comes from."""
 
     text: StrictStr = Field(description="Standard and clause, or who said it. 依据")
+    clause: StrictStr | None = Field(None, description="Clause or page. 条款")
+    url: StrictStr | None = Field(None, description="Where it can be read. 链接")
     verified: StrictBool = Field(False, description="Whether somebody has read it there. 是否核实")
 
 
 def _day(value: object) -> object:
-    if isinstance(value, datetime.date | str):
+    if isinstance(value, dt.date | str):
         return value
     raise PydanticCustomError("text", "{value} is no day: write it like 2026-01-01", {"value": repr(value)})
 
 
-Day = Annotated[datetime.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Day = Annotated[dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 class Valid(Model):
@@ -240,7 +242,7 @@ class SceneParts(Model):
     title: Title = Field(Title(), description="Its name for people. 名称")
     stage: Literal["draft", "shadow", "pilot", "live", "retired"] = Field(
         "live",
-        description="draft and retired are not evaluated, shadow opens nothing, pilot opens cases in some towns. 阶段",
+        description="draft and retired: not evaluated; shadow opens nothing; pilot opens cases in some towns. 阶段",
     )
     pilot: Pilot | None = Field(None, description="Where a pilot opens real cases. 试点范围")
     owner: Owner | None = Field(None, description="Who supervises it. 责任人")
@@ -253,7 +255,7 @@ class SceneParts(Model):
     raises: Raises = Field(Raises(), description="What an alert opens. 立案")
     sources: tuple[Source, ...] = Field((), description="Where the limits come from. 依据")
     valid: Valid | None = Field(None, description="When its limits are in force, for the record. 有效期")
-    notes: str | None = Field(None, description="What a designer should know, e.g. what it cannot say yet. 备注")
+    notes: StrictStr | None = Field(None, description="Whatever else should be known. 备注")
 
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""

@@ -1,4 +1,4 @@
-"""The threshold engine on random scenes and streams: it says what its plain twin says, and keeps the laws of a stage."""
+"""The threshold engine on random scenes and streams: it says what its twin says and keeps the laws of a stage."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -104,8 +104,8 @@ def streams(draw: st.DrawFn) -> ReadingBatch:
         clocks[feed] += step
         quality = draw(st.sampled_from([0, 0, 0, 0, 0, 0, int(Quality.HISTORICAL), int(Quality.NO_TIME)]))
         rows.append((feed, arrival + clocks[feed] - lag, float(draw(st.integers(0, 7))), arrival, quality))
-    feed, event, value, arrived, quality = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    raw = ReadingBatch.of(feed, event, value, np.array(arrived, np.int64) * 1_000_000, quality)
+    feed_, event, value, arrived, quality_ = np.array(rows, np.float64).reshape(-1, 5).T
+    raw = ReadingBatch.of(feed_, event, value, arrived.astype(np.int64) * 1_000_000, quality_)
     return Sequencer(FEEDS).on_batch(raw)
 
 
@@ -145,9 +145,14 @@ def test_after_an_outage_delays_go_on_from_where_they_were(case: Case, outages: 
         decided += rows_of(engine.on_batch(case.stream[at:row]))
         twin.on_batch(case.stream[at:row])
         at = max(at, row)
+<<<<<<< HEAD
         now = (
             int(case.stream.arrival[min(at, len(case.stream)) - 1]) // 1_000_000 if at and len(case.stream) else 0
         ) + length
+=======
+        before = case.stream.arrival[:at]
+        now = (int(before[-1]) // 1_000_000 if len(before) else 0) + length
+>>>>>>> thresholds
         engine.resume(now)
         twin.resumed_ms = max(twin.resumed_ms, now)
     decided += rows_of(engine.on_batch(case.stream[at:])) + rows_of(engine.on_timer(case.end_ms))

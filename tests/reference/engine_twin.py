@@ -22,20 +22,22 @@ def condition_holds(level: LevelBase, value: float) -> bool:
     limit = level.limit
     match level.condition:
         case "above":
-            return bool(value > limit)
+            holds = value > limit
         case "below":
-            return bool(value < limit)
+            holds = value < limit
         case "outside":
-            return bool(value < limit[0] or value > limit[1])
+            holds = value < limit[0] or value > limit[1]
         case "inside":
-            return bool(limit[0] <= value <= limit[1])
+            holds = limit[0] <= value <= limit[1]
         case "equals":
-            return bool(value == limit)
+            holds = value == limit
         case "not_equals":
-            return bool(value != limit)
+            holds = value != limit
         case "state":
-            return (value != 0) == limit
-    raise AssertionError(level.condition)
+            holds = (value != 0) == limit
+        case _:
+            raise AssertionError(level.condition)
+    return bool(holds)
 
 
 def beyond_clear_value(level: LevelBase, value: float) -> bool:
