@@ -1,6 +1,6 @@
 """Whether levels and overrides go together; what does not is said with its place and its cure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -102,7 +102,7 @@ def _why(error: ValidationError, level: LevelBase) -> str:
 
 
 def _overlaps(
-    ladder: Mapping[str, LevelBase], overrides: Sequence["Override"], laid: Sequence[dict[str, LevelBase]]
+    ladder: dict[str, LevelBase], overrides: Sequence["Override"], laid: Sequence[dict[str, LevelBase]]
 ) -> Iterator[Problem]:
     """Levels that can be in force together on one device, at least one of them out of an override, and overlap."""
     candidates = [(_BASE, level) for level in ladder.values()]

@@ -120,13 +120,7 @@ class Outside(LevelBase):
     clears_by: ClassVar[str | None] = "clear_inside"
 
     outside: Interval = Field(description="Holds while value < lo or value > hi. 超出区间 [下限, 上限]")
-<<<<<<< HEAD
-    clear_inside: Interval | None = Field(
-        None, description="Clears at lo < value < hi, within the limits. 回到区间内解除"
-    )
-=======
     clear_inside: Interval | None = Field(None, description="Clears at lo < value < hi, within it. 回到区间内解除")
->>>>>>> thresholds
 
     def region(self) -> tuple[Span, ...]:
         """Both ends of the line."""
@@ -184,13 +178,7 @@ class State(LevelBase):
 
     condition: ClassVar[str] = "state"
 
-<<<<<<< HEAD
-    state: StrictBool = Field(
-        description="Holds while the metric is this, true or false; clears at the other. 开关量状态"
-    )
-=======
     state: StrictBool = Field(description="Holds while the metric is true, or false; clears at the other. 开关量状态")
->>>>>>> thresholds
 
     def region(self) -> tuple[Span, ...]:
         """1 or 0."""

@@ -145,14 +145,8 @@ def test_after_an_outage_delays_go_on_from_where_they_were(case: Case, outages: 
         decided += rows_of(engine.on_batch(case.stream[at:row]))
         twin.on_batch(case.stream[at:row])
         at = max(at, row)
-<<<<<<< HEAD
-        now = (
-            int(case.stream.arrival[min(at, len(case.stream)) - 1]) // 1_000_000 if at and len(case.stream) else 0
-        ) + length
-=======
         before = case.stream.arrival[:at]
         now = (int(before[-1]) // 1_000_000 if len(before) else 0) + length
->>>>>>> thresholds
         engine.resume(now)
         twin.resumed_ms = max(twin.resumed_ms, now)
     decided += rows_of(engine.on_batch(case.stream[at:])) + rows_of(engine.on_timer(case.end_ms))
