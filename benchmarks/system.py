@@ -106,7 +106,8 @@ def c_subscriber(kind: str, of: Mapping[str, list[str]], *, rate: float, message
         return None
     with bare_broker(kind, list(of)) as (address, accounts):
         command = [
-            "mosquitto_sub", "-h", address.host, "-p", str(address.port), "-V", "5", "-q", str(qos), "-u", PIPELINE_USER,
+            "mosquitto_sub", "-h", address.host, "-p", str(address.port), "-V", "5", "-q", str(qos),
+            "-u", PIPELINE_USER,
             "-P", accounts.pipeline_password, "-i", "floor", "-t", "sw/v1/+/tele/+", "-C", str(messages), "-F", "%m",
         ]  # fmt: skip
         subscriber = subprocess.Popen(command, stdout=subprocess.DEVNULL)

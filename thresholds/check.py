@@ -44,9 +44,9 @@ def load_scenes(
     return scenes, sorted(set(findings))
 
 
-def count_files(paths: Iterable[Path]) -> int:
-    """How many scene files are in the files and folders of `paths`."""
-    return sum(1 for _ in _files(paths, []))
+def scene_files(paths: Iterable[Path]) -> list[Path]:
+    """The scene files in the files and folders of `paths`."""
+    return list(_files(paths, []))
 
 
 class _Loaded(NamedTuple):

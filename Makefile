@@ -1,0 +1,46 @@
+# The habits. `make` alone lists them; each one sets up first what it needs.
+.DEFAULT_GOAL := help
+bin := .venv/bin
+kills ?= 30
+
+.PHONY: help setup demo test check fmt bench docs chaos ci clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: ## the environment, and mosquitto where it may be installed; instant when nothing changed
+	@sh tools/setup.sh
+
+demo: setup ## the whole district on this machine, until Ctrl-C
+	@$(bin)/scenewatch demo
+
+test: setup ## every test but the long ones
+	@$(bin)/python -m pytest
+
+check: setup docs ## ruff, mypy, import directions, links in the documents
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy
+	@$(bin)/mypy tests tools
+	@$(bin)/lint-imports
+
+fmt: setup ## format, and mend what ruff can mend
+	@$(bin)/ruff format .
+	@$(bin)/ruff check --fix .
+
+bench: setup ## measure, each against its floor in the same run; out/bench.json and out/bench.png
+	@mkdir -p out
+	@$(bin)/scenewatch bench all --json out/bench.json --plot out/bench.png
+
+docs: setup ## check that what the documents name is there
+	@$(bin)/python tools/check_docs.py
+
+chaos: setup ## kill real processes, many times: make chaos kills=100
+	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
+
+ci: ## exactly what CI runs
+	@.ci/run
+
+clean: ## remove what was built; the environment stays
+	@rm -rf build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
