@@ -4,7 +4,7 @@ What a level compares is given by its measure; measure 0 is the reading itself. 
 further measures that make a number out of state and reading; the level machine behind it stays as it is.
 
 Everything a loop touches for one feed lies together: a quiet reading of a quiet feed costs one cache line of state,
-and that one is only read.
+and that one is only read. It is one file because numba's cache does not see a change of what a file imports.
 """
 
 from typing import Any

@@ -194,7 +194,7 @@ CLEAR_KEYS = {model.clears_by: name for name, model in CONDITIONS.items() if mod
 """Keys of clear values, and the condition that each goes with."""
 
 TAG = "~"
-"""Begins the steps in pydantic's places that stand for a kind of level and not for a key of the file."""
+"""Begins the third step in pydantic's places in a level, which stands for its kind and not for a key of the file."""
 
 
 def _kind(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType, Metric
-from thresholds.check import count_files, load_scenes
+from thresholds.check import load_scenes, scene_files
 from thresholds.finding import Code, Finding
 from thresholds.scene_set import SceneSet
 
@@ -83,6 +83,10 @@ MISTAKES = {
     "a word of another system": (
         "for: 2 samples", "duration: 30s", "¦duration:",
         "S004 unknown key `duration` (did you mean for?)",
+    ),
+    "a key that looks like one of the checker's own": (
+        "clear_below: 3", "~above: 3", "¦~above:",
+        "S004 unknown key `~above` (did you mean above?)",
     ),
     "a key that nothing is like": (
         "title: {en: Flooding, zh: 积水}", "title: {qqq: 积水}", "¦qqq:",
@@ -501,7 +505,7 @@ def test_a_wrong_scene_does_not_stop_the_right_ones(tmp_path: Path) -> None:
     scenes, findings = load_scenes([tmp_path], TYPES)
     assert [scene.id for scene in scenes.scenes] == ["road-flooding"]
     assert {finding.path.name for finding in findings} == {"bad.yaml"}
-    assert count_files([tmp_path]) == 2
+    assert len(scene_files([tmp_path])) == 2
 
 
 def test_an_id_that_is_used_twice_is_told_at_the_second(tmp_path: Path) -> None:
