@@ -18,7 +18,7 @@ from runtime.private import PrivateSystem
 from simulators.wire import Connection, connect_packet, publish_packet, text, variable
 
 _BACKGROUND = 30_000.0
-_PROBES = 400
+_PROBES = 200
 _EVERY_S = 0.05
 _SCENE = """\
 scene: latency-probe
@@ -89,15 +89,15 @@ def _probe(system: PrivateSystem, probe_devices: list[Device], address: Address)
     probe = Connection(address.host, address.port, "probe", system.accounts.gateways["probe"])
     echo = Connection(address.host, address.port, "echo", system.accounts.gateways["echo"])
     listener = _subscribe(address, system.accounts.pipeline_password)
+    for device in probe_devices:
+        _send(probe, device, 20)
+    _settled(probe)
     trips: list[float] = []
     pause = threading.Event()
     begin = time.monotonic()
     for number, device in enumerate(probe_devices):
         pause.wait(max(0.0, begin + number * _EVERY_S - time.monotonic()))
-        payload = b'{"t":%d,"v":{"temperature_c":80}}' % (wall_ns() // 1_000_000)
-        packet_id = int(probe.packet_ids(1)[0])
-        probe.queue(publish_packet(f"sw/v1/probe/tele/{device.id}", payload, packet_id=packet_id), 1)
-        probe.pump()
+        _send(probe, device, 80)
         pause.wait(_EVERY_S / 2)
         trips.append(_round_trip(echo, listener))
     listener.close()
@@ -105,6 +105,13 @@ def _probe(system: PrivateSystem, probe_devices: list[Device], address: Address)
         connection.pump()
         connection.close()
     return trips
+
+
+def _send(probe: Connection, device: Device, value: int) -> None:
+    payload = b'{"t":%d,"v":{"temperature_c":%d}}' % (wall_ns() // 1_000_000, value)
+    packet_id = int(probe.packet_ids(1)[0])
+    probe.queue(publish_packet(f"sw/v1/probe/tele/{device.id}", payload, packet_id=packet_id), 1)
+    probe.pump()
 
 
 def _subscribe(address: Address, password: str) -> socket.socket:
@@ -132,8 +139,15 @@ def _round_trip(echo: Connection, listener: socket.socket) -> float:
     trip = (time.perf_counter() - begin) * 1000
     at = data.index(b"tele/x") + 6
     listener.sendall(b"\x40\x02" + data[at : at + 2])
-    with selectors.DefaultSelector() as selector:
-        selector.register(echo.socket, selectors.EVENT_READ)
-        selector.select(1.0)
-    echo.pump()
+    _settled(echo)
     return trip
+
+
+def _settled(connection: Connection) -> None:
+    """Wait until the broker has acknowledged everything."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.socket, selectors.EVENT_READ)
+        connection.pump()
+        while connection.in_flight:
+            selector.select(1.0)
+            connection.pump()

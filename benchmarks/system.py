@@ -107,8 +107,8 @@ def c_subscriber(kind: str, of: Mapping[str, list[str]], *, rate: float, message
     with bare_broker(kind, list(of)) as (address, accounts):
         command = [
             "mosquitto_sub", "-h", address.host, "-p", str(address.port), "-V", "5", "-q", str(qos),
-            "-u", PIPELINE_USER, "-P", accounts.pipeline_password, "-i", "floor",
-            "-t", "sw/v1/+/tele/+", "-C", str(messages), "-F", "%m",
+            "-u", PIPELINE_USER,
+            "-P", accounts.pipeline_password, "-i", "floor", "-t", "sw/v1/+/tele/+", "-C", str(messages), "-F", "%m",
         ]  # fmt: skip
         subscriber = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         time.sleep(0.5)  # it says nothing when it has subscribed

@@ -8,12 +8,13 @@ import ipaddress
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator
 
 import uvicorn
 from typing_extensions import override
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from console.app import create_app
 from console.hub import Hub, HubSettings
@@ -25,7 +26,7 @@ from dispatch.store import Store
 _STOP_WITHIN_S = 1
 
 
-class _Connection(H11Protocol):
+class _Connection(HttpToolsProtocol):
     """A connection that gives the application its transport, so that a stream can be cut off for good."""
 
     @override
@@ -133,7 +134,7 @@ class HubServer:
             http=_Connection,
             ws="none",
             lifespan="on",
-            loop="asyncio",
+            loop="uvloop" if sys.platform != "win32" else "asyncio",
             log_config=None,
             access_log=False,
             server_header=False,

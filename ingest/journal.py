@@ -195,14 +195,25 @@ class Journal:
         """Files of the journal, oldest first."""
         return sorted(self._folder.glob("journal-*.sqlite"))
 
-    def drop_before(self, seq: int) -> int:
-        """Delete segments all of whose entries come before `seq`; the one written to stays. Returns how many went."""
+    def drop_before(self, seq: int, *, keep_since_s: float = float("inf"), keep_bytes: int = 0) -> int:
+        """Delete segments all of whose entries come before `seq`; the one written to stays. Returns how many went.
+
+        Args:
+            seq: What recovery and history still need begins here.
+            keep_since_s: Segments last written at or after this moment (s since the epoch) stay nevertheless,
+            keep_bytes: as long as all of them together are not larger than this.
+        """
+        spans = [(path, until) for path, until in self._spans() if path.exists()]
+        total = sum(path.stat().st_size for path, _ in spans)
         dropped = 0
-        for path, until in self._spans():
+        for path, until in spans:
             if until is None or until > seq or path == self._current:
                 break
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            stat = path.stat()
+            if stat.st_mtime >= keep_since_s and total <= keep_bytes:
+                break
+            total -= stat.st_size
+            self._discard_unused(path)
             dropped += 1
         return dropped
 

@@ -19,6 +19,7 @@ from runtime.view import Line, LiveView, View, shown_summary
 
 _UNATTENDED_S = 60.0
 _DRAIN_S = 30.0
+_HURRY_S = 0.5
 _FOREVER_S = 86_400.0
 _FULL_SENSORS = 15_000
 _FULL_CAMERAS = 15_000
@@ -68,7 +69,7 @@ def demo(
             begin = time.monotonic()
             with view:
                 _watch(system, view, stop, length, begin)
-            count = _finish(system)
+            count = _finish(system, _HURRY_S if stop.is_set() else _DRAIN_S)
             status = system.status()
             cases = system.cases()
             ran = time.monotonic() - begin
@@ -99,24 +100,19 @@ def _count(system: PrivateSystem) -> Count:
         return Count()
 
 
-def _finish(system: PrivateSystem) -> Count:
+def _finish(system: PrivateSystem, patience_s: float) -> Count:
     """Let the gateways end, then wait until everything they sent is taken and delivered."""
-    system.wait(lambda: _count(system).finished or _asked(system), _DRAIN_S, "the gateways did not end")
+    system.stop_later()
     count = _count(system)
     try:
         system.wait(
             lambda: system.status().get("readings", 0) >= count.sent and system.status().get("outbox") == 0,
-            _DRAIN_S,
+            patience_s,
             "not everything was delivered",
         )
     except UnavailableError as error:
         sys.stderr.write(f"scenewatch demo: {error}\n")
     return count
-
-
-def _asked(system: PrivateSystem) -> bool:
-    system.stop_later()
-    return _count(system).finished
 
 
 def _result(

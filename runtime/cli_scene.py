@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from city.catalogue import load_catalogue
-from thresholds.check import count_files, load_scenes
+from thresholds.check import load_scenes, scene_files
 
 
 def check(paths: list[Path], device_types: Path | None, *, json_out: bool) -> int:
@@ -21,6 +21,6 @@ def check(paths: list[Path], device_types: Path | None, *, json_out: bool) -> in
     else:
         for finding in findings:
             sys.stdout.write(f"{finding}\n")
-        files = count_files(paths)
+        files = len(scene_files(paths))
         sys.stdout.write(f"{files} {'file' if files == 1 else 'files'}, {len(findings)} findings\n")
     return 1 if findings else 0

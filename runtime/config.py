@@ -104,6 +104,7 @@ class JournalSection(_Section):
     durability: Literal["process", "power"] = Field("process", description="what a commit survives")
     segment_mib: int = Field(128, ge=1, description="size at which a new file is begun")
     keep: Duration = Field(86_400_000, description="how long segments stay that recovery does not need")
+    keep_mib: int = Field(4_096, ge=0, description="but no more than this together")
 
 
 class Scenes(_Section):

@@ -29,8 +29,10 @@ from ingest.tap import Tap
 from runtime.chain import Chain
 from runtime.door import Door
 from runtime.ops import Status
-from runtime.recovery import encode_feedback, encode_resume
+from runtime.recovery import encode_feedback, encode_resume, encode_rules
+from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots
+from thresholds.scene_set import SceneSet
 
 log = logging.getLogger("scenewatch.pipeline")
 
@@ -46,7 +48,8 @@ class LoopOptions:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
         snapshot_every_ms: Longest time between two snapshots.
-        keep_ms: How long journal segments stay after they are needed for recovery.
+        keep_ms: How long journal segments stay after they are needed for recovery,
+        keep_bytes: as long as they are not larger than this together.
         recording: The readings bring their own clock.
     """
 
@@ -54,6 +57,7 @@ class LoopOptions:
     max_pack: int = 10_000
     snapshot_every_ms: int = 30_000
     keep_ms: int = 86_400_000
+    keep_bytes: int = 4 << 30
     recording: bool = False
 
 
@@ -70,6 +74,7 @@ class Pipeline:
         chain: Chain,
         store: AlertStore,
         snapshots: Snapshots,
+        shelf: RuleShelf,
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
     ) -> None:
@@ -80,6 +85,7 @@ class Pipeline:
         self._chain = chain
         self._store = store
         self._snapshots = snapshots
+        self._shelf = shelf
         self._deliver = deliver
         self._wake_read, self._wake_write = wake_fds
         self.feedback_position = chain.feedback_position
@@ -89,6 +95,7 @@ class Pipeline:
         self._rejections = RejectionLog()
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
+        self._scenes: deque[SceneSet] = deque()
         self._stopping = False
         self._next_misc = 0
         self._next_snapshot = 0
@@ -107,6 +114,11 @@ class Pipeline:
         self._feedback.append(feedback)
         os.write(self._wake_write, b"f")
 
+    def on_scenes(self, scenes: SceneSet) -> None:
+        """Let other scenes decide from the next moment on; called by the thread that watches the files."""
+        self._scenes.append(scenes)
+        os.write(self._wake_write, b"s")
+
     def run(self) -> None:
         """Loop until `stop`; the state is snapshotted at the end.
 
@@ -121,6 +133,7 @@ class Pipeline:
             if self._session.step(self._wait_s(now)):
                 self._take_all()
             self._drain_feedback()
+            self._switch_scenes()
             self._pass_time()
             self._housekeeping()
         self._snapshot(wait=True)
@@ -228,6 +241,13 @@ class Pipeline:
             self._journal.append([encode_feedback(feedback, now)])
             self._write(self._chain.on_feedback(feedback, now))
 
+    def _switch_scenes(self) -> None:
+        while self._scenes:
+            scenes = self._scenes.popleft()
+            self._shelf.keep(scenes)
+            self._journal.append([encode_rules(scenes.version)])
+            self._write(self._chain.switch(scenes))
+
     def _resume(self) -> None:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
         now = self._clock.now_ms()
@@ -265,7 +285,11 @@ class Pipeline:
         if seq > self._snapshots.written_seq:
             self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
         if self._snapshots.written_seq:
-            self._journal.drop_before(self._snapshots.written_seq + 1)
+            self._journal.drop_before(
+                self._snapshots.written_seq + 1,
+                keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,
+                keep_bytes=self._options.keep_bytes,
+            )
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:

@@ -5,7 +5,9 @@ import os
 import random
 import signal
 import ssl
+import sys
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from city.catalogue import load_catalogue, shipped
+from city.device import DeviceType
 from city.registry import load_devices
 from core.clock import wall_ns
 from core.errors import ConfigError
@@ -34,6 +37,7 @@ from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.recovery import encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
+from runtime.scene_watch import SceneWatch
 from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
 from thresholds.engine import Engine
@@ -44,6 +48,7 @@ log = logging.getLogger("scenewatch.pipeline")
 _TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 _RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
+_SWITCH_S = 0.0002
 _LONGEST_WAIT_S = 5.0
 
 
@@ -57,6 +62,9 @@ class _Parts:
     store: AlertStore
     snapshots: Snapshots
     names: FeedNames
+    shelf: RuleShelf
+    paths: Sequence[Path]
+    types: Mapping[str, DeviceType]
 
 
 def run(config: Config) -> None:
@@ -69,6 +77,8 @@ def run(config: Config) -> None:
     """
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The loop and the delivery share one interpreter: at the usual 5 ms an alert would wait for it several times.
+    sys.setswitchinterval(_SWITCH_S)
     parts = _open(config)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
@@ -82,6 +92,7 @@ def run(config: Config) -> None:
             max_pack=config.ingest.max_pack,
             snapshot_every_ms=config.pipeline.snapshot_every,
             keep_ms=config.journal.keep,
+            keep_bytes=config.journal.keep_mib << 20,
             recording=recording,
         ),
         session=session,
@@ -90,16 +101,22 @@ def run(config: Config) -> None:
         chain=parts.chain,
         store=parts.store,
         snapshots=parts.snapshots,
+        shelf=parts.shelf,
         deliver=delivery.wake if delivery else lambda: None,
         wake_fds=(wake_read, wake_write),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+    scenes = SceneWatch(
+        parts.paths, parts.types, config.scenes.metrics, parts.chain.engine.scenes.version, pipeline.on_scenes, stop
+    )
     ops = OpsServer(
-        config.pipeline.host, config.pipeline.http_port, lambda: _status(pipeline, parts, delivery, latency)
+        config.pipeline.host,
+        config.pipeline.http_port,
+        lambda: {**_status(pipeline, parts, delivery, latency), "findings": [str(f) for f in scenes.findings]},
     )
     reader = _feedback(config, pipeline, stop)
     keeper = threading.Thread(target=_keep, args=(parts.store, stop), name="alert-checkpoint", daemon=True)
-    for thread in (delivery, reader, keeper):
+    for thread in (delivery, reader, keeper, scenes):
         if thread is not None:
             thread.start()
     announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)})
@@ -121,7 +138,6 @@ def _open(config: Config) -> _Parts:
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
     paths = config.scenes.paths or [shipped("scenes")]
-    wanted = load_or_refuse(paths, types, config.scenes.metrics)
     folder = config.data.dir
     registry = FeedRegistry(config.ingest.max_feeds)
     names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
@@ -135,8 +151,22 @@ def _open(config: Config) -> _Parts:
     store = AlertStore(folder / "alerts.db", Durability(config.journal.durability))
     snapshots = Snapshots(folder / "state")
     shelf = RuleShelf(folder / "rules", types, config.scenes.metrics)
+    wanted = _wanted(config, paths, types, shelf)
     chain = _recovered(config, wanted, shelf, door, journal, snapshots, store)
-    return _Parts(door, journal, chain, store, snapshots, names)
+    return _Parts(door, journal, chain, store, snapshots, names, shelf, paths, types)
+
+
+def _wanted(config: Config, paths: Sequence[Path], types: Mapping[str, DeviceType], shelf: RuleShelf) -> SceneSet:
+    """The scenes in the files; where a file is wrong, those that decided last go on."""
+    try:
+        return load_or_refuse(paths, types, config.scenes.metrics)
+    except ConfigError as error:
+        last = shelf.last()
+        if last is None:
+            raise
+        for line in str(error).splitlines():
+            log.warning("%s; version %s goes on running", line, last)
+        return shelf.take(last)
 
 
 def _recovered(

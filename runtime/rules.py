@@ -9,6 +9,8 @@ from core.errors import ConfigError, DataLossError
 from thresholds.check import load_scenes
 from thresholds.scene_set import SceneSet
 
+_LAST = "last"
+
 
 class RuleShelf:
     """Folders `rules/<version>/` with the scene files as they were."""
@@ -22,13 +24,25 @@ class RuleShelf:
         """Put the files of `scenes` on the shelf, whole or not at all; what lies there already stays."""
         target = self._folder / scenes.version
         if target.exists():
+            self._note(scenes.version)
             return
         partial = target.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for index, text in enumerate(scenes.sources):
+        for index, text in enumerate(dict.fromkeys(scenes.sources)):
             (partial / f"{index:04d}.yaml").write_text(text, encoding="utf-8")
         partial.rename(target)
+        self._note(scenes.version)
+
+    def last(self) -> str | None:
+        """The version that was put here last, None if there is none."""
+        note = self._folder / _LAST
+        return note.read_text() if note.exists() else None
+
+    def _note(self, version: str) -> None:
+        partial = self._folder / f"{_LAST}.partial"
+        partial.write_text(version)
+        partial.replace(self._folder / _LAST)
 
     def take(self, version: str) -> SceneSet:
         """The scenes of a version.

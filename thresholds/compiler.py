@@ -1,14 +1,16 @@
-"""Scenes to flat tables: which ladder a feed of a device gets, with the most specific override in force."""
+"""Scenes to flat tables: which levels a feed of a device gets, with the overrides in force there."""
 
-from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from city.device import Device
 from core.severity import Severity
 from thresholds import kernel
-from thresholds.scene import CLEARS, Duration, Feeds, Level, Limits, Override, Samples, Where
+from thresholds.delay import Delay
+from thresholds.kernel import Rows
+from thresholds.level import LevelBase
+from thresholds.scene import SPECIFIC, Feeds, Scene
 from thresholds.scene_set import DECIDES, SceneSet
 
 _OPS = {
@@ -18,7 +20,6 @@ _OPS = {
     "inside": kernel.INSIDE,
     "equals": kernel.EQUALS,
     "not_equals": kernel.NOT_EQUALS,
-    "state": kernel.EQUALS,
 }
 _CLEAR_OPS = {
     "clear_below": kernel.BELOW,
@@ -26,144 +27,125 @@ _CLEAR_OPS = {
     "clear_inside": kernel.WITHIN,
     "clear_outside": kernel.OUTSIDE,
 }
-_SPECIFIC = ("device", "place", "gateway", "town", "kind", "type")
-"""What makes an override more specific than another, most specific first."""
+
+_Kind = tuple[str, ...]
 
 
-def matches(where: Where, device: Device) -> bool:
-    """Whether `device` is one that `where` means."""
-    named = where.devices()
-    return (
-        (not named or device.id in named)
-        and where.place in (None, device.place)
-        and where.town in (None, device.town)
-        and where.kind in (None, device.kind)
-        and where.type in (None, device.type)
-        and where.gateway in (None, device.gateway)
-    )
+class Watch(NamedTuple):
+    """What watches one kind of feed: a run of rows of the level table, and how many scenes they are of."""
+
+    first: int
+    levels: int
+    scenes: int
 
 
-def watches(feeds: Feeds, device: Device, metric: str) -> bool:
-    """Whether a scene with these `feeds` watches `metric` of `device`."""
-    named = (feeds.device,) if isinstance(feeds.device, str) else feeds.device
-    return (
-        feeds.type in (None, device.type)
-        and feeds.metric in (None, metric)
-        and (named is None or device.id in named)
-        and (feeds.where is None or matches(feeds.where, device))
-    )
-
-
-def specificity(where: Where) -> tuple[bool, ...]:
-    """Sorts overrides: the greater one wins."""
-    return tuple(getattr(where, name) is not None for name in _SPECIFIC)
-
-
-def effective(levels: Sequence[Level], overrides: Sequence[Override], device: Device) -> tuple[Level, ...]:
-    """The levels in force for `device`."""
-    fitting = sorted((o for o in overrides if matches(o.where, device)), key=lambda o: specificity(o.where))
-    result = list(levels)
-    for override in fitting:
-        for index, level in enumerate(result):
-            change = getattr(override.levels, level.severity)
-            if change is not None:
-                result[index] = overridden(level, change)
-    return tuple(result)
-
-
-def overridden(level: Level, change: Limits) -> Level:
-    """`level` with what `change` says; a new condition takes the old one's limits and clear value with it."""
-    given = change.model_dump(by_alias=True, exclude_none=True)
-    kept = level.model_dump(by_alias=True, exclude_none=True)
-    condition = level.condition()
-    if change.condition() is not None and condition is not None:
-        kept.pop(condition)
-        clear = CLEARS[condition]
-        if clear is not None:
-            kept.pop(clear, None)
-    return Level.model_validate({**kept, **given})
+_NOBODY = Watch(0, 0, 0)
 
 
 class Tables:
-    """Ladders and levels as arrays that the kernel reads; grows when a feed needs a ladder that is new.
+    """The level table that the kernel reads; it grows by a few rows when a feed comes that has other levels.
+
+    Feeds under the same levels share their rows, so that the table stays in the cache however many feeds there are.
 
     Attributes:
-        ladders: int64, shape (ladders, kernel.LADDER_COLUMNS).
-        levels: int64, shape (levels, kernel.LEVEL_COLUMNS).
-        limits: float64, shape (levels, kernel.LIMIT_COLUMNS).
+        levels: `kernel.LEVEL`, shape (rows,).
+        widest: No feed can have more levels than this.
     """
 
     def __init__(self, scenes: SceneSet) -> None:
-        self.scenes = scenes
-        self.ladders = np.zeros((0, kernel.LADDER_COLUMNS), np.int64)
-        self.levels = np.zeros((0, kernel.LEVEL_COLUMNS), np.int64)
-        self.limits = np.zeros((0, kernel.LIMIT_COLUMNS), np.float64)
-        self._by_levels: dict[tuple[tuple[Level, ...], int], int] = {}
-        self._by_kind: dict[tuple[object, ...], tuple[tuple[int, int], ...]] = {}
-        self._live = [(i, s) for i, s in enumerate(scenes.scenes) if s.stage in DECIDES]
-        self._named = frozenset(d for _, s in self._live for d in _devices(s.feeds, s.overrides))
+        self._live = [(index, scene) for index, scene in enumerate(scenes.scenes) if scene.stage in DECIDES]
+        self.levels: Rows = np.zeros(0, kernel.LEVEL)
+        self.widest = _widest([scene for _, scene in self._live])
+        self._named = {name: _named(name, self._live) for name in SPECIFIC}
+        self._by_kind: dict[_Kind, Watch] = {}
+        self._by_rows: dict[tuple[tuple[Any, ...], ...], Watch] = {}
 
-    def resolve(self, device: Device, metric: str) -> tuple[tuple[int, int], ...]:
-        """(scene, ladder) of every scene that watches `metric` of `device`; devices of one kind are resolved once."""
-        named = device.id if device.id in self._named else None
-        key = (device.type, metric, device.place, device.town, device.kind, device.gateway, named)
-        known = self._by_kind.get(key)
+    def watch(self, device: Device, metric: str) -> Watch:
+        """What watches `metric` of `device`; devices that no scene tells apart are resolved once."""
+        named = self._named
+        kind = (
+            metric,
+            device.type,
+            device.id if device.id in named["device"] else "",
+            device.place if device.place in named["place"] else "",
+            device.gateway if device.gateway in named["gateway"] else "",
+            device.town if device.town in named["town"] else "",
+            device.kind if device.kind in named["kind"] else "",
+        )
+        known = self._by_kind.get(kind)
         if known is None:
-            known = tuple(
-                (index, self._ladder(effective(scene.levels, scene.overrides, device), scene.feeds.silent_after or 0))
-                for index, scene in self._live
-                if watches(scene.feeds, device, metric)
-            )
-            self._by_kind[key] = known
+            known = self._by_kind[kind] = self._resolve(device, metric)
         return known
 
-    def level_severities(self, ladder: int) -> list[int]:
-        """Severities of a ladder's levels, in their order."""
-        first, count = (int(n) for n in self.ladders[ladder, : kernel.SIZE + 1])
-        return [int(s) for s in self.levels[first : first + count, kernel.SEVERITY]]
-
-    def _ladder(self, levels: tuple[Level, ...], silent_ms: int) -> int:
-        key = (levels, silent_ms)
-        if key not in self._by_levels:
-            self.ladders = np.vstack([self.ladders, np.array([[len(self.levels), len(levels), 0, silent_ms]])])
-            self.levels = np.vstack([self.levels, *(_level_row(level) for level in levels)])
-            self.limits = np.vstack([self.limits, *(_limit_row(level) for level in levels)])
-            self._by_levels[key] = len(self.ladders) - 1
-        return self._by_levels[key]
-
-
-def _devices(feeds: Feeds, overrides: Sequence[Override]) -> tuple[str, ...]:
-    named = (feeds.device,) if isinstance(feeds.device, str) else feeds.device or ()
-    where = feeds.where.devices() if feeds.where else ()
-    return (*named, *where, *(d for o in overrides for d in o.where.devices()))
+    def _resolve(self, device: Device, metric: str) -> Watch:
+        watching = [(index, scene) for index, scene in self._live if scene.feeds.watch(device, metric)]
+        rows = tuple(
+            _row(level, index, scene.feeds.silent_after or 0)
+            for index, scene in watching
+            for level in scene.levels_for(device)
+        )
+        if not rows:
+            return _NOBODY
+        if rows not in self._by_rows:
+            self._by_rows[rows] = Watch(len(self.levels), len(rows), len(watching))
+            self.levels = np.concatenate([self.levels, np.array(list(rows), kernel.LEVEL)])
+        return self._by_rows[rows]
 
 
-def _level_row(level: Level) -> NDArray[np.int64]:
-    name = str(level.condition())
-    clear = CLEARS[name]
-    clear_op = _CLEAR_OPS[clear] if clear and getattr(level, clear) is not None else kernel.NEVER
-    delays = (*_delay(level.for_), *_delay(level.clear_for))
-    return np.array([[_OPS[name], clear_op, *delays, int(Severity.of(level.severity))]], np.int64)
+def _row(level: LevelBase, scene: int, silent_ms: int) -> tuple[Any, ...]:
+    """A level as a row of `kernel.LEVEL`."""
+    if level.condition == "state":
+        # true/false travels as 1/0; anything but 0 is true.
+        op, lo, hi = (kernel.NOT_EQUALS if level.limit else kernel.EQUALS), 0.0, 0.0
+    else:
+        op, (lo, hi) = _OPS[level.condition], _pair(level.limit)
+    clear = level.clear_value
+    clear_op = kernel.NEVER if clear is None else _CLEAR_OPS[str(level.clears_by)]
+    clear_lo, clear_hi = (0.0, 0.0) if clear is None else _pair(clear)
+    raise_by, raise_arg = _delay(level.for_)
+    clear_by, clear_arg = _delay(level.clear_for)
+    severity = int(Severity.of(level.severity))
+    return (
+        lo, hi, clear_lo, clear_hi, raise_arg, clear_arg, silent_ms,
+        op, clear_op, raise_by, clear_by, severity, scene, kernel.READING, 0,
+    )  # fmt: skip
 
 
-def _limit_row(level: Level) -> NDArray[np.float64]:
-    name = str(level.condition())
-    clear = CLEARS[name]
-    beyond = getattr(level, clear) if clear else None
-    return np.array(
-        [[*_pair(getattr(level, name)), *(_pair(beyond) if beyond is not None else (0.0, 0.0))]], np.float64
+def _pair(limit: float | tuple[float, float]) -> tuple[float, float]:
+    return limit if isinstance(limit, tuple) else (limit, 0.0)
+
+
+def _delay(delay: Delay) -> tuple[int, int]:
+    if delay.samples:
+        return kernel.BY_SAMPLES, delay.samples
+    return (kernel.BY_TIME, delay.ms) if delay.ms else (kernel.AT_ONCE, 0)
+
+
+def _named(name: str, live: list[tuple[int, Scene]]) -> frozenset[str]:
+    """Every value of an attribute that some scene tells apart."""
+    found: set[str] = set()
+    for _, scene in live:
+        wheres = [scene.feeds.where, *(override.where for override in scene.overrides)]
+        found.update(value for where in wheres if where for value in getattr(where, name) or ())
+        if name == "device":
+            found.update(scene.feeds.device or ())
+    return frozenset(found)
+
+
+def _widest(scenes: list[Scene]) -> int:
+    """The most levels that a feed can have, going by type and metric alone."""
+    kinds = {(scene.feeds.type, scene.feeds.metric) for scene in scenes}
+    types = {kind for kind, _ in kinds} | {None}
+    metrics = {metric for _, metric in kinds} | {None}
+    return max(
+        (
+            sum(len(scene.levels) for scene in scenes if _may_watch(scene.feeds, kind, metric))
+            for kind in types
+            for metric in metrics
+        ),
+        default=0,
     )
 
 
-def _pair(value: object) -> tuple[float, float]:
-    if isinstance(value, tuple):
-        return float(value[0]), float(value[1])
-    return float(value), 0.0  # type: ignore[arg-type]
-
-
-def _delay(delay: object) -> tuple[int, int]:
-    if isinstance(delay, Samples):
-        return kernel.BY_SAMPLES, int(delay)
-    if isinstance(delay, Duration) and delay > 0:
-        return kernel.BY_TIME, int(delay)
-    return kernel.AT_ONCE, 0
+def _may_watch(feeds: Feeds, kind: str | None, metric: str | None) -> bool:
+    return feeds.type in (None, kind) and feeds.metric in (None, metric)

@@ -3,254 +3,251 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from city.device import Device
-from core.errors import DataLossError
-from core.reading import ReadingBatch
+from core.reading import Int32, Int64, ReadingBatch
 from core.severity import Severity
 from core.stage import Snapshot
 from thresholds import kernel
-from thresholds.compiler import Tables
+from thresholds.compiler import Tables, Watch
+from thresholds.kernel import Rows
+from thresholds.running import Running
 from thresholds.scene_set import SceneSet
 from thresholds.transition import Transitions
 
-_VERSION = 1
-_ROWS = 8_192
-_INSTANCES_PER_FEED = 2
-_SLOTS_PER_FEED = 6
-_HEAP = 1_024
-_OUT_COLUMNS = 9
-_LINE = 8
+_OUT_ROWS = 4_096
+_LINE = 64
+_NOTHING = ReadingBatch.of([], [], [])
 
 
 class Engine:
     """Every level of every scene on every feed that it watches.
 
-    State is arrays reserved at once for `max_feeds` (pages that are never touched cost nothing), so that a new feed
-    never makes the others wait; only where feeds have more levels than expected do the arrays double.
+    All state is reserved at once as zeroed memory, which the system backs page by page when it is first touched: for
+    `max_feeds`, and for as many levels a feed as the scenes allow one to have by type and metric. So a new feed never
+    makes the others wait for a copy, and what is never bound costs nothing.
 
     Args:
         scenes: What decides.
         max_feeds: Most feeds that can be bound.
-        settle_ms: What is allowed for transport before a delay ends by time alone.
+        settle_ms: What is allowed for transport before a delay ends by time alone, ms.
     """
 
     def __init__(self, scenes: SceneSet, *, max_feeds: int, settle_ms: int = 1_000) -> None:
+        self._settle_ms = settle_ms
+        self._max_feeds = max_feeds
+        self._devices: list[Device] = []
+        self._metrics: list[str] = []
+        self._meta = np.zeros(kernel.META, np.int64)
+        self._install(scenes)
+
+    def _install(self, scenes: SceneSet) -> None:
+        """Take other scenes, with nothing bound."""
         self.scenes = scenes
         self._tables = Tables(scenes)
-        self._settle_ms = settle_ms
-        self._names: list[tuple[Device, str]] = []
-        self._feeds = _aligned(max_feeds, kernel.FEED_COLUMNS)
-        self._values = self._feeds.view(np.float64)
-        self._instances = np.zeros((max_feeds * _INSTANCES_PER_FEED, kernel.INSTANCE_COLUMNS), np.int32)
-        self._slots = np.zeros((max_feeds * _SLOTS_PER_FEED, kernel.SLOT_COLUMNS), np.int64)
-        self._heap_key = np.zeros(_HEAP, np.int64)
-        self._heap_slot = np.zeros(_HEAP, np.int32)
-        self._meta = np.zeros(4, np.int64)
-        self._n_instances = 0
+        reserve = self._max_feeds * self._tables.widest
+        self._feeds = _aligned(self._max_feeds, kernel.FEED)
+        self._slots: Rows = np.zeros(reserve, kernel.SLOT)
+        self._heap: Rows = np.zeros(2 * reserve + _OUT_ROWS, kernel.HEAP)
+        self._out: Rows = np.zeros(_OUT_ROWS + kernel.ROWS_PER_LEVEL * self._tables.widest, kernel.OUT)
         self._n_slots = 0
-        self._widest = 1
-        self._out = np.zeros((_ROWS, _OUT_COLUMNS), np.int64)
+        self._meta[kernel.HEAP_SIZE] = 0
 
     @property
     def decisions(self) -> int:
         """Readings looked at, summed over the scenes that watch them."""
-        return int(self._meta[kernel.META_DECISIONS])
+        return int(self._meta[kernel.DECISIONS])
 
     def bind(self, feed: int, device: Device, metric: str) -> int:
         """Let the scenes that watch `metric` of `device` decide on `feed`; how many they are.
 
         Raises:
-            ValueError: If feeds are not bound in the order 0, 1, 2, ... or there is no room.
+            ValueError: If feeds are not bound in the order 0, 1, 2, ... or there is no room for more.
         """
-        if feed != len(self._names):
-            raise ValueError(f"feeds are bound in order: {len(self._names)} is next, not {feed}")
-        if feed >= len(self._feeds):
-            raise ValueError(f"no more than {len(self._feeds)} feeds can be bound")
-        self._names.append((device, metric))
-        resolved = self._tables.resolve(device, metric)
-        if not resolved:
-            return 0
-        self._reserve(len(resolved), sum(int(self._tables.ladders[ladder, kernel.SIZE]) for _, ladder in resolved))
-        self._feeds[feed, kernel.FIRST :] = (self._n_instances, len(resolved), 0, resolved[0][1], 0)
-        for scene, ladder in resolved:
-            levels = int(self._tables.ladders[ladder, kernel.SIZE])
-            self._instances[self._n_instances] = (ladder, self._n_slots, scene, 0)
-            self._slots[self._n_slots : self._n_slots + levels] = (0, 0, kernel.OFF_HEAP, 0, 0, self._n_instances, feed)
-            self._n_slots += levels
-            self._n_instances += 1
-        return len(resolved)
+        self._expect(feed, 1)
+        self._devices.append(device)
+        self._metrics.append(metric)
+        watch = self._tables.watch(device, metric)
+        begin = self._n_slots
+        self._n_slots += watch.levels
+        self._feeds[feed] = (0, 0, 0.0, 0, begin, *watch)
+        for rank in range(watch.levels):
+            self._slots[begin + rank] = (0, 0, kernel.UNQUEUED, feed, watch.first + rank, 0, kernel.IDLE)
+        self._meta[kernel.HEAP_ROOM] = 2 * self._n_slots + 1
+        return watch.scenes
 
     def bind_many(self, feeds: Iterable[tuple[Device, str]]) -> None:
-        """Bind the feeds that come next, in their order."""
-        for device, metric in feeds:
-            self.bind(len(self._names), device, metric)
+        """Bind the feeds that come next, in their order: the fast way for many.
+
+        Raises:
+            ValueError: If there is no room for them.
+        """
+        first = len(self._devices)
+        pairs = list(feeds)
+        self._expect(first, len(pairs))
+        self._devices.extend(device for device, _ in pairs)
+        self._metrics.extend(metric for _, metric in pairs)
+        self._bind_rest(first)
 
     def on_batch(self, batch: ReadingBatch) -> Transitions:
-        """What the readings decide; time passes to each one's arrival first."""
-        parts, row = [], 0
-        while True:
-            row, filled = kernel.evaluate(
-                row, batch.feed, batch.event_time, batch.value, batch.arrival, batch.quality, self._settle_ms,
-                self._feeds, self._values, self._instances, self._slots, self._tables.ladders, self._tables.levels,
-                self._tables.limits,
-                self._heap_key, self._heap_slot, self._meta, self._out, self._out.view(np.float64),
-            )  # fmt: skip
-            if filled:
-                parts.append(self._taken(filled))
-            if row == len(batch):
-                return Transitions.concat(parts)
+        """What the readings decide; time passes to each one's arrival first.
+
+        Raises:
+            IndexError: If a feed is beyond `max_feeds`; nothing after that reading has been looked at.
+        """
+        return self._run(batch, int(kernel.NO_NOW))
 
     def on_timer(self, now_ms: int) -> Transitions:
         """What time alone decides by `now_ms`."""
-        parts = []
-        while True:
-            filled = kernel.pass_time(
-                now_ms, self._settle_ms, self._feeds, self._values, self._instances, self._slots, self._tables.ladders,
-                self._tables.levels, self._heap_key, self._heap_slot, self._meta,
-                self._out, self._out.view(np.float64), 0,
-            )  # fmt: skip
-            rows = filled if filled >= 0 else -1 - filled
-            if rows:
-                parts.append(self._taken(rows))
-            if filled >= 0:
-                return Transitions.concat(parts)
+        return self._run(_NOTHING, now_ms)
 
     def next_timer(self) -> int | None:
-        """When `on_timer` may have something to say, ms."""
-        key = kernel.next_key(self._heap_key, self._heap_slot, self._meta, self._slots)
+        """When `on_timer` may have something to say, ms; None if no delay in time runs."""
+        key = int(kernel.next_key(self._heap, self._slots, self._meta))
         return None if key < 0 else key
 
     def resume(self, now_ms: int) -> None:
-        """Nobody listened until `now_ms`: what is left of running delays is counted from here."""
-        self._meta[kernel.META_RESUMED] = max(int(self._meta[kernel.META_RESUMED]), now_ms)
+        """Nobody listened until `now_ms`: what is left of running delays is counted from here.
+
+        So a backlog that comes in after an outage has its say before time alone ends anything.
+        """
+        self._meta[kernel.RESUMED] = max(int(self._meta[kernel.RESUMED]), now_ms)
+
+    def watches(self, scene: str, feed: int, severity: Severity) -> bool:
+        """Whether the level of that severity of the scene with that id is there for a feed."""
+        index = self.scenes.index(scene)
+        if index < 0 or not 0 <= feed < len(self._devices):
+            return False
+        return bool(self._slots_of(np.array([feed]), np.array([index]), np.array([int(severity)]))[0] >= 0)
 
     def snapshot(self) -> Snapshot:
-        """Last readings of all feeds and every level that is not idle, by scene id, not by table position."""
-        used = self._slots[: self._n_slots]
-        busy = np.flatnonzero(used[:, kernel.PHASE])
-        rows = used[busy]
-        instances = self._instances[rows[:, kernel.OWNER]]
-        level = self._tables.ladders[instances[:, kernel.LADDER], kernel.RUN] + busy - instances[:, kernel.SLOT]
-        feeds = self._feeds[: len(self._names)]
-        return {
-            "version": np.array([_VERSION, len(self._names)], np.int64),
-            "scenes": msgspec.json.encode([scene.scene for scene in self.scenes.scenes]),
-            "last": feeds[:, : kernel.FIRST].copy(),
-            "busy": rows[:, [kernel.SINCE, kernel.DUE, kernel.KEY, kernel.SAMPLES, kernel.PHASE, kernel.WATCHED]],
-            "busy_scene": instances[:, kernel.SCENE].copy(),
-            "busy_severity": self._tables.levels[level, kernel.SEVERITY],
-            "meta": self._meta.copy(),
-        }
+        """Everything that is not idle, by feed, scene id and severity: it fits other scenes and other tables too."""
+        slots = self._slots[: self._n_slots]
+        running = slots[slots["phase"] != kernel.IDLE]
+        levels = self._tables.levels[running["level"]]
+        feeds = self._feeds[running["feed"]]
+        return Running(
+            bound=len(self._devices),
+            resumed=int(self._meta[kernel.RESUMED]),
+            decisions=self.decisions,
+            scenes=[scene.id for scene in self.scenes.scenes],
+            feed=running["feed"].copy(),
+            scene=levels["scene"].copy(),
+            severity=levels["severity"].astype(np.uint8),
+            phase=running["phase"].astype(np.uint8),
+            onset=running["onset"].copy(),
+            samples=running["samples"].copy(),
+            event=feeds["event"].copy(),
+            arrival=feeds["arrival"].copy(),
+            value=feeds["value"].copy(),
+        ).packed()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Take up a snapshot; the feeds must be bound already.
+        """Take up a snapshot; its feeds must be bound already. Levels that are there no more are left out.
 
         Raises:
             DataLossError: If it is of another version or has feeds that are not bound.
         """
-        version, known = (int(n) for n in np.asarray(snapshot["version"]))
-        if version != _VERSION or known > len(self._names):
-            raise DataLossError("the snapshot of the engine does not fit the feeds that are known")
-        self._forget()
-        self._take_up(snapshot)
+        running = Running.unpacked(snapshot, bound=len(self._devices))
+        self._install(self.scenes)
+        self._bind_rest(0)
+        self._take_up(running)
 
     def replace(self, scenes: SceneSet) -> None:
-        """Let other scenes decide from here on; state of each (feed, scene id, severity) still there goes on."""
-        before = self.snapshot()
-        names = self._names
-        self._forget()
-        self.scenes, self._tables, self._names = scenes, Tables(scenes), []
-        self._n_instances = self._n_slots = 0
-        self.bind_many(names)
-        self._take_up(before)
+        """Let other scenes decide from here on.
 
-    def watches(self, scene: str, feed: int, severity: Severity) -> bool:
-        """Whether a level of a scene is there for a feed."""
-        return self._slot(feed, self.scenes.index(scene), int(severity)) >= 0
+        Whatever is not idle goes on where its feed, scene id and severity are still there: active stays active, a
+        running delay keeps its onset and takes the new length (it ends at the last reading at the earliest).
+        """
+        running = Running.unpacked(self.snapshot(), bound=len(self._devices))
+        self._install(scenes)
+        self._bind_rest(0)
+        self._take_up(running)
 
-    def _forget(self) -> None:
-        self._feeds[: len(self._names), : kernel.FIRST] = 0
-        self._feeds[: len(self._names), kernel.STIRRED] = 0
-        self._slots[: self._n_slots, kernel.PHASE] = kernel.IDLE
-        self._slots[: self._n_slots, kernel.KEY] = kernel.OFF_HEAP
-        self._instances[: self._n_instances, kernel.BUSY] = 0
-        self._meta[kernel.META_HEAP] = 0
+    def _run(self, batch: ReadingBatch, now_ms: int) -> Transitions:
+        parts: list[Transitions] = []
+        row = 0
+        while row <= len(batch):
+            row, filled = kernel.evaluate(
+                row, batch.feed, batch.event_time, batch.value, batch.arrival, batch.quality, now_ms, self._settle_ms,
+                self._feeds, self._slots, self._tables.levels, self._heap, self._meta, self._out,
+            )  # fmt: skip
+            if row < 0:
+                raise IndexError(f"feed {batch.feed[-1 - row]} is beyond the {self._max_feeds} that can be bound")
+            if filled:
+                parts.append(_transitions(self._out[:filled]))
+        return Transitions.concat(parts)
 
-    def _take_up(self, snapshot: Snapshot) -> None:
-        """Put a snapshot's state where it belongs; that of levels that are there no more is left out."""
-        last, busy, scenes, severities, meta = (
-            np.asarray(snapshot[name]) for name in ("last", "busy", "busy_scene", "busy_severity", "meta")
-        )
-        here = [self.scenes.index(scene) for scene in _scene_ids(snapshot)]
-        self._feeds[: len(last), : kernel.FIRST] = last
-        self._meta[kernel.META_RESUMED :] = meta[kernel.META_RESUMED :]
-        for row, (since, due, key, samples, phase, feed) in enumerate(busy.tolist()):
-            slot = self._slot(feed, here[int(scenes[row])], int(severities[row]))
-            if slot < 0:
-                continue
-            self._slots[slot, : kernel.OWNER] = (since, due, kernel.OFF_HEAP, samples, phase)
-            instance = self._instances[self._slots[slot, kernel.OWNER]]
-            self._feeds[feed, kernel.STIRRED] += 1
-            instance[kernel.BUSY] |= 1 << (slot - int(instance[kernel.SLOT]))
-            if key != kernel.OFF_HEAP:
-                kernel.push(self._heap_key, self._heap_slot, self._meta, self._slots, key, slot)
+    def _expect(self, feed: int, count: int) -> None:
+        if feed != len(self._devices):
+            raise ValueError(f"feeds are bound in order: {len(self._devices)} is next, not {feed}")
+        if feed + count > self._max_feeds:
+            raise ValueError(f"no more than {self._max_feeds} feeds can be bound")
 
-    def _slot(self, feed: int, scene: int, severity: int) -> int:
-        first, count = self._feeds[feed, kernel.FIRST], self._feeds[feed, kernel.COUNT]
-        for ladder, slot, watching, _ in self._instances[first : first + count].tolist():
-            if watching == scene:
-                severities = self._tables.level_severities(ladder)
-                if severity in severities:
-                    return int(slot) + severities.index(severity)
-        return -1
+    def _bind_rest(self, first: int) -> None:
+        """Give feeds from `first` on their slots, all at once."""
+        tables = self._tables
+        watches = [
+            tables.watch(device, metric)
+            for device, metric in zip(self._devices[first:], self._metrics[first:], strict=True)
+        ]
+        begins, counts, scenes = (_column(watches, k) for k in range(3))
+        feeds = np.arange(first, first + len(watches))
+        slots = self._n_slots + np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        rows = self._feeds[first : first + len(watches)]
+        rows["busy"] = 0
+        rows["slot"], rows["level"], rows["levels"], rows["scenes"] = slots[:-1], begins, counts, scenes
+        new = self._slots[self._n_slots : int(slots[-1])]
+        new["phase"], new["queued"] = kernel.IDLE, kernel.UNQUEUED
+        new["feed"] = np.repeat(feeds, counts)
+        new["level"] = np.arange(self._n_slots, int(slots[-1])) - np.repeat(slots[:-1] - begins, counts)
+        self._n_slots = int(slots[-1])
+        self._meta[kernel.HEAP_ROOM] = 2 * self._n_slots + 1
 
-    def _reserve(self, instances: int, levels: int) -> None:
-        self._instances = _room(self._instances, self._n_instances, instances)
-        self._slots = _room(self._slots, self._n_slots, levels)
-        heap = 2 * (self._n_slots + levels) + _HEAP
-        if heap > len(self._heap_key):
-            used = int(self._meta[kernel.META_HEAP])
-            self._heap_key = _room(self._heap_key, used, heap)
-            self._heap_slot = _room(self._heap_slot, used, heap)
-        if instances > self._widest:
-            self._widest = instances
-            self._out = np.zeros((max(_ROWS, 64 * instances), _OUT_COLUMNS), np.int64)
+    def _take_up(self, running: Running) -> None:
+        self._meta[kernel.RESUMED] = running.resumed
+        self._meta[kernel.DECISIONS] = running.decisions
+        here = np.array([self.scenes.index(scene) for scene in running.scenes], np.int64)
+        found = self._slots_of(running.feed, here[running.scene], running.severity)
+        running, at = running.kept(found >= 0), found[found >= 0]
+        feeds = self._feeds
+        feeds["event"][running.feed] = running.event
+        feeds["arrival"][running.feed] = running.arrival
+        feeds["value"][running.feed] = running.value
+        bits = np.minimum(at - feeds["slot"][running.feed], kernel.LAST_BIT)
+        np.bitwise_or.at(feeds["busy"], running.feed, np.int64(1) << bits)
+        levels = self._tables.levels[self._slots["level"][at]]
+        delay = np.where(running.phase == kernel.RAISING, levels["raise_arg"], levels["clear_arg"])
+        self._slots["phase"][at] = running.phase
+        self._slots["onset"][at] = running.onset
+        self._slots["samples"][at] = running.samples
+        self._slots["due"][at] = np.maximum(running.onset + delay, running.event)
+        kernel.arm_all(at, self._settle_ms, feeds, self._slots, self._tables.levels, self._heap, self._meta)
 
-    def _taken(self, rows: int) -> Transitions:
-        ints, floats = self._out[:rows], self._out.view(np.float64)[:rows]
-        return Transitions(
-            ints[:, 0].astype(np.uint8),
-            ints[:, 1].astype(np.int32),
-            ints[:, 2].astype(np.int32),
-            ints[:, 3].astype(np.uint8),
-            ints[:, 4].copy(),
-            ints[:, 5].copy(),
-            floats[:, 6].copy(),
-            ints[:, 7].copy(),
-            ints[:, 8].copy(),
-        )
-
-
-def _scene_ids(snapshot: Snapshot) -> list[str]:
-    raw = snapshot["scenes"]
-    return msgspec.json.decode(raw if isinstance(raw, bytes) else raw.tobytes(), type=list[str])
-
-
-def _aligned(rows: int, columns: int) -> NDArray[np.int64]:
-    """Zeros whose rows begin on cache lines, shape (rows, columns)."""
-    reserve = np.zeros(rows * columns + _LINE, np.int64)
-    skip = -(reserve.ctypes.data // reserve.itemsize) % _LINE
-    return reserve[skip : skip + rows * columns].reshape(rows, columns)
+    def _slots_of(self, feed: Int32, scene: Int64, severity: NDArray[Any]) -> Int64:
+        """The slot of each (feed, scene index, severity), -1 where there is none, shape (n,)."""
+        found = np.full(len(feed), -1, np.int64)
+        rows, levels = self._feeds[feed], self._tables.levels
+        for rank in range(int(rows["levels"].max(initial=0))):
+            there = np.flatnonzero(rows["levels"] > rank)
+            level = levels[rows["level"][there] + rank]
+            same = there[(level["scene"] == scene[there]) & (level["severity"] == severity[there])]
+            found[same] = rows["slot"][same] + rank
+        return found
 
 
-def _room(array: NDArray[Any], used: int, more: int) -> NDArray[Any]:
-    """`array`, or one at least twice as long with the same beginning, so that `more` rows fit behind `used`."""
-    if used + more <= len(array):
-        return array
-    longer = np.zeros((max(2 * len(array), used + more), *array.shape[1:]), array.dtype)
-    longer[:used] = array[:used]
-    return longer
+def _column(watches: list[Watch], index: int) -> Int64:
+    return np.fromiter((watch[index] for watch in watches), np.int64, len(watches))
+
+
+def _aligned(rows: int, dtype: np.dtype[np.void]) -> Rows:
+    """Zeros whose rows begin on cache lines, shape (rows,)."""
+    reserve = np.zeros(rows * dtype.itemsize + _LINE, np.uint8)
+    skip = -reserve.ctypes.data % _LINE
+    return reserve[skip : skip + rows * dtype.itemsize].view(dtype)
+
+
+def _transitions(rows: Rows) -> Transitions:
+    return Transitions(**{name: rows[name].copy() for name in Transitions.__slots__})

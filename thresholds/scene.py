@@ -1,389 +1,316 @@
-"""The scene language: what a designer may write, checked on the way in. Descriptions are what editors show."""
+"""The scene: one governed situation, as a designer writes it. Descriptions are what editors show."""
 
-import math
-import re
+import datetime as dt
+import hashlib
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+import msgspec
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from city.device import Device
 from core.severity import Severity
-from core.units import format_duration, parse_duration
+from thresholds.delay import Duration, Number
+from thresholds.ladder import Problem, ladder_problems, override_problems
+from thresholds.level import SEVERITIES, Change, Level, LevelBase, Model
 
-SEVERITIES = ("info", "minor", "major", "critical")
-
-LATER = {
-    "confirm", "inhibit_by", "latch", "changed_by", "rate_above", "mean_above", "sum_above", "max_above", "min_below",
-    "leq_above", "window", "count_above", "total_below", "absent_for", "stuck_for", "deviates", "percent_of", "when",
-}  # fmt: skip
+LATER = frozenset(
+    {
+        "confirm", "inhibit_by", "changed_by", "rate_above", "rate_below", "mean_above", "mean_below", "sum_above",
+        "sum_below", "max_above", "min_below", "leq_above", "window", "count_above", "total_below", "total_above",
+        "absent_for", "stuck_for", "deviates", "latch", "percent_of", "when", "season", "schedule", "grid",
+    }
+)  # fmt: skip
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
-_SAMPLES = re.compile(r"(\d+)\s+samples?")
+
+def _names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
-class Duration(int):
-    """Milliseconds, written as `30s`, `10m`, `1h30m`."""
-
-
-class Samples(int):
-    """A number of readings in a row, written as `3 samples`."""
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, Duration):
-        return value
+def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise PydanticCustomError("duration", "a duration needs its unit: write it like 30s, 10m, 1h30m or 2d")
-    try:
-        return Duration(parse_duration(value))
-    except ValueError as error:
-        raise PydanticCustomError("duration", "{text}", {"text": str(error)}) from None
+        raise PydanticCustomError("text", "{value} is not text: put it in quotes", {"value": repr(value)})
+    if not 1 <= len(value) <= 64:
+        raise PydanticCustomError("text", "a name has 1 to 64 characters")
+    return value
 
 
-def _delay(value: object) -> object:
-    if isinstance(value, (Duration, Samples)):
-        return value
-    if isinstance(value, str):
-        match = _SAMPLES.fullmatch(value.strip())
-        if match:
-            if int(match[1]) < 1:
-                raise PydanticCustomError("duration", "at least 1 sample is needed")
-            return Samples(int(match[1]))
-        if re.fullmatch(r"\d+\s+of\s+\d+", value.strip()):
-            raise PydanticCustomError(
-                "later", "`k of n` is part of the language but this version does not evaluate it; use `N samples`"
-            )
-        try:
-            return Duration(parse_duration(value))
-        except ValueError:
-            pass
-    raise PydanticCustomError(
-        "duration", "{value} is no delay: write a duration (30s, 10m, 1h30m) or a number of readings (3 samples)",
-        {"value": repr(value)},
-    )  # fmt: skip
+Name = Annotated[str, BeforeValidator(_text)]
+_NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 64}
+Names = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1),
+    BeforeValidator(_names),
+    WithJsonSchema({"anyOf": [_NAME_SCHEMA, {"type": "array", "items": _NAME_SCHEMA, "minItems": 1}]}),
+]
+"""One name or a list of names."""
+
+Amount = Annotated[Number, Field(ge=0)]
+SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2,3}(-[0-9]{2})?$")]
+Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
 
 
-_DURATION_SCHEMA = {"type": "string", "examples": ["30s", "10m", "1h30m", "2d"]}
-_DELAY_SCHEMA = {"type": "string", "examples": ["30s", "10m", "2 samples"]}
+class Title(Model):
+    """The scene's name for people."""
+
+    en: StrictStr = Field("", description="English. 英文")
+    zh: StrictStr = Field("", description="Chinese. 中文")
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise PydanticCustomError("number", "{value} is not a number", {"value": repr(value)})
-    if not math.isfinite(value):
-        raise PydanticCustomError("number", "a limit has to be a finite number")
-    return float(value)
+class Pilot(Model):
+    """Where a scene in pilot opens real cases; it is in shadow everywhere else."""
+
+    towns: Names = Field(description="Towns or streets. 试点街镇")
 
 
-Number = Annotated[float, BeforeValidator(_number)]
-Interval = tuple[Number, Number]
-Span = Annotated[Any, BeforeValidator(_duration), Field(json_schema_extra=_DURATION_SCHEMA)]
-Delay = Annotated[Any, BeforeValidator(_delay), Field(json_schema_extra=_DELAY_SCHEMA)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class Title(_Model):
-    """Names for people."""
-
-    en: str = ""
-    zh: str = ""
-
-
-class Where(_Model):
-    """Which devices: all that is given has to fit."""
-
-    device: Name | tuple[Name, ...] | None = Field(None, description="One device or several. 设备编号")
-    place: Name | None = Field(None, description="The place (map module) it stands in. 所在模块")
-    town: Name | None = Field(None, description="Town or street. 街镇")
-    kind: Name | None = Field(None, description="Kind of site, e.g. underpass. 场所类别")
-    type: Name | None = Field(None, description="Device type. 设备类型")
-    gateway: Name | None = Field(None, description="Gateway it reports through. 网关")
-
-    def devices(self) -> tuple[str, ...]:
-        """The devices named, none if any may fit."""
-        if self.device is None:
-            return ()
-        return (self.device,) if isinstance(self.device, str) else self.device
-
-
-class Feeds(_Model):
-    """Which feeds a scene watches; at least one of type, metric, device, where."""
-
-    type: Name | None = Field(None, description="Device type of the catalogue. 设备类型")
-    metric: Name | None = Field(None, description="What is measured. 指标")
-    device: Name | tuple[Name, ...] | None = Field(None, description="One device or several. 设备编号")
-    where: Where | None = Field(None, description="Further conditions on the device. 附加条件")
-    silent_after: Span = Field(
-        None, description="After this silence a delay is held and not ended by time. 静默后暂停计时"
-    )
-
-    @model_validator(mode="after")
-    def _some(self) -> Self:
-        if not (self.type or self.metric or self.device or self.where):
-            raise PydanticCustomError("empty_feeds", "a scene watches something: give type, metric, device or where")
-        return self
-
-
-CONDITIONS = ("above", "below", "outside", "inside", "equals", "not_equals", "state")
-CLEARS = {
-    "above": "clear_below",
-    "below": "clear_above",
-    "outside": "clear_inside",
-    "inside": "clear_outside",
-    "equals": None,
-    "not_equals": None,
-    "state": None,
-}
-
-
-class Limits(_Model):
-    """A condition, its clear value and its delays."""
-
-    above: Number | None = Field(None, description="Holds while value > this. 高于")
-    below: Number | None = Field(None, description="Holds while value < this. 低于")
-    outside: Interval | None = Field(None, description="Holds while value < lo or value > hi. 超出区间")
-    inside: Interval | None = Field(None, description="Holds while lo <= value <= hi. 处于区间")
-    equals: Number | None = Field(None, description="Holds while value = this. 等于")
-    not_equals: Number | None = Field(None, description="Holds while value is another. 不等于")
-    state: bool | None = Field(None, description="Holds while a true/false metric is this. 状态")
-    clear_below: Number | None = Field(None, description="Clears at value < this. 低于此值解除")
-    clear_above: Number | None = Field(None, description="Clears at value > this. 高于此值解除")
-    clear_inside: Interval | None = Field(None, description="Clears at lo < value < hi. 回到区间内解除")
-    clear_outside: Interval | None = Field(None, description="Clears at value < lo or value > hi. 离开区间解除")
-    for_: Delay = Field(
-        None, alias="for", description="How long, or how many readings in a row, before it is raised. 持续"
-    )
-    clear_for: Delay = Field(None, description="The same before it is cleared. 解除持续")
-
-    def condition(self) -> str | None:
-        """The name of its condition; None where an override changes only a delay."""
-        found = [name for name in CONDITIONS if getattr(self, name) is not None]
-        return found[0] if found else None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        given = [name for name in CONDITIONS if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise PydanticCustomError(
-                "conditions",
-                "a level has one condition, this has {names}; use two levels",
-                {"names": " and ".join(given)},
-            )
-        for name in ("outside", "inside", "clear_inside", "clear_outside"):
-            pair = getattr(self, name)
-            if pair is not None and not pair[0] < pair[1]:
-                raise PydanticCustomError(
-                    "interval", "{name}: the first limit has to be below the second", {"name": name}
-                )
-        if given:
-            _check_clear(self, given[0])
-        return self
-
-
-def _check_clear(limits: Limits, condition: str) -> None:
-    wanted = CLEARS[condition]
-    for name in ("clear_below", "clear_above", "clear_inside", "clear_outside"):
-        if getattr(limits, name) is not None and name != wanted:
-            cure = f"did you mean {wanted}?" if wanted else "it clears when the condition does not hold"
-            raise PydanticCustomError(
-                "clear", "{name} does not go with {condition}: {cure}",
-                {"name": name, "condition": condition, "cure": cure, "at": name},
-            )  # fmt: skip
-    if wanted is None or getattr(limits, wanted) is None:
-        return
-    limit, clear = getattr(limits, condition), getattr(limits, wanted)
-    right = {
-        "above": lambda: clear <= limit,
-        "below": lambda: clear >= limit,
-        "outside": lambda: limit[0] <= clear[0] and clear[1] <= limit[1],
-        "inside": lambda: clear[0] <= limit[0] and limit[1] <= clear[1],
-    }[condition]()
-    if not right:
-        raise PydanticCustomError(
-            "clear", "the clear value {clear} is on the wrong side of {condition} {limit}: it clears while it holds",
-            {"clear": _words(clear), "condition": condition, "limit": _words(limit), "at": wanted},
-        )  # fmt: skip
-
-
-def _words(limit: object) -> str:
-    return f"[{limit[0]:g}, {limit[1]:g}]" if isinstance(limit, tuple) else f"{limit:g}"
-
-
-class Level(Limits):
-    """One step of the ladder."""
-
-    severity: Literal["info", "minor", "major", "critical"] = Field(description="How bad it is. 级别")
-
-    @model_validator(mode="after")
-    def _has_condition(self) -> Self:
-        if self.condition() is None:
-            raise PydanticCustomError(
-                "no_condition", "a level needs a condition: one of {names}", {"names": ", ".join(CONDITIONS)}
-            )
-        return self
-
-    def words(self) -> str:
-        """The condition in words, e.g. `above 25`."""
-        name = self.condition()
-        value = getattr(self, str(name))
-        return f"{name} {str(value).lower() if isinstance(value, bool) else _words(value)}"
-
-
-class OverrideLevels(_Model):
-    """Replacements by severity."""
-
-    info: Limits | None = None
-    minor: Limits | None = None
-    major: Limits | None = None
-    critical: Limits | None = None
-
-
-class Override(_Model):
-    """Other limits for some devices; the most specific one that fits wins."""
-
-    where: Where
-    levels: OverrideLevels
-
-
-class Fold(_Model):
-    """Alerts of one place are one alert, with a count."""
-
-    by: tuple[Literal["module", "place"], ...] = ("place",)
-    window: Span = Field(None, description="Only raises that come within this of the last one are folded. 折叠窗口")
-
-
-class Raises(_Model):
-    """What an alert opens."""
-
-    leaf: str | None = Field(
-        None, pattern=r"^\d{2}-\d{2,3}(-\d{2})?$", description="Leaf of the case catalogue. 案件子类"
-    )
-    auto: bool = Field(True, description="Whether a case opens by itself. 自动立案")
-    budget_per_day: int | None = Field(None, ge=1, description="Cases a day that are bearable. 每日预算")
-
-
-class Owner(_Model):
+class Owner(Model):
     """Who supervises the scene."""
 
-    unit: str | None = None
-    force: str | None = None
+    unit: StrictStr | None = Field(None, description="The unit that owns it. 责任单位")
+    force: StrictStr | None = Field(None, description="The force that handles its cases. 处置力量")
 
 
-class Worth(_Model):
-    """What it costs and what it saves."""
+class Worth(Model):
+    """What the scene costs and what it saves."""
 
-    build_cost: Number | None = None
-    yearly_cost: Number | None = None
-    minutes_saved_per_case: Number | None = None
-
-
-class Pilot(_Model):
-    """Where a scene in pilot opens real cases."""
-
-    towns: tuple[Name, ...] = ()
+    build_cost: Amount | None = Field(None, description="Once, in yuan. 建设成本(元)")
+    yearly_cost: Amount | None = Field(None, description="A year, in yuan. 年运行成本(元)")
+    minutes_saved_per_case: Amount | None = Field(None, description="Working time saved by a case. 每件节省(分钟)")
 
 
-class Evidence(_Model):
-    """Which cameras to ask for pictures."""
-
-    cameras: int = Field(1, ge=0)
-    within: str | None = None
-    before: Span = None
-    after: Span = None
+SPECIFIC = ("device", "place", "gateway", "town", "kind", "type")
+"""What a device is known by, most specific first: an override with an earlier one wins."""
 
 
-class Source(_Model):
-    """Where a limit comes from."""
+class Where(Model):
+    """Which devices: whatever is given has to fit; of a list, any of it."""
 
-    text: str
-    verified: bool = False
-    clause: str | None = None
-    url: str | None = None
-
-
-class Scene(_Model):
-    """One governed situation: which feeds it watches, what counts as wrong, how sure to be, what it opens."""
-
-    scene: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)] = Field(
-        description="Unique id in kebab-case. 场景编号"
-    )
-    title: Title = Field(Title(), description="Names for people. 名称")
-    stage: Literal["draft", "shadow", "pilot", "live", "retired"] = Field(
-        "live", description="Where in its life it is. 阶段"
-    )
-    pilot: Pilot | None = None
-    owner: Owner | None = None
-    worth: Worth | None = None
-    feeds: Feeds
-    levels: tuple[Level, ...] = Field(min_length=1, max_length=4, description="Mildest first. 由轻到重")
-    overrides: tuple[Override, ...] = ()
-    fold: Fold = Fold()
-    evidence: Evidence | None = None
-    raises: Raises = Raises()
-    sources: tuple[Source, ...] = ()
-    valid: dict[Literal["from", "to"], Any] | None = None
-    notes: str | None = None
+    device: Names | None = Field(None, description="Device ids. 设备编号")
+    place: Names | None = Field(None, description="Places (map modules) where it stands. 所在模块")
+    gateway: Names | None = Field(None, description="Gateways through which it reports. 网关")
+    town: Names | None = Field(None, description="Towns or streets. 街镇")
+    kind: Names | None = Field(None, description="Kinds of site, e.g. underpass. 场所类别")
+    type: Names | None = Field(None, description="Device types of the catalogue. 设备类型")
 
     @model_validator(mode="after")
-    def _ladder(self) -> Self:
-        ranks = [Severity.of(level.severity) for level in self.levels]
-        for index, (a, b) in enumerate(zip(self.levels, self.levels[1:], strict=False), 1):
-            place = {"at": f"levels.{index}"}
-            if ranks[index] == ranks[index - 1] or level_seen(ranks, index):
-                raise PydanticCustomError(
-                    "ladder",
-                    "severity {severity} stands twice; each is used at most once",
-                    {"severity": b.severity, **place},
-                )
-            if ranks[index] < ranks[index - 1]:
-                raise PydanticCustomError(
-                    "ladder",
-                    "levels go mildest first: {b} comes before {a}",
-                    {"a": a.severity, "b": b.severity, **place},
-                )
-            if not _worse(a, b):
-                raise PydanticCustomError(
-                    "overlap", "{b} ({bw}) is not stricter than {a} ({aw}): levels overlap",
-                    {"a": a.severity, "b": b.severity, "aw": a.words(), "bw": b.words(), **place},
-                )  # fmt: skip
+    def _something(self) -> Self:
+        if not any(self.rank):
+            raise PydanticCustomError("nothing", "`where` is empty: give one of {keys}", {"keys": ", ".join(SPECIFIC)})
         return self
 
-    def hold_words(self, severity: Severity) -> str:
-        """Condition and delay of a level in words."""
-        level = next(level for level in self.levels if level.severity == severity.word)
-        delay = level.for_
-        if isinstance(delay, Samples):
-            return f"{level.words()} for {int(delay)} samples"
-        return f"{level.words()} for {format_duration(delay)}" if delay else level.words()
+    @property
+    def rank(self) -> tuple[bool, ...]:
+        """How specific it is: the greater one wins."""
+        return tuple(getattr(self, name) is not None for name in SPECIFIC)
+
+    def fits(self, device: Device) -> bool:
+        """Whether `device` is one of those meant."""
+        wanted = ((getattr(self, name), name) for name in SPECIFIC)
+        return all(names is None or attribute(device, name) in names for names, name in wanted)
+
+    def meets(self, other: "Where") -> bool:
+        """Whether some device may fit both."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in SPECIFIC)
+        return all(a is None or b is None or not set(a).isdisjoint(b) for a, b in pairs)
 
 
-def level_seen(ranks: list[Severity], index: int) -> bool:
-    """Whether the severity at `index` stood before."""
-    return ranks[index] in ranks[:index]
+def attribute(device: Device, name: str) -> str:
+    """What `device` is called where a scene says `name`, one of `SPECIFIC`."""
+    return str(getattr(device, "id" if name == "device" else name))
 
 
-def _worse(a: Level, b: Level) -> bool:
-    """Whether `b` is at least as strict as `a` where the two can be compared; equal limits need a longer delay."""
-    name = a.condition()
-    if name != b.condition() or name is None:
-        return True
-    first, second = getattr(a, name), getattr(b, name)
-    if first == second:
-        return _longer(a.for_, b.for_)
-    if name in ("above", "below"):
-        return bool(second > first if name == "above" else second < first)
-    if name in ("outside", "inside"):
-        wider, narrower = (first, second) if name == "inside" else (second, first)
-        return bool(wider[0] <= narrower[0] and narrower[1] <= wider[1])
-    return True
+class Feeds(Model):
+    """Which feeds the scene watches: at least one of type, metric, device and where."""
+
+    type: Name | None = Field(None, description="Device type of the catalogue. 设备类型")
+    metric: Name | None = Field(None, description="What is measured; any metric where it is left out. 指标")
+    device: Names | None = Field(None, description="Device ids. 设备编号")
+    where: Where | None = Field(None, description="Only devices that fit this. 附加条件")
+    silent_after: Duration | None = Field(
+        None,
+        description="A delay that would end later than this after the last reading waits for the next. 静默后暂停计时",
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.type or self.metric or self.device or self.where):
+            raise PydanticCustomError(
+                "empty_feeds", "the scene watches nothing: give one of type, metric, device and where"
+            )
+        return self
+
+    def watch(self, device: Device, metric: str) -> bool:
+        """Whether `metric` of `device` is watched."""
+        return (
+            self.type in (None, device.type)
+            and self.metric in (None, metric)
+            and (self.device is None or device.id in self.device)
+            and (self.where is None or self.where.fits(device))
+        )
 
 
-def _longer(a: object, b: object) -> bool:
-    """Whether delay `b` is longer than `a`, or of another kind."""
-    if isinstance(a, int) and isinstance(b, int) and type(a) is type(b):
-        return a < b
-    return a != b
+class OverrideLevels(Model):
+    """What is different, by severity."""
+
+    info: Change | None = Field(None, description="提示")
+    minor: Change | None = Field(None, description="一般")
+    major: Change | None = Field(None, description="较重")
+    critical: Change | None = Field(None, description="严重")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.given:
+            raise PydanticCustomError("nothing", "this overrides nothing: name a severity and what it changes")
+        return self
+
+    @cached_property
+    def given(self) -> dict[str, Change]:
+        """The changes that are there, by severity."""
+        found = ((name, getattr(self, name)) for name in SEVERITIES)
+        return {name: change for name, change in found if change is not None}
+
+
+class Override(Model):
+    """Other limits for some devices; for each severity the most specific override that fits wins."""
+
+    where: Where = Field(description="Which devices. 适用范围")
+    levels: OverrideLevels = Field(description="What is different there, by severity. 替换的级别")
+
+
+class Fold(Model):
+    """Alerts of one place are one alert, with a count."""
+
+    by: tuple[Literal["module", "place"], ...] = Field(
+        ("module",), min_length=1, description="What they are folded by; a place is a map module. 合并依据"
+    )
+    window: Duration | None = Field(
+        None, description="Raises further apart than this are alerts of their own. 合并时间窗"
+    )
+
+
+class Evidence(Model):
+    """Which cameras are asked for pictures, and of when."""
+
+    cameras: StrictInt = Field(1, ge=0, description="How many of the nearest. 摄像机数量")
+    within: Distance | None = Field(None, description="How near, e.g. 150m. 距离")
+    before: Duration | None = Field(None, description="How long before the alert. 报警前")
+    after: Duration | None = Field(None, description="How long after it. 报警后")
+
+
+class Raises(Model):
+    """What an alert of the scene opens."""
+
+    leaf: Leaf | None = Field(
+        None, description="Leaf of the case catalogue; without it a person classifies the case. 案件细类"
+    )
+    auto: StrictBool = Field(True, description="Whether cases open by themselves. 自动立案")
+    budget_per_day: StrictInt | None = Field(None, ge=1, description="Cases a day that are bearable. 每日预算")
+
+
+class Source(Model):
+    """Where a limit comes from."""
+
+    text: StrictStr = Field(description="Standard and clause, or who said it. 依据")
+    clause: StrictStr | None = Field(None, description="Clause or page. 条款")
+    url: StrictStr | None = Field(None, description="Where it can be read. 链接")
+    verified: StrictBool = Field(False, description="Whether somebody has read it there. 是否核实")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, dt.date | str):
+        return value
+    raise PydanticCustomError("text", "{value} is no day: write it like 2026-01-01", {"value": repr(value)})
+
+
+Day = Annotated[dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class Valid(Model):
+    """From when to when its limits are in force, for the record: it does not switch the scene on or off."""
+
+    from_: Day | None = Field(None, alias="from", description="First day. 生效日期")
+    to: Day | None = Field(None, description="Last day. 失效日期")
+
+
+class SceneParts(Model):
+    """A scene whose parts are each right; whether they go together is another question."""
+
+    scene: SceneId = Field(description="Unique id: lower-case words with hyphens. 场景编号")
+    title: Title = Field(Title(), description="Its name for people. 名称")
+    stage: Literal["draft", "shadow", "pilot", "live", "retired"] = Field(
+        "live",
+        description="draft and retired: not evaluated; shadow opens nothing; pilot opens cases in some towns. 阶段",
+    )
+    pilot: Pilot | None = Field(None, description="Where a pilot opens real cases. 试点范围")
+    owner: Owner | None = Field(None, description="Who supervises it. 责任人")
+    worth: Worth | None = Field(None, description="What it costs and saves. 成本效益")
+    feeds: Feeds = Field(description="Which feeds it watches. 监测对象")
+    levels: tuple[Level, ...] = Field(min_length=1, description="The ladder, mildest first. 级别, 由轻到重")
+    overrides: tuple[Override, ...] = Field((), description="Other limits for some devices. 例外")
+    fold: Fold = Field(Fold(), description="Which alerts are one. 合并")
+    evidence: Evidence | None = Field(None, description="Pictures to go with it. 取证")
+    raises: Raises = Field(Raises(), description="What an alert opens. 立案")
+    sources: tuple[Source, ...] = Field((), description="Where the limits come from. 依据")
+    valid: Valid | None = Field(None, description="When its limits are in force, for the record. 有效期")
+    notes: StrictStr | None = Field(None, description="Whatever else should be known. 备注")
+
+    def problems(self) -> list[Problem]:
+        """What does not go together, each with its place."""
+        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides)]
+        if self.stage == "pilot" and self.pilot is None:
+            found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
+        return found
+
+
+class Scene(SceneParts):
+    """One governed situation: which feeds it watches, what counts as wrong, how sure to be, what it opens.
+
+    Raises:
+        pydantic.ValidationError: If a part is wrong, or the parts do not go together.
+    """
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        problems = self.problems()
+        if problems:
+            text = "; ".join(problem.message for problem in problems)
+            raise PydanticCustomError("together", "{text}", {"text": text})
+        return self
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.scene
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What it says, as plain data that makes the same scene again; defaults are left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of what it says: the same for the same content, whatever the file looks like."""
+        return hashlib.blake2b(msgspec.json.encode(self.content), digest_size=8).hexdigest()
+
+    def levels_for(self, device: Device) -> tuple[LevelBase, ...]:
+        """The ladder in force for `device`: each level with the most specific override of it that fits."""
+        fitting = sorted((o for o in self.overrides if o.where.fits(device)), key=lambda o: o.where.rank)
+        changes = {severity: change for o in fitting for severity, change in o.levels.given.items()}
+        return tuple(
+            changes[level.severity].laid_over(level) if level.severity in changes else level for level in self.levels
+        )
+
+    def hold_words(self, severity: Severity, device: Device | None = None) -> str:
+        """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there.
+
+        Raises:
+            KeyError: If the scene has no such level.
+        """
+        levels = self.levels if device is None else self.levels_for(device)
+        for level in levels:
+            if level.severity == severity.word:
+                return f"{level.words} for {level.for_}" if level.for_ else level.words
+        raise KeyError(severity.word)

@@ -1,6 +1,7 @@
 """The scenes in force, in one order, under one version."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,22 +14,33 @@ DECIDES = frozenset({"shadow", "pilot", "live"})
 
 @dataclass(frozen=True, slots=True)
 class SceneSet:
-    """Scenes by index, sorted by id; `version` is a hash of what they say, `sources` their files' texts."""
+    """Scenes by index (`Transition.scene`), sorted by id; two sets that say the same have the same `version`.
+
+    Attributes:
+        scenes: All of them, those that are not evaluated too.
+        sources: A text for each scene, in the same order, from which it can be loaded again (YAML).
+        version: Hash of what they say.
+    """
 
     scenes: tuple[Scene, ...]
     sources: tuple[str, ...]
     version: str
 
     @classmethod
-    def of(cls, scenes: list[Scene], sources: list[str] | None = None) -> "SceneSet":
-        """A set of `scenes`, whose texts are `sources` in the same order (made from the scenes where not given)."""
-        dumped = [scene.model_dump(mode="json", by_alias=True, exclude_none=True) for scene in scenes]
-        texts = sources if sources is not None else [msgspec.json.encode(dump).decode() for dump in dumped]
-        order = sorted(range(len(scenes)), key=lambda i: scenes[i].scene)
-        content = msgspec.json.encode([dumped[i] for i in order])
+    def of(cls, scenes: Sequence[Scene], sources: Sequence[str] | None = None) -> "SceneSet":
+        """A set of `scenes`, whose texts are `sources` in the same order (made from the scenes where not given).
+
+        Raises:
+            ValueError: If two scenes have one id.
+        """
+        if len({scene.id for scene in scenes}) != len(scenes):
+            raise ValueError("two scenes have one id")
+        texts = sources if sources is not None else [msgspec.json.encode(scene.content).decode() for scene in scenes]
+        pairs = sorted(zip(scenes, texts, strict=True), key=lambda pair: pair[0].id)
+        content = msgspec.json.encode([scene.content for scene, _ in pairs])
         version = hashlib.blake2b(content, digest_size=8).hexdigest()
-        return cls(tuple(scenes[i] for i in order), tuple(texts[i] for i in order), version)
+        return cls(tuple(scene for scene, _ in pairs), tuple(text for _, text in pairs), version)
 
     def index(self, scene: str) -> int:
         """Index of a scene by id, -1 if it is not in the set."""
-        return next((i for i, s in enumerate(self.scenes) if s.scene == scene), -1)
+        return next((i for i, s in enumerate(self.scenes) if s.id == scene), -1)

@@ -76,6 +76,20 @@ def test_segments_follow_one_another_and_old_ones_go(tmp_path: Path) -> None:
     again.close()
 
 
+def test_segments_that_nobody_needs_stay_while_they_are_young_and_few(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, segment_bytes=2_000)
+    for i in range(100):
+        journal.append([encode_batch(batch(9, i))])
+    everything = len(journal.segments())
+    assert journal.drop_before(101, keep_since_s=0.0, keep_bytes=1 << 30) == 0
+    assert journal.drop_before(101, keep_since_s=0.0, keep_bytes=20_000) > 0
+    assert 1 < len(journal.segments()) < everything
+    journal.drop_before(101)
+    assert len(journal.segments()) == 1
+    assert journal.append([encode_batch(batch(1))]) == 101
+    journal.close()
+
+
 def test_a_missing_segment_is_said_and_not_passed_over(tmp_path: Path) -> None:
     journal = Journal(tmp_path, segment_bytes=2_000)
     for i in range(100):

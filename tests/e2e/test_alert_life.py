@@ -1,0 +1,134 @@
+"""An alert from its first reading to its end, through every process: people, gateways that go away, refusals."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.chaos.system import TOKEN, System, wait_until
+from tests.chaos.truth import GATEWAY, SCENE, Truth
+
+pytestmark = pytest.mark.broker
+
+
+class Hand:
+    """A gateway that is driven by hand."""
+
+    def __init__(self, system: System) -> None:
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="hand", protocol=mqtt.MQTTv5)
+        self.client.username_pw_set(GATEWAY, system.accounts.gateways[GATEWAY])
+        self.client.connect("127.0.0.1", system.broker_port)
+        self.client.loop_start()
+
+    def publish(self, what: str, payload: str, *, retain: bool = False) -> None:
+        self.client.publish(f"sw/v1/{GATEWAY}/{what}", payload, qos=1, retain=retain).wait_for_publish(5)
+
+    def reading(self, at: int, value: object, device: str = "pit-0000") -> None:
+        self.publish(f"tele/{device}", json.dumps({"t": at, "v": {"depth_cm": value}}))
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    with System(tmp_path, Truth(3).devices(), SCENE) as running:
+        yield running
+
+
+@pytest.fixture
+def hand(system: System) -> Iterator[Hand]:
+    gateway = Hand(system)
+    yield gateway
+    gateway.client.disconnect()
+    gateway.client.loop_stop()
+
+
+def state(system: System) -> str:
+    alerts = system.alerts()
+    return str(alerts[0]["state"]) if alerts else "none"
+
+
+def test_raised_acknowledged_stale_refreshed_and_cleared(system: System, hand: Hand) -> None:
+    hand.publish("state", '{"online": true}', retain=True)
+    hand.reading(1_000, 30)
+    hand.reading(2_000, 30)
+    wait_until(lambda: state(system) == "active", 10, "the alert is raised")
+    (case,) = system.cases()
+    alert = system.alerts()[0]["id"]
+    answer = httpx.post(
+        f"{system.hub}/api/v1/alerts/{alert}/acknowledge",
+        json={"by": "operator-7", "comment": "seen"},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: state(system) == "acknowledged", 10, "the acknowledgement came round")
+    hand.publish("state", '{"online": false}', retain=True)
+    wait_until(lambda: state(system) == "stale", 10, "its gateway is away")
+    hand.publish("state", '{"online": true}', retain=True)
+    wait_until(lambda: state(system) == "acknowledged", 10, "its gateway is back")
+    hand.reading(3_000, 1)
+    wait_until(lambda: state(system) == "cleared", 10, "it cleared")
+    found = system.alerts()[0]
+    assert found["acknowledged_by"] == "operator-7"
+    assert found["raised_at"] == "1970-01-01T00:00:02.000Z"
+    assert found["cleared_at"] == "1970-01-01T00:00:03.000Z"
+    assert [c["task_number"] for c in system.cases()] == [case["task_number"]]
+    hand.reading(4_000, 30)
+    hand.reading(5_000, 30)
+    wait_until(lambda: len(system.cases()) == 2, 10, "a recurrence is a new alert with a new case")
+
+
+def test_what_is_refused_is_counted_and_published_and_takes_nothing_good_with_it(system: System, hand: Hand) -> None:
+    notices: list[dict[str, object]] = []
+    subscribed: list[bool] = []
+    watcher = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="watcher", protocol=mqtt.MQTTv5)
+    watcher.username_pw_set("scenewatch", system.accounts.pipeline_password)
+    watcher.on_subscribe = lambda *_: subscribed.append(True)
+    watcher.on_message = lambda _, __, message: notices.append(json.loads(message.payload))
+    watcher.connect("127.0.0.1", system.broker_port)
+    watcher.subscribe("sw/v1/out/rejected/#", qos=1)
+    watcher.loop_start()
+    try:
+        wait_until(lambda: bool(subscribed), 10, "somebody listens to notices")
+        hand.publish(
+            "pack", '{"r":[["pit-0000","depth_cm",1000,1],["pit-0000","depth_cm",2000,"x"],["nobody","depth_cm",1,1]]}'
+        )
+        hand.publish("pack", '{"r":[["pit-0000","depth_cm",3000,NaN],["pit-0001","depth_cm",3000,2.5]]}')
+        hand.publish("tele/pit-0002", "{")
+        wait_until(lambda: system.status()["readings"] == 2, 10, "the good readings count")
+        wait_until(lambda: sum(system.status()["rejected"].values()) == 4, 10, "the others are counted")
+        wait_until(lambda: len(notices) == 4, 10, "each is told")
+        assert {notice["reason"] for notice in notices} == set(system.status()["rejected"])
+        assert system.status()["rejected"] == {"not_a_number": 1, "unknown_device": 1, "not_finite": 1, "malformed": 1}
+    finally:
+        watcher.disconnect()
+        watcher.loop_stop()
+
+
+def test_a_gateway_cannot_publish_under_another_id(system: System, hand: Hand) -> None:
+    hand.client.publish("sw/v1/other/tele/pit-0000", '{"t":1,"v":{"depth_cm":1}}', qos=1)
+    hand.reading(1_000, 1)
+    wait_until(lambda: system.status()["readings"] == 1, 10, "its own reading")
+    assert system.status()["rejected"] in ({}, {"wrong_gateway": 1})
+
+
+def test_a_delay_ends_by_time_without_a_new_reading(tmp_path: Path) -> None:
+    scene = SCENE.replace("for: 2 samples", "for: 1s")
+    with System(tmp_path, Truth(3).devices(), scene) as system:
+        gateway = Hand(system)
+        try:
+            gateway.publish("tele/pit-0000", '{"v": {"depth_cm": 30}}')
+            wait_until(lambda: len(system.cases()) == 1, 10, "the case opens by itself")
+            assert system.status()["readings"] == 1
+        finally:
+            gateway.client.disconnect()
+            gateway.client.loop_stop()
+
+
+def test_the_configuration_of_the_test_holds_no_password_for_everybody(system: System) -> None:
+    mode = (system.folder / "scenewatch.toml").stat().st_mode & 0o777
+    assert mode == 0o600
+    assert "password" not in tomllib.loads((system.folder / "scenewatch.toml").read_text())["broker"]

@@ -1,0 +1,96 @@
+"""The demo as somebody types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from runtime.broker.mosquitto import find_mosquitto
+
+COMMAND = [sys.executable, "-c", "from runtime.main import main; main()"]
+KINDS = ["rumqttd", pytest.param("mosquitto", marks=pytest.mark.skipif(not find_mosquitto(), reason="no mosquitto"))]
+
+
+def children_of(group: set[int]) -> set[int]:
+    """Processes whose environment says that they were started by this test."""
+    mark = f"SCENEWATCH_TEST_MARK={os.getpid()}".encode()
+    found = set()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) not in group:
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.add(int(folder.name))
+            except OSError:
+                continue
+    return found
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "SCENEWATCH_TEST_MARK": str(os.getpid())}
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_demo_raises_cases_and_says_that_nothing_was_lost(kind: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    options = ["demo", "--seconds", "12", "--scale", "0.01", "--json", str(out), "--broker", kind]
+    done = subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, timeout=90, env=environment(), check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(out.read_text())
+    assert result["version"] == 1
+    assert result["readings"] > 500
+    assert result["lost"] == 0
+    assert result["doubled"] == 0
+    assert result["alerts"] == result["cases"] >= 1
+    assert result["incidents"]["missed"] == []
+    assert result["incidents"]["false"] == []
+    assert {"p50", "p90", "p99", "max", "n"} == set(result["latency_ms"]["durable_to_case_ms"])
+    first = done.stdout.splitlines()[0]
+    assert kind in first
+    assert ("lacks" in first) == (kind == "rumqttd")
+    assert children_of(set()) == set()
+
+
+@pytest.mark.broker
+def test_ctrl_c_ends_everything_within_three_seconds_and_leaves_nothing_behind() -> None:
+    options = ["demo", "--seconds", "120", "--scale", "0.01"]
+    demo = subprocess.Popen(
+        [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    assert demo.stdout is not None
+    folders = set(Path("/tmp").glob("scenewatch-*"))  # noqa: S108 - what tempfile uses here
+    while "readings/s" not in demo.stdout.readline():
+        assert demo.poll() is None
+    mine = set(Path("/tmp").glob("scenewatch-*")) - folders  # noqa: S108 - as above
+    demo.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    demo.communicate(timeout=10)
+    assert time.monotonic() - begin < 3.0
+    assert demo.returncode == 0
+    assert children_of(set()) == set()
+    assert not any(folder.exists() for folder in mine)
+
+
+@pytest.mark.broker
+def test_killed_outright_it_leaves_no_process_behind() -> None:
+    demo = subprocess.Popen(
+        [*COMMAND, "demo", "--seconds", "120", "--scale", "0.01"], stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    assert demo.stdout is not None
+    while "readings/s" not in demo.stdout.readline():
+        assert demo.poll() is None
+    demo.kill()
+    demo.wait()
+    pause = threading.Event()
+    deadline = time.monotonic() + 5
+    while children_of(set()):
+        assert time.monotonic() < deadline, "a process outlived the demo"
+        pause.wait(0.05)

@@ -1,0 +1,191 @@
+"""One document: every mistake in it, found at once.
+
+Pydantic stops at a part that is wrong and says nothing of how the parts go together. So what is wrong is noted, taken
+out of a copy, and the rest is looked at again, until nothing is wrong any more or nothing is left.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from city.device import DeviceType
+from thresholds import located
+from thresholds.finding import Code
+from thresholds.ladder import Place
+from thresholds.located import Mark, Value, find, mark_of
+from thresholds.scene import Scene, SceneParts
+from thresholds.wording import Said, closest, said
+
+_CODES = {
+    "duplicate_severity": Code.LADDER,
+    "order": Code.LADDER,
+    "overlap": Code.OVERLAP,
+    "same_limit": Code.OVERLAP,
+    "override": Code.OVERRIDE,
+    "missing": Code.MISSING,
+}
+_STAND_INS: dict[str, Any] = {
+    "scene": "a",
+    "feeds": {"metric": "value"},
+    "levels": [{"severity": word, "equals": i} for i, word in enumerate(("info", "minor", "major", "critical"))],
+}
+"""Let the rest of a scene be looked at where these are missing or wrong; a ladder that nothing can go against."""
+
+
+class Catalogue(NamedTuple):
+    """What may be watched: device types by id, and further metrics that exist."""
+
+    types: Mapping[str, DeviceType]
+    extra_metrics: frozenset[str] = frozenset()
+
+
+class Mistake(NamedTuple):
+    """A finding that does not know its file yet."""
+
+    mark: Mark
+    code: Code
+    message: str
+    hint: str = ""
+
+
+def examine(tree: Value, catalogue: Catalogue) -> tuple[Scene | None, list[Mistake]]:
+    """The scene of a document, or None and what is wrong with it."""
+    if not isinstance(tree, located.Mapping):
+        return None, [Mistake(tree.mark, Code.WRONG_TYPE, "a scene is keys with values, like `scene: road-flooding`")]
+    work = _Work(copy.deepcopy(tree))
+    parts = work.parts()
+    mistakes = [*work.mistakes, *_references(tree, catalogue)]
+    if parts is not None:
+        mistakes += [*work.problems(parts), *_metric_kinds(work.tree, parts, catalogue)]
+    if mistakes:
+        return None, mistakes
+    return Scene.model_validate(tree.plain()), []
+
+
+class _Work:
+    """A copy of a document out of which mistakes are taken."""
+
+    def __init__(self, tree: located.Mapping) -> None:
+        self.tree = tree
+        self.mistakes: list[Mistake] = []
+
+    def parts(self) -> SceneParts | None:
+        """What is right in the document, None if that cannot be told."""
+        for place, mark in reversed(list(located.nulls(self.tree))):
+            message = f"{_name(place)} has no value: write one or take it away"
+            self.mistakes.append(Mistake(mark, Code.MISSING, message))
+            located.take_out(self.tree, place)
+        while True:
+            try:
+                return SceneParts.model_validate(self.tree.plain())
+            except ValidationError as error:
+                found = [said(detail) for detail in error.errors(include_url=False)]
+            # Last place first, so that the indices of entries stay right while others are taken out before them.
+            found.sort(key=lambda one: [(isinstance(step, str), step) for step in one.place], reverse=True)
+            before = [find(self.tree, one.place) for one in found]
+            done = [self._take(one) for one, at in zip(found, before, strict=True) if at is find(self.tree, one.place)]
+            if not any(done):
+                return None
+
+    def _take(self, one: Said) -> bool:
+        """Note a mistake and take it out; whether there was anything to take out."""
+        around = find(self.tree, one.place[:-1])
+        if one.code is Code.MISSING and one.lacks and find(self.tree, one.place) is None:
+            if not (isinstance(around, located.Mapping) and one.place[-1] in around.gone):
+                self._add(one, mark_of(self.tree, one.place[:-1]))
+            return self._stand_in(one.place) or located.take_out(self.tree, one.place[:-1])
+        at = find(self.tree, one.place)
+        if one.lacks and isinstance(at, located.Sequence) and at.items:
+            return False  # Pydantic calls a list too short when its entries are wrong.
+        if not (one.lacks and isinstance(at, located.Mapping | located.Sequence) and at.gone):
+            self._add(one, mark_of(self.tree, one.place, key=one.at_key))
+        if one.code is Code.UNKNOWN_KEY and one.hint and located.rename(self.tree, one.place, one.hint):
+            return True
+        return located.take_out(self.tree, one.spoils or one.place)
+
+    def _stand_in(self, place: Place) -> bool:
+        if len(place) > 1 or place[0] not in _STAND_INS:
+            return False
+        key = str(place[0])
+        self.tree.items[key] = located.located(_STAND_INS[key], self.tree.mark)
+        self.tree.keys[key] = self.tree.mark
+        self.tree.gone.add(key)
+        return True
+
+    def _add(self, one: Said, mark: Mark) -> None:
+        self.mistakes.append(Mistake(mark, one.code, one.message, one.hint))
+
+    def problems(self, parts: SceneParts) -> Iterator[Mistake]:
+        """What does not go together in `parts`, as far as it is not for want of what was taken out."""
+        levels = self.tree.items["levels"]
+        thinned = "levels" in self.tree.gone or (isinstance(levels, located.Sequence) and levels.gone)
+        undelayed = any("for" in level.gone for level in getattr(levels, "items", ()) if hasattr(level, "keys"))
+        for problem in parts.problems():
+            kind, place, message, choices = problem
+            if (thinned and place[0] == "overrides" and len(place) > 3) or (undelayed and kind == "same_limit"):
+                continue
+            hint = closest(place[-1], choices) if choices else ""
+            mark = mark_of(self.tree, place, key=place[0] == "overrides")
+            yield Mistake(mark, _CODES[kind], message, hint)
+
+
+def _references(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Types and metrics that nobody knows; read from the document itself, however wrong the rest of it is."""
+    for place, name in _types_named(tree):
+        if name not in catalogue.types:
+            message = f"the catalogue has no device type {name!r}"
+            yield Mistake(mark_of(tree, place), Code.UNKNOWN_TYPE, message, closest(name, catalogue.types))
+    kind, metric = _word(tree, ("feeds", "type")), _word(tree, ("feeds", "metric"))
+    if metric is None or metric in catalogue.extra_metrics:
+        return
+    mark = mark_of(tree, ("feeds", "metric"))
+    if kind is not None:
+        known = catalogue.types[kind].metrics if kind in catalogue.types else {metric: None}
+        if metric not in known:
+            message = f"device type {kind} does not measure {metric!r}; it measures {', '.join(known)}"
+            yield Mistake(mark, Code.UNKNOWN_METRIC, message, closest(metric, known))
+    elif find(tree, ("feeds", "device")) is None and metric != "value":
+        everything = {name for one in catalogue.types.values() for name in one.metrics}
+        if metric not in everything:
+            message = f"no device type measures {metric!r}"
+            yield Mistake(mark, Code.UNKNOWN_METRIC, message, closest(metric, everything))
+
+
+def _types_named(tree: located.Mapping) -> Iterator[tuple[Place, str]]:
+    overrides = find(tree, ("overrides",))
+    count = len(overrides.items) if isinstance(overrides, located.Sequence) else 0
+    wheres: list[Place] = [("feeds", "where"), *(("overrides", i, "where") for i in range(count))]
+    for place in [("feeds", "type"), *((*where, "type") for where in wheres)]:
+        at = find(tree, place)
+        inner = at.items if isinstance(at, located.Sequence) else ()
+        for where in [place, *((*place, i) for i in range(len(inner)))]:
+            word = _word(tree, where)
+            if word is not None:
+                yield where, word
+
+
+def _metric_kinds(tree: located.Mapping, parts: SceneParts, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Conditions on numbers where the metric is true or false, and the other way round."""
+    kind = catalogue.types.get(parts.feeds.type or "")
+    metric = kind.metrics.get(parts.feeds.metric or "") if kind else None
+    if metric is None:
+        return
+    for index, level in enumerate(parts.levels):
+        message = ""
+        if metric.kind == "state" and level.condition in ("above", "below", "outside", "inside"):
+            message = f"{metric.name} is true or false: write `state: true` or `state: false` for {level.words}"
+        elif metric.kind == "number" and level.condition == "state":
+            message = f"{metric.name} is a number: write a limit for {level.words}, like `above: 1`"
+        if message:
+            yield Mistake(mark_of(tree, ("levels", index, level.condition), key=True), Code.CONDITION, message)
+
+
+def _word(tree: located.Mapping, place: Place) -> str | None:
+    at = find(tree, place)
+    return at.value if isinstance(at, located.Scalar) and isinstance(at.value, str) else None
+
+
+def _name(place: Place) -> str:
+    return f"`{place[-1]}`" if isinstance(place[-1], str) else f"entry {place[-1] + 1}"
