@@ -17,7 +17,8 @@ from runtime.config_reference import reference
 from runtime.main import app
 from thresholds.check import load_scenes
 from thresholds.finding import Code
-from thresholds.scene import CLEARS, CONDITIONS, LATER
+from thresholds.level import CLEAR_KEYS, CONDITIONS
+from thresholds.scene import LATER
 from tools.check_docs import broken, documents
 
 ROOT = Path(__file__).parents[3]
@@ -72,7 +73,7 @@ def test_only_a_file_that_cannot_be_read_has_no_example() -> None:
 def test_every_condition_stands_in_the_reference_of_scenes() -> None:
     page = (DOCS / "reference/scenes.md").read_text(encoding="utf-8")
     words = set(re.findall(r"`(\w+)[`:]", page))
-    assert set(CONDITIONS) | {clear for clear in CLEARS.values() if clear} | LATER <= words
+    assert set(CONDITIONS) | set(CLEAR_KEYS) | LATER <= words
 
 
 def test_the_scene_of_the_tutorial_is_right_but_for_the_mistake_that_it_shows(tmp_path: Path) -> None:
