@@ -15,8 +15,8 @@ def run(*, quick: bool = False) -> Report:
     rows: list[Row] = []
     kinds = ["rumqttd"] if find_mosquitto() is None else ["mosquitto", "rumqttd"]
     for kind in kinds:
-        for qos, offered in ((0, 200_000.0), (1, 60_000.0)):
-            messages = 30_000 if quick else int(offered * 4)
+        for qos, offered in ((0, 200_000.0), (1, 100_000.0)):
+            messages = 30_000 if quick else int(offered * 3)
             rows += _one(kind, qos, offered, messages)
     return report("ingest", rows)
 

@@ -38,6 +38,11 @@ class Lane:
         future.add_done_callback(lambda done: self._done(loop, done))
         return await asyncio.shield(asyncio.wrap_future(future))
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being done or waiting."""
+        return self._waiting == 0
+
     def close(self) -> None:
         """Finish what was begun, drop what waits."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -34,7 +34,7 @@ class _Section(BaseModel):
 class Data(_Section):
     """Where everything durable lies."""
 
-    dir: Path = Path("scenewatch-data")
+    dir: Path = Field(Path("scenewatch-data"), description="journal, alerts, cases, snapshots, passwords")
 
 
 class Broker(_Section):
@@ -43,15 +43,17 @@ class Broker(_Section):
     url: str | None = Field(None, description="mqtt://host:port or mqtts://host:port; absent: start a private broker")
     kind: Literal["auto", "mosquitto", "rumqttd"] = Field("auto", description="which private broker")
     port: int = Field(0, ge=0, le=65535, description="port of the private broker; 0: any free one")
-    user: str = "scenewatch"
-    password: SecretStr = SecretStr("")
+    user: str = Field("scenewatch", description="user at an outside broker")
+    password: SecretStr = Field(SecretStr(""), description="its password; never shown")
     password_file: Path | None = Field(None, description="a file with the password instead")
     ca_file: Path | None = Field(None, description="certificate authority for mqtts")
     client_id: str = Field("scenewatch-pipeline", description="stays the same, so that the session resumes")
     protocol: Literal[4, 5] = Field(5, description="4 is MQTT 3.1.1")
-    qos: Literal[0, 1] = 1
+    qos: Literal[0, 1] = Field(1, description="of the subscription; 0 may lose readings")
     receive_maximum: int = Field(2_000, ge=1, le=65_535, description="messages under way without acknowledgement")
-    session_expiry: Duration = 7 * 86_400_000
+    session_expiry: Duration = Field(
+        7 * 86_400_000, description="how long the broker keeps what waits for the pipeline"
+    )
 
     @field_validator("url")
     @classmethod
@@ -100,7 +102,7 @@ class JournalSection(_Section):
     """The log that everything else reads."""
 
     durability: Literal["process", "power"] = Field("process", description="what a commit survives")
-    segment_mib: int = Field(128, ge=1)
+    segment_mib: int = Field(128, ge=1, description="size at which a new file is begun")
     keep: Duration = Field(86_400_000, description="how long segments stay that recovery does not need")
     keep_mib: int = Field(4_096, ge=0, description="but no more than this together")
 
@@ -116,24 +118,26 @@ class Scenes(_Section):
 class PipelineSection(_Section):
     """The pipeline process."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address of /status and /metrics")
     http_port: int = Field(0, ge=0, le=65535, description="port of /status and /metrics; 0: any free one")
-    clock: Literal["system", "recording"] = "system"
-    snapshot_every: Duration = 30_000
+    clock: Literal["system", "recording"] = Field(
+        "system", description="recording: time is that of the readings, for a replay"
+    )
+    snapshot_every: Duration = Field(30_000, description="less makes a restart shorter")
 
 
 class Dispatch(_Section):
     """Where alerts are delivered; absent: the built-in hub."""
 
-    url: str | None = None
-    token: SecretStr = SecretStr("")
+    url: str | None = Field(None, description="address that takes POST /api/v1/events")
+    token: SecretStr = Field(SecretStr(""), description="bearer token for it; the built-in hub asks for the same")
     batch: bool = Field(True, description="send several waiting events at once; only for a receiver that asks for it")
 
 
 class Hub(_Section):
     """The built-in dispatch core."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address of the HTTP API")
     port: int = Field(0, ge=0, le=65535, description="0: any free one")
     database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
 
@@ -141,7 +145,7 @@ class Hub(_Section):
 class Log(_Section):
     """What is written to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "warning"
+    level: Literal["debug", "info", "warning", "error"] = Field("warning", description="the least that is written")
 
 
 class Gateways(_Section):

@@ -25,10 +25,12 @@ def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override
     problems: list[Problem] = []
     ladder: Ladder = {level.severity: level for level in levels}
     laid = [_laid_over(ladder, index, override, problems) for index, override in enumerate(overrides)]
-    for index in range(len(overrides)):
-        problems += _overlaps(ladder, laid, (index,))
     wheres = [override.where for override in overrides]
-    for i, j in sorted(meeting(wheres)):
+    pairs = sorted(meeting(wheres))
+    always = _applying_with(wheres, pairs)
+    for index in range(len(overrides)):
+        problems += _overlaps(ladder, laid, always[index], {index})
+    for i, j in pairs:
         tied = [severity for severity in laid[i] if severity in laid[j]]
         if tied and wheres[i].rank == wheres[j].rank:
             message = (
@@ -36,9 +38,9 @@ def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override
                 f"{' and '.join(tied)}: make one of them more specific"
             )
             problems.append(Problem("override", ("overrides", j, "where"), message))
-        else:
-            weaker, stronger = sorted((i, j), key=lambda index: wheres[index].rank)
-            problems += _overlaps(ladder, laid, (weaker, stronger))
+        elif i not in always[j] and j not in always[i]:
+            together = sorted({*always[i], *always[j]}, key=lambda index: wheres[index].rank)
+            problems += _overlaps(ladder, laid, together, {i, j})
     return problems
 
 
@@ -97,14 +99,28 @@ def _why(error: ValidationError, level: LevelBase) -> str:
     return f"over {level.words} this gives: {detail['msg']}"
 
 
-def _overlaps(ladder: Ladder, laid: Sequence[Ladder], weakest_first: tuple[int, ...]) -> Iterator[Problem]:
-    """What clashes on a device that fits these overrides, and only because it fits all of them."""
+def _applying_with(wheres: Sequence["Where"], pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """For each override those that apply wherever it does, itself among them, the weakest first."""
+    always = [[index] for index in range(len(wheres))]
+    for i, j in pairs:
+        if wheres[j].covers(wheres[i]):
+            always[i].append(j)
+        if wheres[i].covers(wheres[j]):
+            always[j].append(i)
+    return [sorted(indices, key=lambda index: wheres[index].rank) for indices in always]
+
+
+def _overlaps(ladder: Ladder, laid: Sequence[Ladder], applying: Sequence[int], between: set[int]) -> Iterator[Problem]:
+    """What clashes where the overrides `applying`, weakest first, are in force, between levels of those in `between`.
+
+    Of a single one: between its levels and whatever else is in force there.
+    """
     in_force = {severity: (_BASE, level) for severity, level in ladder.items()}
-    for index in weakest_first:
+    for index in applying:
         in_force.update((severity, (index, level)) for severity, level in laid[index].items())
     for pair in combinations(in_force.values(), 2):
         (i, mild), (j, worse) = sorted(pair, key=lambda one: rank_of(one[1].severity))
-        if not {i, j}.issuperset(weakest_first):
+        if not {i, j}.issuperset(between):
             continue
         found = clash(mild, worse)
         if found:

@@ -121,6 +121,11 @@ class Where(Model):
         theirs = other.given
         return all(name not in theirs or not names.isdisjoint(theirs[name]) for name, names in self.given.items())
 
+    def covers(self, other: "Where") -> bool:
+        """Whether every device that fits `other` fits this as well."""
+        theirs = other.given
+        return all(name in theirs and theirs[name] <= names for name, names in self.given.items())
+
 
 def attribute(device: Device, name: str) -> str:
     """What `device` is called where a scene says `name`, one of `SPECIFIC`."""

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`([\w.-]+(?:/[\w.*-]+)+/?)`")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_BUILT = (".venv", ".tools", "out", "build", "dist")
 _OUTSIDE = ("http://", "https://", "mailto:")
 
 
@@ -32,7 +33,8 @@ def broken(document: Path, root: Path) -> Iterator[str]:
         if path and not target.startswith(_OUTSIDE) and not (document.parent / path).exists():
             yield f"{document.relative_to(root)}:{line}: the link {target} leads nowhere"
     for target, line in _found(_PATH, text):
-        if (root / target.split("/")[0]).is_dir() and not _is_there(root, target):
+        first = target.split("/")[0]
+        if first not in _BUILT and (root / first).is_dir() and not _is_there(root, target):
             yield f"{document.relative_to(root)}:{line}: there is no {target}"
 
 
