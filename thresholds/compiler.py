@@ -107,7 +107,7 @@ def _row(level: LevelBase, scene: int, silent_ms: int) -> tuple[Any, ...]:
     severity = int(Severity.of(level.severity))
     return (
         lo, hi, clear_lo, clear_hi, raise_arg, clear_arg, silent_ms,
-        op, clear_op, raise_by, clear_by, severity, scene, kernel.READING, 0,
+        op, clear_op, raise_by, clear_by, severity, scene, kernel.READING,
     )  # fmt: skip
 
 

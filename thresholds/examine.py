@@ -87,6 +87,8 @@ class _Work:
             before = [find(self.tree, one.place) for one in found]
             done = [self._take(one) for one, at in zip(found, before, strict=True) if at is find(self.tree, one.place)]
             if not any(done):
+                for one in found:
+                    self._add(one, mark_of(self.tree, one.place, key=one.at_key))
                 return None
 
     def _take(self, one: Said) -> bool:

@@ -4,7 +4,7 @@ What a level compares is given by its measure; measure 0 is the reading itself. 
 further measures that make a number out of state and reading; the level machine behind it stays as it is.
 
 Everything a loop touches for one feed lies together: a quiet reading of a quiet feed costs one cache line of state,
-and that one is only read.
+and that one is only read. It is one file because numba's cache does not see a change of what a file imports.
 """
 
 from typing import Any
@@ -82,8 +82,9 @@ LEVEL = np.dtype(
         ("lo", "f8"), ("hi", "f8"), ("clear_lo", "f8"), ("clear_hi", "f8"),
         ("raise_arg", "i8"), ("clear_arg", "i8"), ("silent", "i8"),
         ("op", "i4"), ("clear_op", "i4"), ("raise_by", "i4"), ("clear_by", "i4"),
-        ("severity", "i4"), ("scene", "i4"), ("measure", "i4"), ("spare", "i4"),
-    ]
+        ("severity", "i4"), ("scene", "i4"), ("measure", "i4"),
+    ],
+    align=True,
 )  # fmt: skip
 """A level of a scene, as some feeds have it. `clear_op` NEVER: it clears where the condition does not hold; `silent`: a
 delay that would be over later than this after the last reading is held (0: never held)."""

@@ -1,19 +1,10 @@
-"""Whether levels and overrides go together; what does not is said with its place and its cure."""
+"""Whether the levels of a ladder go together; what does not is said with its place and its cure."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
-
-from pydantic import ValidationError
+from typing import NamedTuple
 
 from thresholds.delay import Delay
 from thresholds.level import SEVERITIES, LevelBase, Span
-
-if TYPE_CHECKING:
-    from thresholds.scene import Override
-
-_BASE = -1
-"""Stands for the ladder itself where the index of an override is wanted."""
 
 Place = tuple[str | int, ...]
 """Keys and indices that lead to a value of a scene."""
@@ -40,17 +31,17 @@ def ladder_problems(levels: Sequence[LevelBase]) -> Iterator[Problem]:
         if level.severity in first:
             message = f"severity {level.severity} stands twice: a ladder uses each at most once"
             yield Problem("duplicate_severity", place, message)
-        elif any(_rank(known) > _rank(level.severity) for known in first):
+        elif any(rank_of(known) > rank_of(level.severity) for known in first):
             yield Problem("order", place, f"levels go mildest first: move {level.severity} up")
         first.setdefault(level.severity, index)
-    milder_first = sorted(first.values(), key=lambda index: _rank(levels[index].severity))
+    milder_first = sorted(first.values(), key=lambda index: rank_of(levels[index].severity))
     for at, b in enumerate(milder_first):
-        clash = next((found for a in milder_first[:at] if (found := _clash(levels[a], levels[b]))), None)
-        if clash:
-            yield Problem(clash[0], ("levels", b, levels[b].condition), clash[1])
+        found = next((one for a in milder_first[:at] if (one := clash(levels[a], levels[b]))), None)
+        if found:
+            yield Problem(found[0], ("levels", b, levels[b].condition), found[1])
 
 
-def _clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
+def clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
     """Kind and message of what is wrong between a milder and a worse level, None if nothing is.
 
     The worse one has to hold only where the milder one holds as well, or somewhere else entirely (too low beside too
@@ -74,81 +65,8 @@ def _clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
     )
 
 
-def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override"]) -> Iterator[Problem]:
-    """Overrides name levels that are there, go together with them and with each other, and never tie."""
-    ladder: dict[str, LevelBase] = {level.severity: level for level in levels}
-    laid: list[dict[str, LevelBase]] = []
-    for index, override in enumerate(overrides):
-        laid.append({})
-        for severity, change in override.levels.given.items():
-            place = ("overrides", index, "levels", severity)
-            if severity not in ladder:
-                message = f"the scene has no level {severity} to override; it has {', '.join(ladder)}"
-                yield Problem("override", place, message, tuple(ladder))
-                continue
-            try:
-                laid[-1][severity] = change.laid_over(ladder[severity])
-            except ValidationError as error:
-                yield Problem("override", place, _why(error, ladder[severity]))
-    yield from _overlaps(ladder, overrides, laid)
-    yield from _ties(overrides)
-
-
-def _why(error: ValidationError, level: LevelBase) -> str:
-    detail = error.errors(include_url=False)[0]
-    if detail["type"] == "extra_forbidden":
-        return f"{detail['loc'][-1]} does not go with {level.words}, which this overrides"
-    return f"over {level.words} this gives: {detail['msg']}"
-
-
-def _overlaps(
-    ladder: dict[str, LevelBase], overrides: Sequence["Override"], laid: Sequence[dict[str, LevelBase]]
-) -> Iterator[Problem]:
-    """Levels that can be in force together on one device, at least one of them out of an override, and overlap."""
-    candidates = [(_BASE, level) for level in ladder.values()]
-    candidates += [(index, level) for index, levels in enumerate(laid) for level in levels.values()]
-    for a, b in combinations(candidates, 2):
-        (i, mild), (j, worse) = sorted((a, b), key=lambda one: _rank(one[1].severity))
-        if mild.severity == worse.severity or not _together(i, mild, j, worse, overrides, laid):
-            continue
-        clash = _clash(mild, worse)
-        if clash:
-            index, severity = (j, worse.severity) if j > i else (i, mild.severity)
-            yield Problem(clash[0], ("overrides", index, "levels", severity), f"with this override {clash[1]}")
-
-
-def _together(
-    i: int,
-    a: LevelBase,
-    j: int,
-    b: LevelBase,
-    overrides: Sequence["Override"],
-    laid: Sequence[dict[str, LevelBase]],
-) -> bool:
-    """Whether level `a` of override `i` and level `b` of override `j` can be in force on one device."""
-    if i == j:
-        return i != _BASE
-    if i == _BASE:
-        return a.severity not in laid[j]
-    if j == _BASE:
-        return b.severity not in laid[i]
-    mine, theirs = overrides[i].where, overrides[j].where
-    beaten = (b.severity in laid[i] and mine.rank > theirs.rank) or (a.severity in laid[j] and theirs.rank > mine.rank)
-    return mine.meets(theirs) and not beaten
-
-
-def _ties(overrides: Sequence["Override"]) -> Iterator[Problem]:
-    for (i, a), (j, b) in combinations(enumerate(overrides), 2):
-        both = [severity for severity in a.levels.given if severity in b.levels.given]
-        if both and a.where.rank == b.where.rank and a.where.meets(b.where):
-            message = (
-                f"override {j + 1} is as specific as override {i + 1}, one device may fit both, and both change "
-                f"{' and '.join(both)}: make one of them more specific"
-            )
-            yield Problem("override", ("overrides", j, "where"), message)
-
-
-def _rank(severity: str) -> int:
+def rank_of(severity: str) -> int:
+    """How bad a severity is, the mildest being 0."""
     return SEVERITIES.index(severity)
 
 

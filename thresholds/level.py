@@ -194,7 +194,7 @@ CLEAR_KEYS = {model.clears_by: name for name, model in CONDITIONS.items() if mod
 """Keys of clear values, and the condition that each goes with."""
 
 TAG = "~"
-"""Begins the steps in pydantic's places that stand for a kind of level and not for a key of the file."""
+"""Begins the third step in pydantic's places in a level, which stands for its kind and not for a key of the file."""
 
 
 def _kind(value: Any) -> str | None:
@@ -226,19 +226,19 @@ parse_level: Callable[[dict[str, Any]], LevelBase] = _LEVEL.validate_python
 class Change(Model):
     """What an override says about one level: any of a level's keys but the severity."""
 
-    above: Number | None = Field(None, description="高于此值")
-    below: Number | None = Field(None, description="低于此值")
-    outside: Interval | None = Field(None, description="超出区间")
-    inside: Interval | None = Field(None, description="处于区间")
-    equals: Number | None = Field(None, description="等于此值")
-    not_equals: Number | None = Field(None, description="不等于此值")
-    state: StrictBool | None = Field(None, description="开关量状态")
-    clear_below: Number | None = Field(None, description="低于此值解除")
-    clear_above: Number | None = Field(None, description="高于此值解除")
-    clear_inside: Interval | None = Field(None, description="回到区间内解除")
-    clear_outside: Interval | None = Field(None, description="离开此区间解除")
-    for_: Waiting | None = Field(None, alias="for", description="持续多久才报警")
-    clear_for: Waiting | None = Field(None, description="恢复多久才解除")
+    above: Number | None = Field(None, description="Holds while value > this. 高于此值")
+    below: Number | None = Field(None, description="Holds while value < this. 低于此值")
+    outside: Interval | None = Field(None, description="Holds outside [lo, hi]. 超出区间")
+    inside: Interval | None = Field(None, description="Holds inside [lo, hi]. 处于区间")
+    equals: Number | None = Field(None, description="Holds at this value. 等于此值")
+    not_equals: Number | None = Field(None, description="Holds at any other value. 不等于此值")
+    state: StrictBool | None = Field(None, description="Holds while true, or false. 开关量状态")
+    clear_below: Number | None = Field(None, description="Clears below this. 低于此值解除")
+    clear_above: Number | None = Field(None, description="Clears above this. 高于此值解除")
+    clear_inside: Interval | None = Field(None, description="Clears inside [lo, hi]. 回到区间内解除")
+    clear_outside: Interval | None = Field(None, description="Clears outside [lo, hi]. 离开此区间解除")
+    for_: Waiting | None = Field(None, alias="for", description="Delay before it is raised. 持续多久才报警")
+    clear_for: Waiting | None = Field(None, description="Delay before it clears. 恢复多久才解除")
 
     @model_validator(mode="after")
     def _one_condition(self) -> Self:

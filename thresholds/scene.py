@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 from city.device import Device
 from core.severity import Severity
 from thresholds.delay import Duration, Number
-from thresholds.ladder import Problem, ladder_problems, override_problems
+from thresholds.ladder import Problem, ladder_problems
 from thresholds.level import SEVERITIES, Change, Level, LevelBase, Model
+from thresholds.overrides import override_problems
 
 LATER = frozenset(
     {
@@ -97,24 +98,28 @@ class Where(Model):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not any(self.rank):
+        if not self.given:
             raise PydanticCustomError("nothing", "`where` is empty: give one of {keys}", {"keys": ", ".join(SPECIFIC)})
         return self
 
-    @property
+    @cached_property
+    def given(self) -> dict[str, frozenset[str]]:
+        """The names that fit, by attribute, the most specific one first."""
+        return {name: frozenset(getattr(self, name)) for name in SPECIFIC if getattr(self, name) is not None}
+
+    @cached_property
     def rank(self) -> tuple[bool, ...]:
         """How specific it is: the greater one wins."""
-        return tuple(getattr(self, name) is not None for name in SPECIFIC)
+        return tuple(name in self.given for name in SPECIFIC)
 
     def fits(self, device: Device) -> bool:
         """Whether `device` is one of those meant."""
-        wanted = ((getattr(self, name), name) for name in SPECIFIC)
-        return all(names is None or attribute(device, name) in names for names, name in wanted)
+        return all(attribute(device, name) in names for name, names in self.given.items())
 
     def meets(self, other: "Where") -> bool:
         """Whether some device may fit both."""
-        pairs = ((getattr(self, name), getattr(other, name)) for name in SPECIFIC)
-        return all(a is None or b is None or not set(a).isdisjoint(b) for a, b in pairs)
+        theirs = other.given
+        return all(name not in theirs or not names.isdisjoint(theirs[name]) for name, names in self.given.items())
 
 
 def attribute(device: Device, name: str) -> str:
@@ -155,10 +160,10 @@ class Feeds(Model):
 class OverrideLevels(Model):
     """What is different, by severity."""
 
-    info: Change | None = Field(None, description="提示")
-    minor: Change | None = Field(None, description="一般")
-    major: Change | None = Field(None, description="较重")
-    critical: Change | None = Field(None, description="严重")
+    info: Change | None = Field(None, description="What is different about the level info. 提示")
+    minor: Change | None = Field(None, description="What is different about the level minor. 一般")
+    major: Change | None = Field(None, description="What is different about the level major. 较重")
+    critical: Change | None = Field(None, description="What is different about the level critical. 严重")
 
     @model_validator(mode="after")
     def _something(self) -> Self:

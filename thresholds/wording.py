@@ -79,13 +79,16 @@ def closest(word: object, words: Iterable[object]) -> str:
 def said(detail: Mapping[str, Any]) -> Said:
     """One of pydantic's error details in plain words."""
     kind = str(detail["type"])
-    tags = [step[len(TAG) :] for step in detail["loc"] if isinstance(step, str) and step.startswith(TAG)]
-    place: Place = tuple(step for step in detail["loc"] if not (isinstance(step, str) and step.startswith(TAG)))
+    place: Place = tuple(detail["loc"])
+    level = None
+    if len(place) > 2 and place[0] == "levels":
+        level = CONDITIONS[str(place[2]).removeprefix(TAG)]
+        place = (*place[:2], *place[3:])
     context = detail.get("ctx") or {}
     if "at" in context:
         place = (*place, str(context["at"]))
     if kind == "extra_forbidden":
-        return _unknown(place, CONDITIONS[tags[0]] if tags else None)
+        return _unknown(place, level)
     if kind == "missing":
         return Said(Code.MISSING, place, f"`{place[-1]}` is missing", lacks=True)
     if kind == "no_condition":
