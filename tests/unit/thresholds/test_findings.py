@@ -570,12 +570,6 @@ def test_a_finding_is_a_line_for_people_and_fields_for_programs() -> None:
     }  # fmt: skip
 
 
-def test_every_code_is_explained_in_the_reference() -> None:
-    page = (ROOT / "docs/reference/scene-findings.md").read_text(encoding="utf-8")
-    told_of = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| S")]
-    assert told_of == [code.value for code in Code]
-
-
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.sampled_from([GOOD, MISTAKES["text for a list"][1]]))
 def test_nothing_that_a_file_holds_makes_the_check_fail(tmp_path: Path, seed: int, text: str) -> None:
