@@ -74,6 +74,8 @@ class Session:
     def __init__(self, options: SessionOptions, topics: Sequence[str], *, wake_fd: int | None = None) -> None:
         self.options = options
         self.connected = False
+        self.subscribed = False
+        """Whether the broker has confirmed the subscriptions: from then on QoS 1 loses nothing."""
         self.reconnects = 0
         self.resumed = False
         self._topics = topics
@@ -245,6 +247,7 @@ class Session:
             client.subscribe([(topic, self.options.qos) for topic in self._topics])
 
     def _on_subscribe(self, _: mqtt.Client, __: object, ___: int, codes: list[ReasonCode], ____: object) -> None:
+        self.subscribed = True
         refused = [topic for topic, code in zip(self._topics, codes, strict=False) if code.is_failure]
         if refused:
             self._refused = f"the broker lets user {self.options.user!r} not read {', '.join(refused)}; mend its ACL"

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from alerts.stored import StoredAlert
 from city.device import Device
@@ -145,15 +144,10 @@ def event_of(alert: StoredAlert) -> dict[str, Any]:
 
 def show_events(console: Console, events: Sequence[dict[str, Any]], result: dict[str, Any]) -> None:
     """Print alerts and the summary for a person."""
-    table = Table(box=None, header_style="dim")
-    for name in ("raised 告警", "cleared 解除", "severity", "scene 场景", "feed", "case 案件"):
-        table.add_column(name)
     for e in events:
-        table.add_row(
-            e["raised_at"], e["cleared_at"] or "-", e["severity"], e["scene"], e["feed"], e["task_number"] or "-"
-        )
-    if events:
-        console.print(table)
+        cleared = f"cleared {_short(e['cleared_at'])}" if e["cleared_at"] else "not cleared"
+        line = f"{_short(e['raised_at'])}  {e['severity']:<8}  {e['scene']}  {e['feed']}  {cleared}"
+        console.print(f"{line}  case {e['task_number'] or '-'}", highlight=False, soft_wrap=True)
     console.print(
         f"{result['readings']:,} readings in {result['seconds']:.1f} s, {result['alerts']} alerts, "
         f"{result['cases']} cases, lost {result['lost']}, doubled {result['doubled']}",
@@ -226,6 +220,10 @@ def _elsewhere(options: ReplayOptions, recording: Recording) -> int:
     if not options.quiet:
         sys.stdout.write(f"{len(shifted):,} readings published to {options.to} as {options.gateway}\n")
     return 0
+
+
+def _short(time: str) -> str:
+    return time.replace("T", " ").removesuffix(".000Z")
 
 
 def drive(sending: Iterable[int], total: int | None, *, quiet: bool) -> None:

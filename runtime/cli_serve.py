@@ -19,6 +19,7 @@ from runtime.private import broker_line
 from runtime.supervisor import RoleSpec, Supervisor
 
 _ROLES = ("pipeline", "hub")
+_LOOK_S = 0.2
 _LATER = {"camera": "start it with `scenewatch camera`", "history": "this version has no history yet"}
 
 
@@ -48,8 +49,11 @@ def serve(path: Path, role: str) -> int:
     for name, facts in ready.items():
         sys.stdout.write(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}\n")
     sys.stdout.flush()
-    stop.wait()
+    while not stop.wait(_LOOK_S) and supervisor.failed is None:
+        pass
     supervisor.stop()
+    if supervisor.failed is not None:
+        raise ConfigError(supervisor.failed)
     return 0
 
 

@@ -127,7 +127,7 @@ class PipelineSection(_Section):
 
 
 class Dispatch(_Section):
-    """Where alerts are delivered; absent: the built-in hub."""
+    """Where alerts are delivered; without a `url`, `serve` starts the built-in hub and delivers to it."""
 
     url: str | None = Field(None, description="address that takes POST /api/v1/events")
     token: SecretStr = Field(SecretStr(""), description="bearer token for it; the built-in hub asks for the same")

@@ -77,8 +77,10 @@ class Pipeline:
         shelf: RuleShelf,
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
+        on_ready: Callable[[], None],
     ) -> None:
         self._options = options
+        self._on_ready: Callable[[], None] | None = on_ready
         self._session = session
         self._door = door
         self._journal = journal
@@ -132,6 +134,7 @@ class Pipeline:
             now = self._clock.now_ms()
             if self._session.step(self._wait_s(now)):
                 self._take_all()
+                self._tell_ready()
             self._drain_feedback()
             self._switch_scenes()
             self._pass_time()
@@ -162,6 +165,12 @@ class Pipeline:
             "cpu_s": time.process_time(),
             "pid": os.getpid(),
         }
+
+    def _tell_ready(self) -> None:
+        """Say once that the subscriptions stand: what is published at QoS 1 from now on is not lost."""
+        if self._on_ready is not None and self._session.subscribed:
+            self._on_ready()
+            self._on_ready = None
 
     def _wait_s(self, now_ms: int) -> float:
         due = self._chain.next_timer()

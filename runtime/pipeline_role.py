@@ -104,6 +104,7 @@ def run(config: Config) -> None:
         shelf=parts.shelf,
         deliver=delivery.wake if delivery else lambda: None,
         wake_fds=(wake_read, wake_write),
+        on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
     scenes = SceneWatch(
@@ -119,7 +120,6 @@ def run(config: Config) -> None:
     for thread in (delivery, reader, keeper, scenes):
         if thread is not None:
             thread.start()
-    announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)})
     try:
         pipeline.run()
     finally:
