@@ -1,9 +1,9 @@
 """Scenes as the alert stage sees them."""
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from city.device import Device
 from core.severity import Severity
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -14,12 +14,16 @@ class AlertScene:
     """One scene; see `alerts.ports.Scene`."""
 
     scene: Scene
-    version: str
 
     @property
     def id(self) -> str:
         """Its id."""
         return self.scene.scene
+
+    @property
+    def version(self) -> str:
+        """Hash of what it says."""
+        return self.scene.version
 
     @property
     def title_en(self) -> str:
@@ -57,18 +61,13 @@ class AlertScene:
         window = self.scene.fold.window
         return None if window is None else int(window)
 
-    def limit_words(self, severity: Severity) -> str:
-        """The condition of a level in words."""
-        return self.scene.hold_words(severity)
+    def limit_words(self, severity: Severity, device: Device) -> str:
+        """The condition of a level as it is in force for `device`, in words."""
+        return self.scene.hold_words(severity, device)
 
 
 class AlertScenes:
     """A scene set as the alert stage sees it; see `alerts.ports.Scenes`."""
 
     def __init__(self, scenes: SceneSet) -> None:
-        self.scenes = tuple(AlertScene(scene, _version(scene)) for scene in scenes.scenes)
-
-
-def _version(scene: Scene) -> str:
-    content = scene.model_dump_json(by_alias=True, exclude_none=True)
-    return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+        self.scenes = tuple(AlertScene(scene) for scene in scenes.scenes)

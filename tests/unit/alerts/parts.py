@@ -27,7 +27,7 @@ class SceneOf:
     fold_window_ms: int | None = None
     version: str = "v1"
 
-    def limit_words(self, severity: Severity) -> str:
+    def limit_words(self, severity: Severity, device: Device) -> str:  # noqa: ARG002
         return f"above {10 * severity}"
 
 
