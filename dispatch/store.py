@@ -19,12 +19,19 @@ ACKNOWLEDGE = "acknowledge"
 _encode = msgspec.json.Encoder().encode
 # Statements are built once: building one costs more than running it.
 _OF_STREAM = tables.counters.c.name == STREAM_COUNTER
-_RESERVE = update(tables.counters).where(_OF_STREAM).values(value=tables.counters.c.value + bindparam("count"))
-_RESERVED = select(tables.counters.c.value).where(_OF_STREAM)
+_RESERVE = (
+    update(tables.counters)
+    .where(_OF_STREAM)
+    .values(value=tables.counters.c.value + bindparam("count"))
+    .returning(tables.counters.c.value)
+)
 _LAST_NUMBER = select(tables.task_counters.c.last).where(tables.task_counters.c.day == bindparam("day"))
 _ALERTS = select(tables.alerts).where(tables.alerts.c.id.in_(bindparam("ids", expanding=True)))
 _CASES = select(tables.cases).where(tables.cases.c.alert.in_(bindparam("ids", expanding=True)))
 _TAKEN = select(tables.events.c.id).where(tables.events.c.id.in_(bindparam("ids", expanding=True)))
+# One event at a time is the usual case, and a list of unknown length costs SQLAlchemy more than the query costs SQLite.
+_ONE_ALERT = select(tables.alerts).where(tables.alerts.c.id == bindparam("id"))
+_ONE_TAKEN = select(tables.events.c.id).where(tables.events.c.id == bindparam("id"))
 _UPDATE_ALERT = update(tables.alerts).where(tables.alerts.c.seq == bindparam("key"))
 _UPDATE_CASE = update(tables.cases).where(tables.cases.c.id == bindparam("key"))
 
@@ -113,8 +120,7 @@ def _reserve(connection: Connection, count: int) -> int:
 
     It must be the first statement of a transaction: whoever holds the counter's row is the only writer.
     """
-    connection.execute(_RESERVE, {"count": count})
-    return int(connection.scalar(_RESERVED) or 0) - count + 1
+    return int(connection.scalar(_RESERVE, {"count": count}) or 0) - count + 1
 
 
 def _keep_number(connection: Connection, day: str, last: int | None, used: int) -> None:
@@ -127,8 +133,12 @@ def _keep_number(connection: Connection, day: str, last: int | None, used: int) 
 
 def _known(connection: Connection, events: Sequence[AlertEvent]) -> Known:
     alert_ids = {"ids": list({event.data.alert for event in events})}
-    taken = connection.scalars(_TAKEN, {"ids": list({event.id for event in events})})
-    alert_rows = connection.execute(_ALERTS, alert_ids).mappings().all()
+    if len(events) == 1:
+        taken = connection.scalars(_ONE_TAKEN, {"id": events[0].id}).all()
+        alert_rows = connection.execute(_ONE_ALERT, {"id": events[0].data.alert}).mappings().all()
+    else:
+        taken = connection.scalars(_TAKEN, {"ids": list({event.id for event in events})}).all()
+        alert_rows = connection.execute(_ALERTS, alert_ids).mappings().all()
     if not alert_rows:
         return Known(frozenset(taken))  # every case has its alert
     cases = {row["alert"]: case_of(row) for row in connection.execute(_CASES, alert_ids).mappings()}
