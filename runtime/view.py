@@ -169,5 +169,6 @@ def shown_summary(console: Console, result: dict[str, Any]) -> None:
         row = result["latency_ms"].get(stage)
         if row:
             console.print(
-                f"  {set_cell_size(title, 34)} p50 {row['p50']:8.2f}  p99 {row['p99']:8.2f}  max {row['max']:8.2f} ms", highlight=False
+                f"  {set_cell_size(title, 34)} p50 {row['p50']:8.2f}  p99 {row['p99']:8.2f}  max {row['max']:8.2f} ms",
+                highlight=False,
             )
