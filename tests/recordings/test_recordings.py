@@ -1,7 +1,8 @@
 """Recordings of real sensors through a real broker: the cases that a person would expect, and no others.
 
 The recordings are not part of the project: SCENEWATCH_RECORDINGS names their folder, else `../shared/data` beside the
-repository is looked at. Labels are the Numenta Anomaly Benchmark's windows.
+repository is looked at. Labels are the Numenta Anomaly Benchmark's windows. A plain limit sees a labelled failure if it
+can stand clear of the first, normal week and meets nothing that is not labelled; for the others the table says why not.
 """
 
 import csv
@@ -36,6 +37,7 @@ WEEK_MS = 7 * 86_400_000
 pytestmark = [
     pytest.mark.recordings,
     pytest.mark.broker,
+    pytest.mark.timeout(300),  # the first test replays everything
     pytest.mark.skipif(not (DATA / "nab").is_dir(), reason=f"no recordings in {DATA}; set SCENEWATCH_RECORDINGS"),
 ]
 
@@ -58,14 +60,14 @@ LABELLED = [
         "realKnownCause/machine_temperature_system_failure.csv",
         (1, 3),
         {
-            0: "a planned shutdown that goes down to 48 only, which ordinary days after it reach as well",
-            2: "the corpus itself calls it difficult: 51 is within an ordinary cool day's reach",
+            0: "a planned shutdown that goes down to 48 only, which three unlabelled days reach as well",
+            2: "the corpus itself calls it difficult: 51 against 53 in the first week",
         },
     ),
     Labelled(
         "realKnownCause/ambient_temperature_system_failure.csv",
         (0,),
-        {1: "57 to 72 F; a limit low enough also meets 18 May, which nobody labelled"},
+        {1: "a few hours at 57 to 59 F, as on 18 May, which nobody labelled"},
     ),
     Labelled(
         "realTraffic/speed_7578.csv",
@@ -75,30 +77,28 @@ LABELLED = [
     Labelled("realTraffic/speed_t4013.csv", (0, 1)),
     Labelled("realTraffic/speed_6005.csv", (0,)),
     Labelled("realTraffic/occupancy_t4013.csv", (0, 1)),
-    Labelled("realTraffic/occupancy_6005.csv", (0,)),
-    Labelled(
-        "realKnownCause/ec2_request_latency_system_failure.csv",
-        (1, 2),
-        {0: "a dip to 30 within the first week, not an excess"},
-    ),
+    Labelled("realKnownCause/ec2_request_latency_system_failure.csv", (0, 1, 2)),
     Labelled("realKnownCause/cpu_utilization_asg_misconfiguration.csv", (0,)),
-    Labelled("artificialWithAnomaly/art_daily_jumpsup.csv", (0,)),
+    Labelled(
+        "realKnownCause/rogue_agent_key_hold.csv", (1,), {0: "the labelled values lie within the first week's range"}
+    ),
     Labelled(
         "realKnownCause/nyc_taxi.csv",
-        (4,),
-        dict.fromkeys(range(4), "a holiday changes the day's shape, not its range: it needs a baseline"),
+        (0, 4),
+        dict.fromkeys((1, 2, 3), "a holiday changes the day's shape, not its range: it needs a baseline"),
     ),
+    Labelled("artificialWithAnomaly/art_daily_jumpsup.csv", (0,)),
+    Labelled("artificialWithAnomaly/art_daily_jumpsdown.csv", (0,)),
+    Labelled("artificialWithAnomaly/art_daily_nojump.csv", (0,)),
+    Labelled("artificialWithAnomaly/art_daily_flatmiddle.csv", (0,)),
 ]
 NO_PLAIN_LIMIT = {
-    "realTraffic/TravelTime_387.csv": "the same excesses occur unlabelled on four other days",
-    "realTraffic/TravelTime_451.csv": "the first week has higher values than the labelled window",
-    "realKnownCause/rogue_agent_key_hold.csv": "the labelled values lie within the first week's range",
+    "realTraffic/TravelTime_387.csv": "excesses as high and as long occur on six days that nobody labelled",
+    "realTraffic/TravelTime_451.csv": "the first week has higher values than the labelled window, and for longer",
+    "realTraffic/occupancy_6005.csv": "22.3 against 21.2 in the first week leaves no margin",
     "realKnownCause/rogue_agent_key_updown.csv": "the labelled values lie within the first week's range",
-    "artificialWithAnomaly/art_daily_flatmiddle.csv": "the anomaly is a missing peak: it needs a baseline",
-    "artificialWithAnomaly/art_daily_jumpsdown.csv": "the anomaly is a missing peak: it needs a baseline",
-    "artificialWithAnomaly/art_daily_nojump.csv": "the anomaly is a missing peak: it needs a baseline",
-    "artificialWithAnomaly/art_increase_spike_density.csv": "it needs a count in a window",
-    "artificialWithAnomaly/art_load_balancer_spikes.csv": "3.22 against 3.08 in the first week is no limit",
+    "artificialWithAnomaly/art_increase_spike_density.csv": "the spikes are as high as ever: it needs a count",
+    "artificialWithAnomaly/art_load_balancer_spikes.csv": "3.22 against 3.08 in the first week leaves no margin",
 }
 
 
@@ -128,7 +128,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*arguments: str) -> dict[str, Any]:
     out = Path(arguments[arguments.index("--json") + 1])
     command = [sys.executable, "-c", "from runtime.main import main; main()", *arguments, "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(out.read_text())
     return found
@@ -157,7 +157,6 @@ def test_every_failure_that_a_limit_can_see_opens_one_case(labelled: Labelled, r
 def test_the_first_normal_week_opens_no_case(labelled: Labelled, replayed: dict[str, Any]) -> None:
     recording = load_recording(DATA / "nab" / "data" / labelled.file)
     week = int(recording.event_time[0]) + WEEK_MS
-    # One recording is nine days long and its first labelled failure that is seen comes in the week's last days.
     assert [at for at in events_of(replayed, labelled.device) if at < week] == []
 
 
