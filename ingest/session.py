@@ -255,6 +255,14 @@ class Session:
     def _on_disconnect(
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: object
     ) -> None:
-        self.connected = False
-        if not self._closing:
+        was, self.connected = self.connected, False
+        if self._closing:
+            return
+        if was:
             log.warning("the broker ended the connection: %s", code)
+            return
+        # Some brokers close the connection instead of saying no: try more and more slowly, and say what it may be.
+        self._failures += 1
+        if self._failures == 1 or self._failures % 20 == 0:
+            where = f"{self.options.host}:{self.options.port}"
+            log.warning("the broker at %s does not let user %r in: wrong password?", where, self.options.user)

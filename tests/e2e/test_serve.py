@@ -123,3 +123,18 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path, broker: Address) -> None
     assert f"port {broker.port}" in done.stderr
     assert "taken" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_broker_that_only_closes_the_connection_is_tried_more_and_more_slowly_and_told_of(tmp_path: Path) -> None:
+    embedded = choose_broker("rumqttd", tmp_path / "broker", ACCOUNTS)
+    address = embedded.start()
+    path = config(tmp_path, f"mqtt://127.0.0.1:{address.port}")
+    path.write_text(path.read_text().replace("pipeline-word", "wrong"))
+    serve = subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        assert serve.stderr is not None
+        assert any("does not let user 'scenewatch' in" in line for line in serve.stderr)
+    finally:
+        serve.send_signal(signal.SIGTERM)
+        serve.communicate(timeout=10)
+        embedded.stop()
