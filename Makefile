@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench docs chaos ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ fmt: setup ## format, and mend what ruff can mend
 bench: setup ## measure, each against its floor in the same run; out/bench.json and out/bench.png
 	@mkdir -p out
 	@$(bin)/scenewatch bench all --json out/bench.json --plot out/bench.png
+
+figures: ## put what `make bench` measured into the README
+	@$(bin)/python -m benchmarks.figures out/bench.json README.md
 
 docs: setup ## check that what the documents name is there
 	@$(bin)/python tools/check_docs.py

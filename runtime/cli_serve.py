@@ -45,7 +45,7 @@ def serve(path: Path, role: str) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    ready = supervisor.start()
+    ready = supervisor.start(patience_s=float("inf"), cancelled=stop.is_set)
     for name, facts in ready.items():
         sys.stdout.write(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}\n")
     sys.stdout.flush()
@@ -53,7 +53,7 @@ def serve(path: Path, role: str) -> int:
         pass
     supervisor.stop()
     if supervisor.failed is not None:
-        raise ConfigError(supervisor.failed)
+        raise supervisor.failed
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.errors import ConfigError, ScenewatchError
 from runtime.config import load_config
+from runtime.supervisor import explain
 
 ROLES = {
     "broker": "runtime.broker_role",
@@ -33,15 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
             stream=sys.stderr,
         )
         importlib.import_module(ROLES[given.name]).run(config)
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            sys.stdout.write(f"WRONG {line}\n")
-        sys.stdout.flush()
-        return 2
     except ScenewatchError as error:
-        sys.stderr.write(f"scenewatch {given.name}: {error}\n")
+        explain(error)
         if os.environ.get("SCENEWATCH_DEBUG"):
             raise
+        if isinstance(error, ConfigError):
+            return 2
+        sys.stderr.write(f"scenewatch {given.name}: {error}\n")
         return 1
     return 0
 

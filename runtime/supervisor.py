@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigError, UnavailableError
+from core.errors import ConfigError, ScenewatchError, UnavailableError
 from runtime.broker.base import die_with_parent
 
 log = logging.getLogger("scenewatch.supervisor")
 
 _READY = "READY "
+_WHY = "WHY "
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
 _HEALTHY_S = 60.0
 _TERM_S = 2.0
+_LOOK_S = 0.2
 _LEAST_S = 0.2
 _START_S = 60.0
 _WRONG = 2
@@ -80,34 +82,39 @@ class Supervisor:
         os.set_blocking(self._wake_read, False)
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._thread: threading.Thread | None = None
-        self.failed: str | None = None
-        """Why everything was stopped, where a role's configuration is wrong."""
+        self.failed: ScenewatchError | None = None
+        """Why everything has to stop: a role's configuration is wrong, or it could not start at all."""
 
-    def start(self) -> dict[str, dict[str, Any]]:
+    def start(
+        self, patience_s: float = _START_S, cancelled: Callable[[], bool] = lambda: False
+    ) -> dict[str, dict[str, Any]]:
         """Start every role and wait until each is ready; what they said of themselves, by name.
+
+        Args:
+            patience_s: How long one may take.
+            cancelled: Asked now and then; if it says so, nothing is waited for any more.
 
         Raises:
             ConfigError: If a role says that its configuration is wrong.
-            UnavailableError: If one is not ready in time.
+            UnavailableError: If one is not ready in time, or ends before it ever was with a reason that it tells.
         """
         for spec in self._specs:
             self._launch(spec)
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + patience_s
         with self._changed:
-            while not self._all_ready():
-                if self.failed is not None:
+            while not self._all_ready() and self.failed is None and not cancelled():
+                if time.monotonic() > deadline:
                     break
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    break
+                self._changed.wait(_LOOK_S)
         if self.failed is not None:
             self.stop()
-            raise ConfigError(self.failed)
-        if not self._all_ready():
+            raise self.failed
+        if not self._all_ready() and not cancelled():
             waiting = [name for name, role in self._running.items() if role.ready is None]
             self.stop()
-            raise UnavailableError(f"not ready within {_START_S:.0f} s: {', '.join(waiting)}")
+            raise UnavailableError(f"not ready within {patience_s:.0f} s: {', '.join(waiting)}")
         return self.ready()
 
     def ready(self) -> dict[str, dict[str, Any]]:
@@ -218,17 +225,18 @@ class Supervisor:
                 with self._changed:
                     role.ready = json.loads(line.removeprefix(_READY))
                     self._changed.notify_all()
-            elif line.startswith("WRONG "):
-                role.said.append(line.removeprefix("WRONG "))
+            elif line.startswith(_WHY):
+                role.said.append(line.removeprefix(_WHY))
 
     def _ended(self, role: _Running) -> None:
         code = role.process.wait()
         if self._stopping.is_set() or role.due == float("inf"):
             return
         name = role.spec.name
-        if code == _WRONG:
+        if code == _WRONG or (role.said and role.ready is None and role.restarts == 0):
+            text = "\n".join(role.said) or f"{name}: its configuration is wrong"
             with self._changed:
-                self.failed = "\n".join(role.said) or f"{name}: its configuration is wrong"
+                self.failed = ConfigError(text) if code == _WRONG else UnavailableError(text)
                 self._changed.notify_all()
             return
         if time.monotonic() - role.started > _HEALTHY_S:
@@ -256,4 +264,11 @@ def roles(names: Sequence[str], config: Path) -> list[RoleSpec]:
 def announce(facts: Mapping[str, Any]) -> None:
     """In a role: say that it is ready, and where."""
     sys.stdout.write(_READY + json.dumps(dict(facts)) + "\n")
+    sys.stdout.flush()
+
+
+def explain(error: ScenewatchError) -> None:
+    """In a role: say why it ends."""
+    for line in str(error).splitlines():
+        sys.stdout.write(f"{_WHY}{line}\n")
     sys.stdout.flush()

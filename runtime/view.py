@@ -5,6 +5,7 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from rich.cells import set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -168,5 +169,6 @@ def shown_summary(console: Console, result: dict[str, Any]) -> None:
         row = result["latency_ms"].get(stage)
         if row:
             console.print(
-                f"  {title:<34} p50 {row['p50']:8.2f}  p99 {row['p99']:8.2f}  max {row['max']:8.2f} ms", highlight=False
+                f"  {set_cell_size(title, 34)} p50 {row['p50']:8.2f}  p99 {row['p99']:8.2f}  max {row['max']:8.2f} ms",
+                highlight=False,
             )

@@ -87,7 +87,6 @@ class Mosquitto:
             f"max_inflight_messages {self._max_inflight}\n"
             f"message_size_limit {_MESSAGE_LIMIT}\n"
             f"max_packet_size {_MESSAGE_LIMIT + 65_536}\n"
-            "set_tcp_nodelay true\n"
             "log_type error\nlog_type warning\n"
         )
 

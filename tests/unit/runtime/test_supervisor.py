@@ -26,7 +26,7 @@ if "deaf" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 home.sendall(f"{os.getpid():8}".encode())
 if "wrong" in sys.argv:
-    print("WRONG a.toml: x: unknown key", "WRONG a.toml: y: no number", sep="\\n", flush=True)
+    print("WHY a.toml: x: unknown key", "WHY a.toml: y: no number", sep="\\n", flush=True)
 else:
     print('READY {"port": 7}', flush=True)
 home.recv(1)

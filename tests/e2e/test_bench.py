@@ -1,0 +1,35 @@
+"""One short round of every benchmark: that it runs and reports, not how fast."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.run import NAMES
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("name", NAMES)
+def test_a_short_round_reports_in_the_documented_form(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    command = [
+        sys.executable,
+        "-c",
+        "from runtime.main import main; main()",
+        "bench",
+        name,
+        "--quick",
+        "--json",
+        str(out),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert found["name"] == name
+    assert {"cpu", "cores", "memory_gib"} <= set(found["machine"])
+    assert found["rows"]
+    assert all({"what", "value", "unit", "floor", "floor_what", "ratio"} <= set(row) for row in found["rows"])
+    assert any(row["floor"] for row in found["rows"])
+    assert all(row["value"] >= 0 for row in found["rows"])

@@ -1,0 +1,125 @@
+"""`scenewatch serve` against a broker that somebody else runs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from runtime.broker import Accounts, Address, choose_broker
+from runtime.config import write_config
+from tests.chaos.system import wait_until
+from tests.chaos.truth import GATEWAY, SCENE, Truth
+
+pytestmark = pytest.mark.broker
+
+COMMAND = [sys.executable, "-c", "from runtime.main import main; main()", "serve", "-c"]
+ACCOUNTS = Accounts("pipeline-word", {GATEWAY: "gateway-word"})
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Address]:
+    running = choose_broker("auto", tmp_path / "broker", ACCOUNTS)
+    yield running.start()
+    running.stop()
+
+
+def config(folder: Path, url: str, **broker: object) -> Path:
+    (folder / "devices.csv").write_text(Truth(3).devices())
+    (folder / "scene.yaml").write_text(SCENE)
+    path = folder / "scenewatch.toml"
+    write_config(
+        path,
+        {
+            "data": {"dir": "data"},
+            "broker": {"url": url, "password": "pipeline-word", **broker},
+            "scenes": {"paths": ["scene.yaml"]},
+            "dispatch": {"token": "a-token-of-this-test"},
+        },
+    )
+    return path
+
+
+def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
+    assert process.stdout is not None
+    yield from process.stdout
+
+
+@pytest.mark.parametrize("protocol", [5, 4])
+def test_readings_at_an_outside_broker_open_cases(tmp_path: Path, broker: Address, protocol: int) -> None:
+    if protocol == 4 and (tmp_path / "broker" / "rumqttd.toml").exists():
+        pytest.skip("the embedded broker listens for MQTT 5 only")
+    path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}", protocol=protocol)
+    serve = subprocess.Popen([*COMMAND, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        hub = ""
+        for line in lines_of(serve):
+            found = re.search(r"hub: .*(http://\S+)", line)
+            hub = found[1].rstrip(",") if found else hub
+            if line.startswith("pipeline:"):
+                break
+        gateway = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="g", protocol=mqtt.MQTTv5)
+        gateway.username_pw_set(GATEWAY, "gateway-word")
+        gateway.connect(*broker)
+        gateway.loop_start()
+        for at in (1_000, 2_000):
+            payload = f'{{"t": {at}, "v": {{"depth_cm": 30}}}}'
+            gateway.publish(f"sw/v1/{GATEWAY}/tele/pit-0000", payload, qos=1).wait_for_publish(5)
+        wait_until(lambda: len(httpx.get(f"{hub}/api/v1/cases").json()["items"]) == 1, 15, "the case")
+        gateway.disconnect()
+        gateway.loop_stop()
+    finally:
+        serve.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        serve.communicate(timeout=10)
+    assert time.monotonic() - begin < 3.0
+    assert serve.returncode == 0
+
+
+def test_a_refused_password_is_one_clear_line_and_an_end(tmp_path: Path, broker: Address) -> None:
+    if (tmp_path / "broker" / "rumqttd.toml").exists():
+        pytest.skip("the embedded broker closes the connection without saying why")
+    path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}")
+    path.write_text(path.read_text().replace("pipeline-word", "wrong"))
+    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "refused user 'scenewatch'" in done.stderr
+    assert "check broker.user and broker.password" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "wrong" not in done.stderr.replace("is wrong", "")
+
+
+def test_a_broker_that_comes_later_is_waited_for(tmp_path: Path) -> None:
+    late = choose_broker("auto", tmp_path / "broker", ACCOUNTS)
+    address = late.start()
+    late.stop()
+    path = config(tmp_path, f"mqtt://127.0.0.1:{address.port}")
+    serve = subprocess.Popen([*COMMAND, str(path)], stdout=subprocess.PIPE, text=True, env={**os.environ})
+    again = choose_broker("auto", tmp_path / "broker", ACCOUNTS, port=address.port)
+    try:
+        threading.Event().wait(0.1)
+        again.start()
+        assert any(line.startswith("pipeline:") for line in lines_of(serve))
+    finally:
+        serve.send_signal(signal.SIGTERM)
+        serve.communicate(timeout=10)
+        again.stop()
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path, broker: Address) -> None:
+    path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}")
+    path.write_text(path.read_text() + f"\n[pipeline]\nhttp_port = {broker.port}\n")
+    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"port {broker.port}" in done.stderr
+    assert "taken" in done.stderr
+    assert "Traceback" not in done.stderr
