@@ -1,5 +1,6 @@
 """`scenewatch replay`: a recording through a real broker, on the recording's clock."""
 
+import math
 import os
 import sys
 import threading
@@ -13,9 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerts.stored import StoredAlert
+from city.catalogue import load_catalogue
 from city.device import Device
+from city.registry import usable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
+from runtime.broker.base import PIPELINE_USER
 from runtime.private import PrivateSystem, broker_line
 from runtime.publisher import Publisher, broker_of
 from runtime.recording import Recording, load_recording
@@ -54,6 +58,12 @@ def replay(options: ReplayOptions) -> int:
         UnavailableError: If something cannot be started or reached.
     """
     speed = _speed(options.speed)
+    if not usable(options.gateway) or options.gateway == PIPELINE_USER:
+        raise ConfigError(f"--gateway {options.gateway}: another name, of 1 to 64 characters without / + #")
+    if options.device_type and options.device_type not in load_catalogue():
+        raise ConfigError(f"--type {options.device_type}: the catalogue has no such device type")
+    if options.json_file is not None and not options.json_file.absolute().parent.is_dir():
+        raise ConfigError(f"--json {options.json_file}: there is no such folder")
     recording = load_recording(options.file, feed=options.feed, tz=options.tz)
     for problem in recording.problems:
         sys.stderr.write(f"{problem}\n")
@@ -69,7 +79,7 @@ def _speed(text: str) -> float | None:
         factor = float(text.removesuffix("x"))
     except ValueError:
         factor = 0.0
-    if factor <= 0:
+    if not 0 < factor < math.inf:
         raise ConfigError(f"--speed {text}: write max, 1x or 60x")
     return factor
 

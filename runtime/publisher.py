@@ -110,8 +110,13 @@ def broker_of(url: str) -> tuple[str, int, bool]:
     Raises:
         ConfigError: If it is neither.
     """
-    parts = urlsplit(url)
+    wrong = ConfigError(f"--to {url}: write it like mqtt://host:1883 or mqtts://host:8883")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise wrong from error
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise ConfigError(f"--to {url}: write it like mqtt://host:1883 or mqtts://host:8883")
+        raise wrong
     tls = parts.scheme == "mqtts"
-    return parts.hostname, parts.port or (8883 if tls else 1883), tls
+    return parts.hostname, port or (8883 if tls else 1883), tls

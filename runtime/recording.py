@@ -16,6 +16,8 @@ from core.reading import Float64, Int32, Int64
 _SHOWN = 10
 _SECONDS_BELOW = 100_000_000_000
 """Numbers below this are seconds since the epoch (up to the year 5138), others milliseconds (from 1973 on)."""
+_MS_BEYOND = 253_402_300_800_000
+"""The year 10000, which no time of a reading reaches."""
 _TIMES = ("timestamp", "time", "t", "datetime", "date")
 _VALUES = ("value", "v")
 _FEEDS = ("feed", "device", "sensor")
@@ -71,10 +73,11 @@ def load_recording(path: Path, *, feed: str | None = None, tz: str = "UTC") -> R
     """
     try:
         zone = ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
-    rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     name = feed or _stem(path)
+    feed_name(name)
+    rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     return _columns(path, rows, name, zone)
 
 
@@ -124,7 +127,7 @@ def _layout(path: Path, first: list[str]) -> tuple[tuple[int, int, int], bool]:
 
 def _parquet(path: Path) -> Rows:
     try:
-        from pyarrow import parquet  # noqa: PLC0415 - an optional part (extra `parquet`)
+        from pyarrow import parquet, timestamp, types  # noqa: PLC0415 - an optional part (extra `parquet`)
     except ImportError as error:
         raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'scenewatch[parquet]'") from error
     try:
@@ -132,8 +135,14 @@ def _parquet(path: Path) -> Rows:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as Parquet: {error}") from error
     (feed, time, value), _ = _layout(path, table.column_names)
-    cells = [table.column(i).to_pylist() if i >= 0 else [""] * len(table) for i in (feed, time, value)]
-    return [(n, str(f), str(t), str(v)) for n, (f, t, v) in enumerate(zip(*cells, strict=True), 1)]
+    cells: list[list[str]] = []
+    for i in (feed, time, value):
+        column = table.column(i) if i >= 0 else None
+        if column is not None and types.is_timestamp(column.type):  # Python's own times end at microseconds
+            column = column.cast(timestamp("us", column.type.tz), safe=False)
+        found = [None] * len(table) if column is None else column.to_pylist()
+        cells.append(["" if cell is None else str(cell) for cell in found])
+    return [(n, f, t, v) for n, (f, t, v) in enumerate(zip(*cells, strict=True), 1)]
 
 
 def _columns(path: Path, rows: Rows, name: str, zone: ZoneInfo) -> Recording:
@@ -144,11 +153,10 @@ def _columns(path: Path, rows: Rows, name: str, zone: ZoneInfo) -> Recording:
     for number, feed, time, value in rows:
         try:
             key = feed or name
-            index = feeds.get(key)
-            if index is None:
+            if key not in feeds:
                 feed_name(key)
-                index = feeds[key] = len(feeds)
-            kept.append((index, parse_time(time, zone), _value(value)))
+            at, number_read = parse_time(time, zone), _value(value)
+            kept.append((feeds.setdefault(key, len(feeds)), at, number_read))
         except (ValueError, ConfigError) as error:
             left_out += 1
             if len(problems) < _SHOWN:
@@ -178,9 +186,10 @@ def parse_time(text: str, zone: ZoneInfo) -> int:
     except ValueError:
         pass
     else:
-        if not np.isfinite(number) or number < 0:
+        ms = number * 1000 if number < _SECONDS_BELOW else number
+        if not 0 <= ms < _MS_BEYOND:
             raise ValueError(f"{text!r} is no time")
-        return round(number * 1000) if number < _SECONDS_BELOW else round(number)
+        return round(ms)
     try:
         stamp = datetime.fromisoformat(text)
     except ValueError:
