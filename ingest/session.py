@@ -256,7 +256,7 @@ class Session:
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: object
     ) -> None:
         was, self.connected = self.connected, False
-        if self._closing:
+        if self._closing or self._refused:
             return
         if was:
             log.warning("the broker ended the connection: %s", code)

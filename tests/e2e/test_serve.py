@@ -89,13 +89,14 @@ def test_a_refused_password_is_one_clear_line_and_an_end(tmp_path: Path, broker:
     if (tmp_path / "broker" / "rumqttd.toml").exists():
         pytest.skip("the embedded broker closes the connection without saying why")
     path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}")
-    path.write_text(path.read_text().replace("pipeline-word", "wrong"))
+    path.write_text(path.read_text().replace("pipeline-word", "another-word"))
     done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "refused user 'scenewatch'" in done.stderr
     assert "check broker.user and broker.password" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "wrong" not in done.stderr.replace("is wrong", "")
+    assert "another-word" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
 
 
 def test_a_broker_that_comes_later_is_waited_for(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_broker_that_only_closes_the_connection_is_tried_more_and_more_slowly_
     embedded = choose_broker("rumqttd", tmp_path / "broker", ACCOUNTS)
     address = embedded.start()
     path = config(tmp_path, f"mqtt://127.0.0.1:{address.port}")
-    path.write_text(path.read_text().replace("pipeline-word", "wrong"))
+    path.write_text(path.read_text().replace("pipeline-word", "another-word"))
     serve = subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         assert serve.stderr is not None
