@@ -105,6 +105,8 @@ class Pipeline:
         self._slow = 0
         self._batches = 0
         self._live = 0
+        self._settled_readings = chain.readings
+        self._settled_ms = 0
         self._last_batch_ns = 0
 
     def stop(self) -> None:
@@ -147,7 +149,7 @@ class Pipeline:
         chain = self._chain
         return {
             "connected": self._session.connected,
-            "readings": chain.readings,
+            "readings": self._settled_readings,
             "repeated": chain.sequencer.repeated,
             "late": chain.sequencer.late,
             "rejected": dict(self._rejections.counts),
@@ -159,7 +161,7 @@ class Pipeline:
             "reconnects": self._session.reconnects,
             "resumed": self._session.resumed,
             "journal_seq": self._journal.last_seq,
-            "clock_ms": self._clock.now_ms(),
+            "clock_ms": self._settled_ms,
             "live_readings": self._live,
             "last_batch_ns": self._last_batch_ns,
             "cpu_s": time.process_time(),
@@ -220,6 +222,8 @@ class Pipeline:
             if changes:
                 self._store.write(changes)
                 self._deliver()
+        # Told only now: whoever waits for these may look at alerts and outbox at once.
+        self._settled_readings, self._settled_ms = self._chain.readings, self._clock.now_ms()
         self._last_batch_ns = wall_ns()
         for rejected in taken.rejected:
             notice = self._rejections.take(rejected, self._clock.now_ms())

@@ -269,10 +269,12 @@ def _keep(store: AlertStore, stop: threading.Event) -> None:
 
 
 def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latency: LatencyLog) -> Status:
+    # In this order: what the loop says it has settled is in the store when the store is asked.
+    loop = pipeline.status()
     counts = parts.store.counts()
     stage = parts.chain.alerts
     return {
-        **pipeline.status(),
+        **loop,
         "alerts": counts["alerts"],
         "active": counts["open"],
         "pending": stage.pending_count,
