@@ -4,7 +4,7 @@ The recordings are not part of the project: SCENEWATCH_RECORDINGS names their fo
 repository is looked at. Labels are the Numenta Anomaly Benchmark's windows. A plain limit sees a labelled failure if it
 can stand clear of the first, normal week and meets nothing that is not labelled; for the others the table says why not.
 
-The limits and delays were chosen with the labels in sight: some variants were tried for each recording, and one that met
+The limits and delays were chosen with the labels in sight: some variants were tried for each recording, one that met
 them was kept. So this shows that the whole road gives what the scenes say, not how well such limits do on other data.
 """
 
