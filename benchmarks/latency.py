@@ -94,7 +94,7 @@ def _probe(system: PrivateSystem, probe_devices: list[Device], address: Address)
     _settled(probe)
     trips: list[float] = []
     pause = threading.Event()
-    begin = time.monotonic()
+    begin = time.monotonic() + _EVERY_S  # in the millisecond of its calm value it would count as a repeat
     for number, device in enumerate(probe_devices):
         pause.wait(max(0.0, begin + number * _EVERY_S - time.monotonic()))
         _send(probe, device, 80)
