@@ -2,11 +2,15 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, Any]:
+    return _NOTHING  # one for all: a million devices mostly have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Device:
     place: str = ""
     town: str = ""
     kind: str = ""
-    tags: Mapping[str, str] = _NOTHING
+    tags: Mapping[str, str] = field(default_factory=_nothing)
     lon: float | None = None
     lat: float | None = None
     self_grid: str = ""
@@ -76,7 +80,7 @@ class Device:
     installed: dt.date | None = None
     calibrated: dt.date | None = None
     calibration_due: dt.date | None = None
-    design: Mapping[str, float] = _NOTHING
+    design: Mapping[str, float] = field(default_factory=_nothing)
     state: str = "active"
 
     @property
