@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from city.catalogue import load_catalogue
 from ingest.rejected import Reason, Rejected
+from runtime import device_types_reference
 from runtime.config import load_config
 from runtime.config_reference import reference
 from runtime.main import app
@@ -24,7 +25,7 @@ from tools.check_docs import broken, documents
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 FINDINGS = (DOCS / "reference/scene-findings.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^## (S\d+) [^\n]*\n\n[^\n]*\n\n```yaml\n(.*?)^```", FINDINGS, re.M | re.S)
+EXAMPLES = re.findall(r"^## (S\d+) [^\n]*\n\n[^\n]*\n\n```yaml\n(.*?)^```", FINDINGS, re.MULTILINE | re.DOTALL)
 
 
 def test_every_link_and_path_leads_somewhere() -> None:
@@ -46,6 +47,12 @@ def test_the_reference_of_the_configuration_is_current() -> None:
     assert page == reference(), "run: .venv/bin/python -m runtime.config_reference docs/reference/configuration.md"
 
 
+def test_the_reference_of_the_device_types_is_current() -> None:
+    page = (DOCS / "reference/device-types.md").read_text(encoding="utf-8")
+    cure = "run: .venv/bin/python -m runtime.device_types_reference docs/reference/device-types.md"
+    assert page == device_types_reference.reference(), cure
+
+
 def test_the_example_configuration_loads() -> None:
     config = load_config(ROOT / "deploy/scenewatch.toml")
     assert config.broker.address() == ("mqtt.example.org", 8883, True)
@@ -53,7 +60,7 @@ def test_the_example_configuration_loads() -> None:
 
 
 def test_every_kind_of_finding_is_explained() -> None:
-    assert re.findall(r"^## (S\d+) (.*)$", FINDINGS, re.M) == [
+    assert re.findall(r"^## (S\d+) (.*)$", FINDINGS, re.MULTILINE) == [
         (code.value, code.name.lower().replace("_", " ")) for code in Code
     ]
 
