@@ -7,77 +7,14 @@ References: Unified Code for Units of Measure, sections 2 and 3 and tables 1 to 
 
 import re
 
-_PREFIXES = frozenset(
-    ["Y", "Z", "E", "P", "T", "G", "M", "k", "h", "da", "d", "c", "m", "u", "n", "p", "f", "a", "z", "y"]
-)
-_METRIC = frozenset(
-    [
-        "m",
-        "s",
-        "g",
-        "rad",
-        "K",
-        "C",
-        "cd",
-        "mol",
-        "sr",
-        "Hz",
-        "N",
-        "Pa",
-        "J",
-        "W",
-        "A",
-        "V",
-        "F",
-        "Ohm",
-        "S",
-        "Wb",
-        "Cel",
-        "T",
-        "H",
-        "lm",
-        "lx",
-        "Bq",
-        "Gy",
-        "Sv",
-        "l",
-        "L",
-        "ar",
-        "t",
-        "bar",
-        "eV",
-        "B",
-        "B[SPL]",
-        "cal",
-        "[g]",
-    ]
-)
-_OTHER = frozenset(
-    [
-        "%",
-        "[ppth]",
-        "[ppm]",
-        "[ppb]",
-        "[pH]",
-        "deg",
-        "'",
-        "''",
-        "min",
-        "h",
-        "d",
-        "wk",
-        "mo",
-        "a",
-        "10*",
-        "10^",
-        "[mi_i]",
-        "[ft_i]",
-        "[in_i]",
-        "[degF]",
-        "[kn_i]",
-        "[pi]",
-    ]
-)
+_TABLE = {
+    "prefix": "Y Z E P T G M k h da d c m u n p f a z y",
+    "metric": (
+        "m s g rad K C cd mol sr Hz N Pa J W A V F Ohm S Wb Cel T H lm lx Bq Gy Sv l L ar t bar eV B B[SPL] cal [g]"
+    ),
+    "other": "% [ppth] [ppm] [ppb] [pH] deg ' '' min h d wk mo a 10* 10^ [mi_i] [ft_i] [in_i] [degF] [kn_i] [pi]",
+}
+_PREFIXES, _METRIC, _OTHER = (frozenset(_TABLE[row].split()) for row in ("prefix", "metric", "other"))
 _ANNOTATION = re.compile(r"\{[!-z|~]*\}")
 _SIMPLE = re.compile(r"(?P<atom>10[*^]|.*?[^0-9+-])(?P<exponent>[+-]?\d+)?")
 
