@@ -45,7 +45,12 @@ def read_devices(path: Path, types: Mapping[str, DeviceType]) -> tuple[str, dict
         raise ConfigError(f"{path}: the device list cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}:{_undecodable(path)}: not CSV in UTF-8: {error.reason}; save it as UTF-8") from error
-    return digest.hexdigest()[:_VERSION_DIGITS], devices
+    return version_of(digest), devices
+
+
+def version_of(digest: "hashlib._Hash") -> str:
+    """The version of a list whose text was put into `digest`."""
+    return digest.hexdigest()[:_VERSION_DIGITS]
 
 
 def parse_devices(lines: Iterable[str], name: str, types: Mapping[str, DeviceType]) -> dict[str, Device]:
@@ -165,4 +170,13 @@ def _header(found: Sequence[str], name: str) -> list[str]:
     return columns
 
 
-__all__ = ["COLUMNS", "dump_devices", "format_devices", "load_devices", "parse_devices", "read_devices", "usable"]
+__all__ = [
+    "COLUMNS",
+    "dump_devices",
+    "format_devices",
+    "load_devices",
+    "parse_devices",
+    "read_devices",
+    "usable",
+    "version_of",
+]
