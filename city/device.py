@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -136,3 +136,7 @@ class Device:
     def on_trial(self) -> bool:
         """Whether its alerts are in shadow."""
         return self.state == State.ADOPTED
+
+    def moved_to(self, state: State) -> "Device":
+        """The same device in another state of its life."""
+        return replace(self, state=state.value)

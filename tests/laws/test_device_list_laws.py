@@ -1,4 +1,4 @@
-"""Readings and changes of the device list in any order: a replay from the start or from any snapshot decides the same."""
+"""Readings and changes of the device list in any order: a replay, from any snapshot, decides the same."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
