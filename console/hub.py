@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alerts.event import AlertEvent, Feedback
+from console.devices import DeviceDirectory
 from console.lanes import Lane
 from console.metrics import Metrics
 from console.problems import Problem, ProblemCode
@@ -42,11 +43,14 @@ class HubSettings:
 class Hub:
     """The hub behind the routes. Its coroutines are for the event loop on which `start` was called."""
 
-    def __init__(self, store: Store, settings: HubSettings, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, settings: HubSettings, clock: Clock, directory: DeviceDirectory | None = None
+    ) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.broadcast = Broadcast(self.metrics, most_waiting=settings.most_waiting)
         self._store = store
+        self._directory = directory
         self._clock = clock
         self._batches = 0
         self._tidying: asyncio.Task[None] | None = None
@@ -74,6 +78,17 @@ class Hub:
     async def read(self, query: Callable[[Store], Answer]) -> Answer:
         """The answer of a query."""
         return await self._readers.run(lambda: query(self._store))
+
+    async def devices(self, query: Callable[[DeviceDirectory], Answer]) -> Answer:
+        """The answer of a query about devices.
+
+        Raises:
+            Problem: `unavailable` if the hub was given no device list.
+        """
+        directory = self._directory
+        if directory is None:
+            raise Problem(ProblemCode.UNAVAILABLE, "this hub was given no device list")
+        return await self._readers.run(lambda: query(directory))
 
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.

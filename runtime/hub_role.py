@@ -1,6 +1,8 @@
 """The role `hub`: the built-in dispatch core with its HTTP interface."""
 
+from console.devices import DeviceDirectory
 from console.serve import run_hub
+from ingest.unknown import FILE as UNKNOWN_FILE
 from runtime.config import Config
 from runtime.supervisor import announce
 
@@ -19,6 +21,7 @@ def run(config: Config) -> None:
         config.hub.port,
         url,
         config.dispatch.token.get_secret_value(),
+        directory=DeviceDirectory(config.ingest.devices, config.ingest.device_types, config.data.dir / UNKNOWN_FILE),
         durability=config.journal.durability,
         on_ready=lambda address: announce({"url": address}),
     )

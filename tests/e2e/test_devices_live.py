@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import httpx
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -46,6 +47,12 @@ def put(system: System, *rows: str) -> None:
     wait_until(lambda: system.status().get("device_list", before) != before, 10, "the new list holds")
 
 
+def states(system: System) -> dict[str, str]:
+    """What the hub says of devices that nobody knows."""
+    page = httpx.get(f"{system.hub}/api/v1/devices", params={"state": "unknown"}).json()
+    return {item["id"]: item["state"] for item in page["items"]}
+
+
 def test_devices_come_in_go_on_trial_and_are_refused_while_everything_else_runs_on(tmp_path: Path) -> None:
     with System(tmp_path, f"{HEAD}a,{GATEWAY},active\nb,{GATEWAY},active\n", SCENE) as system:
         sender = Sender(system)
@@ -56,6 +63,7 @@ def test_devices_come_in_go_on_trial_and_are_refused_while_everything_else_runs_
             wait_until(lambda: system.status()["cases"] == 1, 10, "the case of b")
             unknown = system.status()["unknown"]
             assert [(one["device"], one["metrics"]) for one in unknown["newest"]] == [("new", {"depth_cm": 30.0})]
+            wait_until(lambda: states(system) == {"new": "unknown"}, 10, "the hub shows who is unknown")
 
             put(system, f"a,{GATEWAY},active", f"b,{GATEWAY},suspended", f"new,{GATEWAY},adopted")
             assert system.status()["unknown"]["devices"] == 0
