@@ -1,7 +1,8 @@
 """The case catalogue from its folder: `catalogue.yaml` and a file for each major; every mistake with its line."""
 
 import datetime as dt
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,28 +34,33 @@ MOST_WORKING_DAYS = 15
 """The city's limit for a case that it hands down."""
 
 
-def load_cases(path: Path | None = None, device_types: Iterable[str] | None = None) -> CaseCatalogue:
+def load_cases(path: Path | None = None, extra_types: Iterable[str] = ()) -> CaseCatalogue:
     """The case catalogue.
 
     Args:
         path: Its folder; None for the shipped one.
-        device_types: Ids that a leaf's `sensors` may name beside the video scenes; None for the shipped types.
+        extra_types: Ids that a leaf's `sensors` may name beside the shipped device types and the video scenes.
 
     Raises:
         ConfigError: With every mistake in the folder, a line each.
     """
-    catalogue, mistakes = check_cases(path, device_types)
+    catalogue, mistakes = check_cases(path, extra_types)
     if catalogue is None:
         raise ConfigError("\n".join(map(str, mistakes)))
     return catalogue
 
 
+def cases_when_asked(path: Path | None = None, extra_types: Iterable[str] = ()) -> Callable[[], CaseCatalogue]:
+    """What gives the case catalogue, and reads it when it is first asked; see `load_cases`."""
+    return functools.cache(functools.partial(load_cases, path, tuple(extra_types)))
+
+
 def check_cases(
-    path: Path | None = None, device_types: Iterable[str] | None = None
+    path: Path | None = None, extra_types: Iterable[str] = ()
 ) -> tuple[CaseCatalogue | None, list[Mistake]]:
     """The case catalogue, or None and every mistake in its folder, by file and line; see `load_cases`."""
     folder = path or shipped("data") / "cases"
-    sensors = frozenset(load_catalogue() if device_types is None else device_types) | set(VIDEO_SCENES)
+    sensors = frozenset((*load_catalogue(), *extra_types, *VIDEO_SCENES))
     reader = _Reader(sensors)
     head = reader.head(folder / HEAD)
     files = sorted(file for file in folder.glob("*.yaml") if file.name != HEAD)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+LEAF = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+"""The form of a leaf's code: major, sub, leaf."""
 _LIMIT = re.compile(r"([1-9][0-9]{0,3})(h|wh|wd)", re.ASCII)
 
 
