@@ -121,6 +121,21 @@ def bench(
 
 
 @app.command()
+def score(
+    truth: Annotated[Path, typer.Option(help="What was made to happen: truth.json of a simulated run.")],
+    run: Annotated[Path | None, typer.Option(help="What the run's --json wrote.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Or the folder with a pipeline's data.")] = None,
+    slack: Annotated[str, typer.Option(help="How long after its end an incident still explains an alert.")] = "1h",
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """What a run raised against what happened in it: found, missed, late, false. 评分"""
+    from runtime.cli_score import compare as run_score
+
+    raise typer.Exit(run_score(truth=truth, run=run, data=data, slack=slack, json_file=json_file, quiet=quiet))
+
+
+@app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Look at this configuration too.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
