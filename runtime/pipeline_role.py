@@ -7,7 +7,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType
+from city.leaf import CaseCatalogue
 from core.clock import wall_ns
 from core.errors import ConfigError
 from ingest.journal import FeedNames, Journal
@@ -73,6 +75,7 @@ class _Parts:
     unknown: UnknownDevices
     paths: Sequence[Path]
     types: Mapping[str, DeviceType]
+    cases: Callable[[], CaseCatalogue]
 
 
 def run(config: Config) -> None:
@@ -117,9 +120,8 @@ def run(config: Config) -> None:
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
-    scenes = SceneWatch(
-        parts.paths, parts.types, config.scenes.metrics, parts.chain.engine.scenes.version, pipeline.on_scenes, stop
-    )
+    version = parts.chain.engine.scenes.version
+    scenes = SceneWatch(parts.paths, parts.types, config.scenes.metrics, parts.cases, version, pipeline.on_scenes, stop)
     devices = DeviceWatch(
         config.ingest.devices, parts.types, parts.door, parts.device_shelf, pipeline.on_devices, stop,
         seen=parts.device_mark,
@@ -170,7 +172,8 @@ def _open(config: Config) -> _Parts:
     store = AlertStore(folder / "alerts.db", Durability(config.journal.durability))
     snapshots = Snapshots(folder / "state")
     shelf = RuleShelf(folder / "rules", types, config.scenes.metrics)
-    wanted = _wanted(config, paths, types, shelf)
+    cases = cases_when_asked(config.scenes.cases, types)
+    wanted = _wanted(config, paths, types, cases, shelf)
     before = snapshots.devices()
     known = devices if before in {None, devices.version} else device_shelf.take(str(before))
     door = Door(registry, names, known, types)
@@ -181,7 +184,7 @@ def _open(config: Config) -> _Parts:
     unknown.forget(devices.devices.__contains__)
     return _Parts(
         door, journal, chain, store, snapshots, names, shelf, device_shelf, None if findings else mark, unknown, paths,
-        types,
+        types, cases,
     )  # fmt: skip
 
 
@@ -201,10 +204,16 @@ def _wanted_devices(
         return shelf.take(last), findings
 
 
-def _wanted(config: Config, paths: Sequence[Path], types: Mapping[str, DeviceType], shelf: RuleShelf) -> SceneSet:
+def _wanted(
+    config: Config,
+    paths: Sequence[Path],
+    types: Mapping[str, DeviceType],
+    cases: Callable[[], CaseCatalogue],
+    shelf: RuleShelf,
+) -> SceneSet:
     """The scenes in the files; where a file is wrong, those that decided last go on."""
     try:
-        return load_or_refuse(paths, types, config.scenes.metrics)
+        return load_or_refuse(paths, types, config.scenes.metrics, cases)
     except ConfigError as error:
         last = shelf.last()
         if last is None:
