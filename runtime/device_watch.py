@@ -36,6 +36,8 @@ class DeviceChange:
 class DeviceWatch:
     """A thread that looks for changes of the file twice a second.
 
+    A file is read once it has been the same at two looks: half a list that an editor has come to would be right, too.
+
     Args:
         path: The device list.
         types: Device types by id.
@@ -69,6 +71,7 @@ class DeviceWatch:
         self._stop = stop
         self._known = door.known
         self._seen = seen
+        self._last: object = None
         self._thread = threading.Thread(target=self._run, name="device-watch", daemon=True)
 
     def start(self) -> None:
@@ -76,9 +79,10 @@ class DeviceWatch:
         self._thread.start()
 
     def look(self) -> None:
-        """Look once: load the list if it changed, hand it over if it is right."""
-        mark = mark_of(self._path)
-        if mark == self._seen:
+        """Look once: load the list if it changed and is still by now, hand it over if it is right."""
+        mark, before = mark_of(self._path), self._last
+        self._last = mark
+        if mark == self._seen or mark != before:
             return
         try:
             found = DeviceList.read(self._path, self._types)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from alerts.change import AlertChange
 from alerts.lifecycle import AlertStage
 from city.device import Device
+from city.life import State
 from core.reading import ReadingBatch
 from core.stage import Snapshot
 from ingest.journal import FeedNames
@@ -125,6 +126,18 @@ def test_feeds_are_barred_just_where_a_new_reading_would_be_refused(
         device = devices.get(name)
         heard = device is not None and device.gateway == gateway and not device.out_of_use
         assert (feed not in side.registry.barred) == heard
+
+
+def test_of_two_devices_on_trial_at_a_place_the_one_that_is_resumed_opens_its_alert() -> None:
+    trial = {name: Device(name, "g", place="P", state="adopted") for name in ("a", "b")}
+    side, _, decided, _ = live(trial, [("a", 1, 30.0), ("b", 1, 30.0), ("a", 3, 30.0), ("b", 1, 30.0)])
+    assert [change for changes in decided for change in changes] == []
+    assert side.chain.alerts.shadow_opened == {"s": 1}
+    opened = side.apply(DeviceList("2", {**trial, "b": trial["b"].moved_to(State.ACTIVE)}))
+    assert [(change.data.place, change.opened_by) for change in opened] == [("P", "b/m")]
+    assert side.chain.alerts.open_count == 1
+    ended = side.apply(DeviceList("3", {"a": trial["a"]}))
+    assert [change.data.state for change in ended] == ["cleared"]
 
 
 def test_the_names_of_feeds_are_written_before_they_are_used(tmp_path: Path) -> None:

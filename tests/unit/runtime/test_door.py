@@ -143,6 +143,11 @@ class Looking:
         self.changes: list[DeviceChange] = []
         self.watch = DeviceWatch(path, TYPES, door, shelf, self.changes.append, threading.Event(), seen=seen)
 
+    def look(self) -> None:
+        """Twice: a file is read once it is still."""
+        self.watch.look()
+        self.watch.look()
+
 
 def test_a_right_list_is_handed_over_with_its_feeds_and_a_wrong_one_is_told(
     path: Path, door: Door, shelf: DeviceShelf
@@ -151,25 +156,36 @@ def test_a_right_list_is_handed_over_with_its_feeds_and_a_wrong_one_is_told(
         door.resolve("g", name, "depth_cm")
     looking = Looking(path, door, shelf)
     written(path, Device("a", "g", LEVEL), Device("b", "g", owner="x"), Device("s", "g", state="suspended"))
-    looking.watch.look()
+    looking.look()
     (change,) = looking.changes
     assert (set(change.names), change.feeds, change.looked) == ({"b"}, [1], 2)
     path.write_text("device,gateway\na,g\na,g\n")
-    looking.watch.look()
+    looking.look()
     assert looking.watch.findings == [f"{path}:3: device 'a' stands twice: take one row away"]
     path.unlink()
-    looking.watch.look()
+    looking.look()
     assert "cannot be read" in looking.watch.findings[0]
     assert len(looking.changes) == 1
     written(path, *change.known.devices.values())
-    looking.watch.look()
+    looking.look()
     assert (looking.watch.findings, len(looking.changes)) == ([], 1)
+
+
+def test_a_list_is_not_read_while_it_is_being_written(path: Path, door: Door, shelf: DeviceShelf) -> None:
+    looking = Looking(path, door, shelf, seen=mark_of(path))
+    looking.watch.look()
+    for rows in ("", "x,g\n", "x,g\ny,g\n"):
+        path.write_text(f"device,gateway\n{rows}")
+        looking.watch.look()
+        assert looking.changes == []
+    looking.watch.look()
+    assert [set(change.known.devices) for change in looking.changes] == [{"x", "y"}]
 
 
 def test_a_list_that_was_read_already_is_not_read_again(path: Path, door: Door, shelf: DeviceShelf) -> None:
     looking = Looking(path, door, shelf, seen=mark_of(path))
     path.chmod(0o600)
-    looking.watch.look()
+    looking.look()
     assert looking.changes == []
 
 
