@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from city.device import DeviceType
 from core.errors import ConfigError, DataLossError, UnavailableError
 from thresholds.check import load_scenes, load_text
