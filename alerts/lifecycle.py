@@ -424,7 +424,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return scene.stage == "shadow" or (scene.stage == "pilot" and device.town not in scene.pilot_towns)
+    return scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

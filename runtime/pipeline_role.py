@@ -17,7 +17,7 @@ from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
-from city.catalogue import load_catalogue, shipped
+from city.catalogue import load_catalogue
 from city.device import DeviceType
 from city.registry import load_devices
 from core.clock import wall_ns
@@ -37,6 +37,7 @@ from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.recovery import encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
+from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
@@ -137,7 +138,7 @@ def run(config: Config) -> None:
 def _open(config: Config) -> _Parts:
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
-    paths = config.scenes.paths or [shipped("scenes")]
+    paths = scene_paths(config, types)
     folder = config.data.dir
     registry = FeedRegistry(config.ingest.max_feeds)
     names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
