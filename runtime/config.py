@@ -121,6 +121,7 @@ class Scenes(_Section):
     )
     settle: Duration = Field(1_000, description="allowed for transport before a delay ends by time alone")
     metrics: list[str] = Field(default_factory=list, description="metrics that exist beside the catalogue's")
+    cases: Path | None = Field(None, description="folder of the case catalogue; absent: the shipped one")
 
 
 class PipelineSection(_Section):
@@ -217,7 +218,11 @@ def _resolved(config: Config, folder: Path) -> Config:
     """The same with paths made absolute."""
     register = folder / config.scenes.register_dir if config.scenes.register_dir else None
     scenes = config.scenes.model_copy(
-        update={"paths": [folder / p for p in config.scenes.paths], "register_dir": register}
+        update={
+            "paths": [folder / p for p in config.scenes.paths],
+            "register_dir": register,
+            "cases": folder / config.scenes.cases if config.scenes.cases else None,
+        }
     )
     ingest = config.ingest.model_copy(
         update={

@@ -20,6 +20,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(scene_app, name="scene")
+case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
+app.add_typer(case_app, name="case")
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
@@ -142,6 +144,22 @@ def doctor(
     from runtime.cli_doctor import doctor as run
 
     raise typer.Exit(run(config, json_out=json_out))
+
+
+@case_app.command("catalogue")
+def case_catalogue(
+    what: Annotated[
+        str, typer.Argument(help="Code (14, 14-01, 14-01-02), or words of a name.", show_default=False)
+    ] = "",
+    path: Annotated[
+        Path | None, typer.Option("--check", help="Check the catalogue in this folder, and use it.")
+    ] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look up the case catalogue: who handles what, by when. 案件目录"""
+    from runtime.cli_cases import catalogue as run
+
+    raise typer.Exit(run(what, path, json_out=json_out))
 
 
 def main() -> None:

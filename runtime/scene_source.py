@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from city.cases import cases_when_asked
 from city.catalogue import shipped
 from city.device import DeviceType
 from core.clock import wall_ns
@@ -21,7 +22,8 @@ def open_register(config: Config, types: Mapping[str, DeviceType]) -> SceneRegis
     """
     if config.scenes.register_dir is None:
         raise ConfigError("scenes.register_dir: no register of scenes is configured; name a folder for it")
-    register = SceneRegister(config.scenes.register_dir, types, config.scenes.metrics)
+    cases = cases_when_asked(config.scenes.cases, types)
+    register = SceneRegister(config.scenes.register_dir, types, config.scenes.metrics, cases)
     register.fill(_files(config), _AUTHOR, wall_ns() // 1_000_000)
     return register
 

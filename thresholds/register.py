@@ -10,13 +10,14 @@ import difflib
 import enum
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from city.device import DeviceType
+from city.leaf import CaseCatalogue
 from core.errors import ConfigError, DataLossError, UnavailableError
 from thresholds.check import load_scenes, load_text
 from thresholds.finding import Finding
@@ -140,17 +141,25 @@ class SceneRegister:
         folder: Where it lives; it is made if it is not there.
         types: Device types by id.
         metrics: Further metrics.
+        cases: Gives the case catalogue, against which leaves are checked; None: they are not.
 
     Raises:
         UnavailableError: If the folder cannot be used.
         DataLossError: If the file is no register, or of another version.
     """
 
-    def __init__(self, folder: Path, types: Mapping[str, DeviceType], metrics: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        types: Mapping[str, DeviceType],
+        metrics: Sequence[str] = (),
+        cases: Callable[[], CaseCatalogue] | None = None,
+    ) -> None:
         self.in_force_folder = folder / IN_FORCE
         self._path = folder / "scenes.db"
         self._types = types
         self._metrics = metrics
+        self._cases = cases
         try:
             self.in_force_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -170,7 +179,7 @@ class SceneRegister:
         Raises:
             ConfigError: With every finding, a line each; nothing is taken in then.
         """
-        scenes, findings = load_scenes(paths, self._types, extra_metrics=self._metrics)
+        scenes, findings = load_scenes(paths, self._types, extra_metrics=self._metrics, cases=self._cases)
         if findings:
             raise ConfigError("\n".join(map(str, findings)))
         with self._transaction() as db:
@@ -328,7 +337,7 @@ class SceneRegister:
         return "\n".join(lines)
 
     def _read(self, text: str) -> Scene:
-        scenes, findings = load_text(text, self._types, extra_metrics=self._metrics)
+        scenes, findings = load_text(text, self._types, extra_metrics=self._metrics, cases=self._cases)
         if findings:
             raise RefusedError(Refusal.WRONG, "the scene has mistakes:", findings)
         if len(scenes.scenes) != 1:
