@@ -324,6 +324,14 @@ class SceneRegister:
         with self._transaction() as db:
             return _one(db, scene, number)
 
+    def scene(self, version: Version) -> Scene:
+        """What a version says.
+
+        Raises:
+            RefusedError: If it does not load any more.
+        """
+        return self._read(version.text)
+
     def diff(self, scene: str, older: int, newer: int) -> str:
         """What changed in the text from one version to another, as a unified diff.
 
