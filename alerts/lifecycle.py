@@ -424,9 +424,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    if device.on_trial:
-        return True
-    return scene.stage == "shadow" or (scene.stage == "pilot" and device.town not in scene.pilot_towns)
+    return device.on_trial or scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

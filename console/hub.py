@@ -17,6 +17,7 @@ from core.clock import Clock
 from core.errors import UnavailableError
 from dispatch.intake import Plan, Refused
 from dispatch.store import Store
+from thresholds.register import SceneRegister
 
 Answer = TypeVar("Answer")
 MOST_FEEDBACK = 500
@@ -44,7 +45,13 @@ class Hub:
     """The hub behind the routes. Its coroutines are for the event loop on which `start` was called."""
 
     def __init__(
-        self, store: Store, settings: HubSettings, clock: Clock, directory: DeviceDirectory | None = None
+        self,
+        store: Store,
+        settings: HubSettings,
+        clock: Clock,
+        *,
+        scenes: SceneRegister | None = None,
+        directory: DeviceDirectory | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -52,6 +59,7 @@ class Hub:
         self._store = store
         self._directory = directory
         self._clock = clock
+        self._scenes = scenes
         self._batches = 0
         self._tidying: asyncio.Task[None] | None = None
         self._writer = Lane("hub-writer", threads=1, most_waiting=256)
@@ -89,6 +97,17 @@ class Hub:
         if directory is None:
             raise Problem(ProblemCode.UNAVAILABLE, "this hub was given no device list")
         return await self._readers.run(lambda: query(directory))
+
+    async def with_scenes(self, what: Callable[[SceneRegister, int], Answer]) -> Answer:
+        """What the register of scenes answers, given the time in ms.
+
+        Raises:
+            Problem: `not_found` if this hub has no register.
+        """
+        register = self._scenes
+        if register is None:
+            raise Problem(ProblemCode.NOT_FOUND, "this hub has no register of scenes; set scenes.register_dir")
+        return await self._readers.run(lambda: what(register, self._clock.now_ms()))
 
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.

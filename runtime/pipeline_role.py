@@ -19,7 +19,7 @@ from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from city.cases import cases_when_asked
-from city.catalogue import load_catalogue, shipped
+from city.catalogue import load_catalogue
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from core.clock import wall_ns
@@ -43,6 +43,7 @@ from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.recovery import encode_devices, encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
+from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
@@ -156,7 +157,7 @@ def run(config: Config) -> None:
 
 def _open(config: Config) -> _Parts:
     types = load_catalogue(config.ingest.device_types)
-    paths = config.scenes.paths or [shipped("scenes")]
+    paths = scene_paths(config, types)
     folder = config.data.dir
     device_shelf = DeviceShelf(folder / "devices", types)
     mark = mark_of(config.ingest.devices)
