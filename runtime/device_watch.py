@@ -13,7 +13,7 @@ from runtime.door import Door
 
 log = logging.getLogger("scenewatch.devices")
 
-_LOOK_S = 0.5
+_LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class DeviceChange:
 
 
 class DeviceWatch:
-    """A thread that looks for changes of the file twice a second.
+    """A thread that looks for changes of the file four times a second.
 
     A file is read once it has been the same at two looks: half a list that an editor has come to would be right, too.
 

@@ -74,6 +74,9 @@ def test_devices_come_in_go_on_trial_and_are_refused_while_everything_else_runs_
             wait_until(lambda: system.status()["cases"] == 2, 10, "the delay of a ran on under the new list")
             assert system.status()["rejected"] == {"unknown_device": 1, "suspended_device": 1}
             assert system.status()["shadow"] == {"chaos-depth": 1}
+            figures = httpx.get(f"{system.ops}/metrics").text.splitlines()
+            for figure in ("devices 3", "barred 1", "unknown_devices 0", 'rejected_total{reason="suspended_device"} 1'):
+                assert f"scenewatch_{figure}" in figures
 
             list_before = system.status()["device_list"]
             (system.folder / "devices.csv").write_text(HEAD + f"a,{GATEWAY},broken\n")
