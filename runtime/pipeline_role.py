@@ -205,7 +205,7 @@ def _recovered(
         if version != engine.scenes.version:
             chain.switch(wanted if version == wanted.version else shelf.take(version))
 
-    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write)
+    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write, judge=store.judge)
     if replayed:
         log.warning("%d journal entries replayed after the last snapshot", replayed)
     shelf.keep(wanted)
