@@ -140,6 +140,9 @@ class AlertStage:
 
     def on_feedback(self, feedback: Feedback, now_ms: int, decided_ns: int | None = None) -> list[AlertChange]:
         """An alert that a person has seen stops telling its repeats, and nothing else."""
+        if feedback.kind == "verdict":
+            self.decisions[Decision.JUDGED] += 1  # it goes to the store: most alerts are cleared by then
+            return []
         if feedback.kind != "acknowledge":
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1
             return []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.event import AlertEvent, Feedback
+from alerts.event import AlertEvent, Feedback, Verdict
 from console.devices import DeviceDirectory
 from console.lanes import Lane
 from console.metrics import Metrics
@@ -124,6 +124,23 @@ class Hub:
             if found.data.state in {"cleared", "acknowledged"}:
                 raise Problem(ProblemCode.NOT_ACTIVE, f"the alert is {found.data.state} already")
             written = self._store.acknowledge(alert, by, comment, self._clock.now_ms())
+            loop.call_soon_threadsafe(self.broadcast.announce_feedback)
+            return written
+
+        return await self._writer.run(work)
+
+    async def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None) -> Feedback:
+        """Write down what an alert turned out to be, for the pipeline to fetch.
+
+        Raises:
+            Problem: `not_found`.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> Feedback:
+            if self._store.alert(alert) is None:
+                raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
+            written = self._store.judge(alert, verdict, by, comment, self._clock.now_ms())
             loop.call_soon_threadsafe(self.broadcast.announce_feedback)
             return written
 

@@ -27,6 +27,8 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.CaseList,
     wire.CountsView,
     wire.Health,
+    wire.Judged,
+    wire.PrecisionList,
     wire.StreamedAlert,
     wire.StreamedCase,
     wire_devices.DeviceDetail,

@@ -275,7 +275,15 @@ def _recovered(
     def switch_devices(version: str) -> list[AlertChange]:
         return devices.switch(chain, door, version)
 
-    replayed = recover(chain, journal, snapshots, switch_rules=switch, switch_devices=switch_devices, write=store.write)
+    replayed = recover(
+        chain,
+        journal,
+        snapshots,
+        switch_rules=switch,
+        switch_devices=switch_devices,
+        write=store.write,
+        judge=store.judge,
+    )
     if replayed:
         log.warning("%d journal entries replayed after the last snapshot", replayed)
     shelf.keep(wanted)

@@ -47,6 +47,7 @@ def recover(
     switch_rules: Switch,
     switch_devices: Switch,
     write: Callable[[list[AlertChange]], object],
+    judge: Callable[[Feedback], object],
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Bring `chain` to the end of `journal`; alerts that were not durable yet are written now, others are known by id.
@@ -58,6 +59,7 @@ def recover(
         switch_rules: Called with the version of the scenes that decide from an entry on; gives what follows.
         switch_devices: The same for the device list.
         write: Takes the alert changes, idempotently.
+        judge: Takes what people said that alerts turned out to be, idempotently.
         progress: Called with the position, now and then.
 
     Returns:
@@ -73,7 +75,7 @@ def recover(
         chain.restore(stages)
     replayed = 0
     for entry in journal.read(after):
-        write(_apply(chain, entry, switch_rules, switch_devices))
+        write(_apply(chain, entry, switch_rules, switch_devices, judge))
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
@@ -84,7 +86,9 @@ def recover(
     return replayed
 
 
-def _apply(chain: Chain, entry: Entry, switch_rules: Switch, switch_devices: Switch) -> list[AlertChange]:
+def _apply(
+    chain: Chain, entry: Entry, switch_rules: Switch, switch_devices: Switch, judge: Callable[[Feedback], object]
+) -> list[AlertChange]:
     match entry.kind:
         case Kind.GATEWAY:
             return chain.on_gateway(decode_gateway(entry))
@@ -95,6 +99,8 @@ def _apply(chain: Chain, entry: Entry, switch_rules: Switch, switch_devices: Swi
             return []
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)
+            if said.feedback.verdict is not None:
+                judge(said.feedback)
             return chain.on_feedback(said.feedback, said.at_ms)
         case Kind.RULES | Kind.DEVICES:
             switch = switch_rules if entry.kind is Kind.RULES else switch_devices
