@@ -1,6 +1,7 @@
 """All places of the district on one day, and where a point lies among them."""
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,7 +145,7 @@ def _there(places: Sequence[AnyPlace], day: dt.date) -> tuple[AnyPlace, ...]:
 def _by_code(places: Sequence[Place]) -> Mapping[str, int]:
     index = {place.code: i for i, place in enumerate(places)}
     if len(index) < len(places):
-        twice = next(a.code for a, b in zip(places, places[1:], strict=False) if a.code == b.code)
+        twice = next(a.code for a, b in itertools.pairwise(places) if a.code == b.code)
         raise ConfigError(f"the code {twice} stands twice on one day")
     return index
 

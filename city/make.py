@@ -2,10 +2,11 @@
 
 Nothing in it is surveyed. An outline is cut by a river, a ring road and two main roads into towns, the towns by
 streets into disposal grids, those into self-governance grids, those into modules; where more people live the pieces
-are smaller. All edges are noded on a grid of 1e-7 degrees (about a centimetre), so that neighbours share theirs exactly.
+are smaller. All edges are noded on a grid of 1e-7 degrees (about a centimetre), so neighbours share theirs exactly.
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +76,7 @@ def make_district(seed: int, counts: Counts | None = None, *, day: dt.date = dt.
     """
     counts = counts or Counts()
     numbers = (1, counts.towns, counts.disposal_grids, counts.self_grids, counts.modules)
-    if any(above > below for above, below in zip(numbers, numbers[1:], strict=False)):
+    if any(above > below for above, below in itertools.pairwise(numbers)):
         raise ValueError("each layer needs at least as many places as the one above it, and there is at least one town")
     rng = np.random.default_rng(seed)
     plan = make_plan(counts.area_km2, rng)
@@ -124,7 +125,7 @@ def make_plan(area_km2: float, rng: np.random.Generator) -> Plan:
 
 
 def _make_streets(heart: Floats, river: LineString, radius: float, rng: np.random.Generator) -> Streets:
-    """Around the heart streets run along and across the rings, at the river along its banks, elsewhere as they please."""
+    """Around the heart streets run along and across the rings, at the river along its banks, else as they please."""
     turn = rng.uniform(0, 2 * np.pi, 10)
     rings = heart + 0.55 * radius * np.column_stack([np.cos(turn), np.sin(turn)])
     banks = np.array([river.interpolate(share, normalized=True).coords[0] for share in np.linspace(0.1, 0.9, 9)])
@@ -200,7 +201,8 @@ def _joined(pieces: list[Polygon], people: Floats, fair: float, most: int) -> li
 
 def _within(polygon: Polygon, people: Floats) -> Floats:
     shapely.prepare(polygon)
-    return people[shapely.contains_xy(polygon, people[:, 0], people[:, 1])]
+    inside: Floats = people[shapely.contains_xy(polygon, people[:, 0], people[:, 1])]
+    return inside
 
 
 def shares_of(weights: Sequence[float], total: int) -> list[int]:
@@ -254,7 +256,7 @@ def _kinds(grids: list[Ground], plan: Plan, rng: np.random.Generator) -> list[Gr
 def _in_degrees(polygons: list[Polygon]) -> list[Polygon]:
     """The same pieces in degrees, with edges that neighbours share vertex by vertex."""
     to_degrees = projection()
-    # Noded in metres first: what is straight there is bent in degrees, and a corner on a neighbour's edge would leave it.
+    # Noded in metres first: what is straight there is bent in degrees, and a corner on an edge would leave it.
     edges = shapely.unary_union(shapely.get_exterior_ring(np.array(polygons, dtype=object)), grid_size=0.001)
     bent = shapely.transform(edges, lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1])))
     exact = shapely.transform(shapely.unary_union(bent, grid_size=_GRID), lambda xy: np.round(xy, DECIMALS))

@@ -25,7 +25,7 @@ _SLACK = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where the cells lie; cell (row, column) of a point is its distance from the corner over the size, rounded down."""
+    """Where the cells lie; cell (row, column) of a point is its distance from the corner in sizes, rounded down."""
 
     west: float
     south: float
@@ -158,5 +158,5 @@ def _touched(polygons: npt.NDArray[Any], grid: Grid) -> tuple[npt.NDArray[np.boo
     marked, starts = np.unique(cell, return_index=True)
     touched = np.zeros(grid.rows * grid.columns, np.bool_)
     touched[marked] = True
-    starts = np.append(starts, len(cell)).astype(np.int32)
-    return touched.reshape(grid.rows, grid.columns), starts, candidate.astype(np.int32)
+    ends = np.append(starts, len(cell)).astype(np.int32)
+    return touched.reshape(grid.rows, grid.columns), ends, candidate.astype(np.int32)

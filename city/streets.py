@@ -50,7 +50,7 @@ class Streets:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A piece of ground and the people on it (points in metres, one a row): where there are more, pieces are smaller."""
+    """A piece of ground and the people on it (points in metres, one a row): where there are more, it is cut smaller."""
 
     polygon: Polygon
     people: Floats
@@ -118,5 +118,5 @@ def _sprinkled(polygon: Polygon, rng: np.random.Generator) -> Floats:
     """Some points all over a polygon."""
     west, south, east, north = polygon.bounds
     points = rng.random((96, 2)) * (east - west, north - south) + (west, south)
-    inside = points[shapely.contains_xy(polygon, points[:, 0], points[:, 1])]
-    return inside if len(inside) else shapely.get_coordinates(polygon.representative_point())
+    inside: Floats = points[shapely.contains_xy(polygon, points[:, 0], points[:, 1])]
+    return inside if len(inside) else np.array(polygon.representative_point().coords)
