@@ -2,10 +2,10 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,16 @@ class Layers:
     disposal_grids: tuple[DisposalGrid, ...] = ()
     self_grids: tuple[SelfGrid, ...] = ()
     modules: tuple[Module, ...] = ()
+
+    def of(self, layer: str) -> tuple[Place, ...]:
+        """The places of a layer by its name."""
+        places: tuple[Place, ...] = getattr(self, layer)
+        return places
+
+    def replaced(self, layer: str, places: Iterable[Place]) -> "Layers":
+        """The same with other places in one layer."""
+        changed: dict[str, Any] = {layer: tuple(places)}
+        return replace(self, **changed)
 
 
 class Located(NamedTuple):
@@ -62,18 +72,20 @@ class Atlas:
     Args:
         layers: Every place that is known.
         day: The day.
+        kept: The arrays of an index of its finest layer, where they were kept.
 
     Raises:
         ConfigError: If a place names a parent that is not there on the day, or a code stands twice.
     """
 
-    def __init__(self, layers: Layers, day: dt.date) -> None:
+    def __init__(self, layers: Layers, day: dt.date, *, kept: Mapping[str, npt.NDArray[Any]] | None = None) -> None:
+        self._kept = kept
         self.layers = layers
         self.day = day
-        self.towns = _there(layers.towns, day)
-        self.disposal_grids = _there(layers.disposal_grids, day)
-        self.self_grids = _there(layers.self_grids, day)
-        self.modules = _there(layers.modules, day)
+        self.towns = of_day(layers.towns, day)
+        self.disposal_grids = of_day(layers.disposal_grids, day)
+        self.self_grids = of_day(layers.self_grids, day)
+        self.modules = of_day(layers.modules, day)
         self.town_index = _by_code(self.towns)
         self.disposal_grid_index = _by_code(self.disposal_grids)
         self.self_grid_index = _by_code(self.self_grids)
@@ -101,7 +113,7 @@ class Atlas:
     @cached_property
     def index(self) -> PointIndex:
         """The index of the finest layer; made when it is first asked for."""
-        return PointIndex([place.polygon for place in self._finest])
+        return PointIndex([place.polygon for place in self._finest], kept=self._kept)
 
     @property
     def _finest(self) -> Sequence[Place]:
@@ -138,7 +150,8 @@ class Atlas:
         )
 
 
-def _there(places: Sequence[AnyPlace], day: dt.date) -> tuple[AnyPlace, ...]:
+def of_day(places: Sequence[AnyPlace], day: dt.date) -> tuple[AnyPlace, ...]:
+    """The places that are there on a day, in the order of their codes."""
     return tuple(sorted((p for p in places if p.valid_on(day)), key=lambda p: p.code))
 
 

@@ -88,7 +88,9 @@ def _turn(
         grid = pyproj.Transformer.from_crs(datum, "EPSG:4326", always_xy=True)
     except CRSError as error:
         why = str(error).splitlines()[0]
-        raise ConfigError(f"the datum {datum!r} is neither wgs84 nor gcj02, and PROJ does not know it: {why}") from error
+        raise ConfigError(
+            f"the datum {datum!r} is neither wgs84 nor gcj02, and PROJ does not know it: {why}"
+        ) from error
     return lambda xy: np.column_stack(grid.transform(xy[:, 0], xy[:, 1], direction=way))
 
 

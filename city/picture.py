@@ -1,6 +1,6 @@
 """A picture of the district: the four layers, the ground coloured by kind of grid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _EDGES = (
     ("disposal_grids", 1.0, "#4a5a78"),
     ("towns", 2.0, "#8c1c2c"),
 )
+_LABEL = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.75, "linewidth": 0}
 
 
 def draw(atlas: Atlas, file: Path, *, inches: float = 11.0) -> None:
@@ -37,32 +38,11 @@ def draw(atlas: Atlas, file: Path, *, inches: float = 11.0) -> None:
         raise ConfigError("a picture needs matplotlib: install scenewatch[plot]") from error
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
-    from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
-    from matplotlib.patches import Patch  # noqa: PLC0415
 
     figure, axes = plt.subplots(figsize=(inches, inches), layout="constrained")
-    for kind, colour in _COLOURS.items():
-        rings = _rings([grid for grid in atlas.self_grids if grid.kind is kind])
-        axes.add_collection(PolyCollection(rings, facecolors=colour, edgecolors="none"))
-    for layer, width, colour in _EDGES:
-        axes.add_collection(LineCollection(_rings(getattr(atlas, layer)), linewidths=width, colors=colour))
-    for town in atlas.towns:
-        point = town.polygon.representative_point()
-        axes.annotate(f"{town.code} {town.name_en}", (point.x, point.y), ha="center", fontsize=8, weight="bold",
-                      bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.75, "linewidth": 0})  # fmt: skip
-    axes.autoscale()
-    middle = (axes.get_ylim()[0] + axes.get_ylim()[1]) / 2
-    axes.set_aspect(1 / np.cos(np.radians(middle)))
-    axes.set_xlabel("degrees east (WGS-84)")
-    axes.set_ylabel("degrees north")
-    axes.set_title(
-        ", ".join(f"{len(getattr(atlas, layer)):,} {layer.replace('_', ' ')}" for layer, _, _ in _EDGES[::-1])
-    )
-    counted = [(kind, sum(grid.kind is kind for grid in atlas.self_grids)) for kind in _COLOURS]
-    axes.legend(
-        handles=[Patch(color=_COLOURS[kind], label=f"{kind} ({count})") for kind, count in counted], loc="lower left"
-    )
     try:
+        _ground(axes, atlas)
+        _words(axes, atlas)
         figure.savefig(file, dpi=150)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: the picture cannot be written: {error}") from error
@@ -70,6 +50,39 @@ def draw(atlas: Atlas, file: Path, *, inches: float = 11.0) -> None:
         plt.close(figure)
 
 
-def _rings(places: Sequence[Place]) -> list[Any]:
-    every = shapely.get_parts(np.array([place.polygon for place in places], dtype=object))
-    return [shapely.get_coordinates(ring) for polygon in every for ring in (polygon.exterior, *polygon.interiors)]
+def _ground(axes: Any, atlas: Atlas) -> None:
+    from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    legend = []
+    for kind, colour in _COLOURS.items():
+        grids = [grid for grid in atlas.self_grids if grid.kind is kind]
+        outer = [shapely.get_coordinates(polygon.exterior) for polygon in _polygons(grids)]
+        axes.add_collection(PolyCollection(outer, facecolors=colour, edgecolors="none"))
+        legend.append(Patch(color=colour, label=f"{kind.value} ({len(grids)})"))
+    for layer, width, colour in _EDGES:
+        rings = [
+            shapely.get_coordinates(ring)
+            for polygon in _polygons(getattr(atlas, layer))
+            for ring in (polygon.exterior, *polygon.interiors)
+        ]
+        axes.add_collection(LineCollection(rings, linewidths=width, colors=colour))
+    axes.autoscale()
+    axes.set_aspect(1 / np.cos(np.radians(np.mean(axes.get_ylim()))))
+    if atlas.self_grids:
+        axes.legend(handles=legend, loc="lower left")
+
+
+def _words(axes: Any, atlas: Atlas) -> None:
+    for town in atlas.towns:
+        point = town.polygon.representative_point()
+        words = f"{town.code} {town.name_en}"
+        axes.annotate(words, (point.x, point.y), ha="center", fontsize=8, weight="bold", bbox=_LABEL)
+    axes.set_xlabel("degrees east (WGS-84)")
+    axes.set_ylabel("degrees north")
+    counts = [(len(getattr(atlas, layer)), layer.replace("_", " ")) for layer, _, _ in reversed(_EDGES)]
+    axes.set_title(", ".join(f"{count:,} {words}" for count, words in counts if count))
+
+
+def _polygons(places: Sequence[Place]) -> Iterable[Any]:
+    return shapely.get_parts(np.array([place.polygon for place in places], dtype=object)) if places else ()

@@ -5,7 +5,7 @@ whole: their points are answered by a look-up. Points in the other cells ask sha
 few polygons whose edges touch the cell. Both ways give the same answer, so the grid's fineness is a matter of speed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,17 +46,30 @@ class PointIndex:
     """Finds the first of some polygons that covers a point, its edge included.
 
     Args:
-        polygons: In the order in which they win a point that several cover.
+        polygons: They do not overlap, and stand in the order in which they win a point of a common edge.
         cells: About how many cells to lay; 4 bytes each.
+        kept: `arrays()` of an index of the same polygons, instead of making them.
     """
 
-    def __init__(self, polygons: Sequence[Shape], *, cells: int = 4_000_000) -> None:
+    def __init__(
+        self, polygons: Sequence[Shape], *, cells: int = 4_000_000, kept: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> None:
         self._polygons: npt.NDArray[Any] = np.array(polygons, dtype=object)
         shapely.prepare(self._polygons)
-        self._grid = _grid_over(self._polygons, cells)
         self._tree = shapely.STRtree(self._polygons)
+        if kept is not None:
+            west, south, size, columns, rows = kept["grid"]
+            self._grid = Grid(float(west), float(south), float(size), int(columns), int(rows))
+            self._cells, self._starts, self._candidates = kept["cells"], kept["starts"], kept["candidates"]
+            return
+        self._grid = _grid_over(self._polygons, cells)
         touched, self._starts, self._candidates = _touched(self._polygons, self._grid)
         self._cells = self._labelled(touched)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What was laid over the polygons, to be kept."""
+        grid = np.array([self._grid.west, self._grid.south, self._grid.size, self._grid.columns, self._grid.rows])
+        return {"grid": grid, "cells": self._cells, "starts": self._starts, "candidates": self._candidates}
 
     def find(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Ints:
         """Index of the first polygon that covers each point, -1 where none does; int32 in the shape of `lon`.
