@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from city.atlas import Atlas, Layers
 from city.datum import WGS84
-from city.geojson import LAYERS, Problems, Source, read_layer, write_layer
+from city.geojson import LAYERS, Problems, Source, features, read_layer, write_layer
 from city.partition import check, mended, with_parents
 from city.point_index import PointIndex
 from core.errors import ConfigError
@@ -103,6 +103,12 @@ def import_layers(folder: Path, sources: Mapping[str, Source], *, mend_m: float 
     for layer, source in sources.items():
         write_layer(layer_file(folder, layer), layer, layers.of(layer), source_datum=source.datum)
     return done
+
+
+def source_datum(folder: Path, layer: str) -> str:
+    """In what the coordinates of a layer were once measured."""
+    head, _ = features(Source(layer_file(folder, layer)), Problems())
+    return str(head.get("source_datum", WGS84))
 
 
 def _read(folder: Path, problems: Problems, but: Iterable[str] = ()) -> Layers:

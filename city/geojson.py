@@ -72,8 +72,8 @@ def read_layer(layer: str, source: Source, problems: Problems) -> list[Place]:
     """
     turn = to_wgs84(source.datum)
     places: list[Place] = []
-    for number, feature in enumerate(features(source, problems)):
-        properties = _renamed(feature.get("properties"), source.renamed)
+    for number, feature in enumerate(features(source, problems)[1]):
+        properties = renamed(feature.get("properties"), source.renamed)
         where = f"{source.path}: feature {number} ({properties.get('code', 'without a code')})"
         wrong = [f"{where}: {what}" for what in _wrong_properties(layer, properties)]
         try:
@@ -87,26 +87,27 @@ def read_layer(layer: str, source: Source, problems: Problems) -> list[Place]:
     return places
 
 
-def features(source: Source, problems: Problems) -> list[Any]:
-    """The features of a file."""
+def features(source: Source, problems: Problems) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The member `scenewatch` and the features of a file."""
     try:
         content = msgspec.json.decode(source.path.read_bytes())
     except OSError as error:
         problems.append(f"{source.path}: cannot be read: {error.strerror}")
-        return []
+        return {}, []
     except msgspec.DecodeError as error:
         problems.append(f"{source.path}: not JSON: {error}")
-        return []
+        return {}, []
     if not isinstance(content, dict) or not isinstance(content.get("features"), list):
         problems.append(f"{source.path}: not a GeoJSON FeatureCollection")
-        return []
+        return {}, []
     crs = str(content.get("crs", ""))
     if crs and source.datum == WGS84 and not any(word in crs for word in ("CRS84", "4326")):
         problems.append(f"{source.path}: its crs member says {crs}: say which datum that is (--datum)")
     found = [feature if isinstance(feature, dict) else {} for feature in content["features"]]
     if not found:
         problems.append(f"{source.path}: has no features")
-    return found
+    head = content.get("scenewatch")
+    return head if isinstance(head, dict) else {}, found
 
 
 def write_layer(path: Path, layer: str, places: Iterable[Place], *, source_datum: str, datum: str = WGS84) -> None:
@@ -150,9 +151,7 @@ def shape_of(geometry: Any, turn: Any) -> Shape:
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     if kind not in {"Polygon", "MultiPolygon"}:
         raise ValueError(f"its geometry is {kind or 'missing'}; it has to be a Polygon or MultiPolygon")
-    parts = geometry.get("coordinates")
-    if not isinstance(parts, list) or not parts:
-        raise ValueError("its geometry has no coordinates")
+    parts = parts_of(geometry)
     polygons = [_polygon(part, turn) for part in (parts if kind == "MultiPolygon" else [parts])]
     shape = polygons[0] if kind == "Polygon" else MultiPolygon(polygons)
     if not shape.is_valid:
@@ -188,9 +187,22 @@ def positions(found: Any, turn: Any) -> Any:
     return xy
 
 
-def _renamed(properties: Any, renamed: Mapping[str, str]) -> dict[str, Any]:
+def renamed(properties: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    """The properties of a feature, with ours beside those that the file calls by another name."""
     found = dict(properties) if isinstance(properties, dict) else {}
-    return {**found, **{ours: found[theirs] for ours, theirs in renamed.items() if theirs in found}}
+    return {**found, **{ours: found[theirs] for ours, theirs in names.items() if theirs in found}}
+
+
+def parts_of(geometry: Mapping[str, Any]) -> list[Any]:
+    """The coordinates of a geometry.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    parts = geometry.get("coordinates")
+    if not isinstance(parts, list) or not parts:
+        raise ValueError("its geometry has no coordinates")
+    return parts
 
 
 def _wrong_properties(layer: str, properties: Mapping[str, Any]) -> Iterator[str]:

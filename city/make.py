@@ -7,7 +7,7 @@ are smaller. All edges are noded on a grid of 1e-7 degrees (about a centimetre),
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,21 @@ def projection() -> pyproj.Transformer:
     return pyproj.Transformer.from_crs(local, "EPSG:4326", always_xy=True)
 
 
-def make_district(seed: int, counts: Counts | None = None, *, day: dt.date = dt.date(2026, 1, 1)) -> Atlas:
-    """The layers of a made-up district, valid from `day` on; same seed, same bytes.
+Tell = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+_ANY_DAY = dt.date(2000, 1, 1)
+
+
+def make_district(
+    seed: int, counts: Counts | None = None, *, valid_from: dt.date | None = None, tell: Tell | None = None
+) -> Atlas:
+    """The layers of a made-up district; same seed and counts, same bytes.
+
+    Args:
+        seed: Which district.
+        counts: How many places of each layer.
+        valid_from: The first day of all of them; None for always.
+        tell: Told how far it is, now and then.
 
     Raises:
         ValueError: If the counts cannot be: each layer has at least as many places as the one above it.
@@ -82,10 +95,22 @@ def make_district(seed: int, counts: Counts | None = None, *, day: dt.date = dt.
     plan = make_plan(counts.area_km2, rng)
     towns = _in_order(_towns(plan, counts.towns, rng))
     tree = [_Level(towns, [0] * len(towns))]
+    done, total = 0, sum(numbers[2:]) + counts.modules // 4
     for number in numbers[2:]:
-        tree.append(_next_level(tree[-1].grounds, number, plan.streets, rng))
+        level = _Level([], [])
+        for parent, ground, share in _shared_out(tree[-1].grounds, number, rng):
+            parts = _in_order(divide(ground, share, plan.streets, rng))
+            level.grounds.extend(parts)
+            level.parents.extend([parent] * share)
+            done += share
+            if tell is not None:
+                tell(done, total)
+        tree.append(level)
     modules = _in_degrees([ground.polygon for ground in tree[-1].grounds])
-    return Atlas(_layers(tree, modules, _kinds(tree[-2].grounds, plan, rng), rng, day), day)
+    layers = _layers(tree, modules, _kinds(tree[-2].grounds, plan, rng), rng, valid_from)
+    if tell is not None:
+        tell(total, total)
+    return Atlas(layers, valid_from or _ANY_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +240,11 @@ def shares_of(weights: Sequence[float], total: int) -> list[int]:
     return [1 + int(share) for share in whole]
 
 
-def _next_level(grounds: list[Ground], number: int, streets: Streets, rng: np.random.Generator) -> _Level:
-    """Every piece cut into its share of `number`."""
+def _shared_out(grounds: list[Ground], number: int, rng: np.random.Generator) -> Iterator[tuple[int, Ground, int]]:
+    """(position, piece, into how many it is to be cut), of `number` in all."""
     weights = [len(ground.people) * rng.uniform(0.8, 1.25) for ground in grounds]
-    level = _Level([], [])
     for parent, (ground, share) in enumerate(zip(grounds, shares_of(weights, number), strict=True)):
-        parts = _in_order(divide(ground, share, streets, rng))
-        level.grounds.extend(parts)
-        level.parents.extend([parent] * len(parts))
-    return level
+        yield parent, ground, share
 
 
 def _in_order(grounds: Iterable[Ground]) -> list[Ground]:
@@ -272,7 +293,7 @@ def _in_degrees(polygons: list[Polygon]) -> list[Polygon]:
 
 
 def _layers(
-    tree: list[_Level], modules: list[Polygon], kinds: list[GridKind], rng: np.random.Generator, day: dt.date
+    tree: list[_Level], modules: list[Polygon], kinds: list[GridKind], rng: np.random.Generator, day: dt.date | None
 ) -> Layers:
     """Codes, names and polygons; the polygons of each layer are the union of those below."""
     polygons: list[Sequence[Shape]] = [modules]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.city_commands import city_app
 
 app = typer.Typer(
     name="scenewatch",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
+app.add_typer(city_app, name="city")
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
