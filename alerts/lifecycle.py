@@ -278,6 +278,7 @@ class AlertStage:
             title_zh=scene.title_zh,
             leaf=scene.leaf,
             auto=scene.auto,
+            case_from=int(scene.case_from),
             rules=scene.version,
             place=device.alert_place,
             town=device.town,

@@ -42,6 +42,10 @@ class Scene(Protocol):
         """Whether its alerts open cases by themselves."""
 
     @property
+    def case_from(self) -> Severity:
+        """The mildest severity that opens a case; a milder alert is only listed."""
+
+    @property
     def fold_window_ms(self) -> int | None:
         """How far apart two feeds' raises may be to be one alert, in ms; None for any distance."""
 

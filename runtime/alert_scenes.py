@@ -56,6 +56,11 @@ class AlertScene:
         return self.scene.raises.auto
 
     @property
+    def case_from(self) -> Severity:
+        """The mildest severity that opens a case."""
+        return Severity.of(self.scene.raises.from_)
+
+    @property
     def fold_window_ms(self) -> int | None:
         """How near raises have to be to be folded, ms."""
         window = self.scene.fold.window

@@ -109,7 +109,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="ingest, packed, latency, engine, memory, start or all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, peers or all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
@@ -118,6 +118,21 @@ def bench(
     from benchmarks.run import main as run
 
     raise typer.Exit(run(name, json_file, plot, quick=quick))
+
+
+@app.command()
+def score(
+    truth: Annotated[Path, typer.Option(help="What was made to happen: truth.json of a simulated run.")],
+    run: Annotated[Path | None, typer.Option(help="What the run's --json wrote.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Or the folder with a pipeline's data.")] = None,
+    slack: Annotated[str, typer.Option(help="How long after its end an incident still explains an alert.")] = "1h",
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """What a run raised against what happened in it: found, missed, late, false. 评分"""
+    from runtime.cli_score import compare as run_score
+
+    raise typer.Exit(run_score(truth=truth, run=run, data=data, slack=slack, json_file=json_file, quiet=quiet))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from city.device import Device
 from core.severity import Severity
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
-from thresholds.level import SEVERITIES, Change, Level, LevelBase, Model
+from thresholds.level import SEVERITIES, Change, Level, LevelBase, Model, SeverityWord
 from thresholds.overrides import override_problems
 
 LATER = frozenset(
@@ -217,6 +217,11 @@ class Raises(Model):
         None, description="Leaf of the case catalogue; without it a person classifies the case. 案件细类"
     )
     auto: StrictBool = Field(True, description="Whether cases open by themselves. 自动立案")
+    from_: SeverityWord = Field(
+        "minor",
+        alias="from",
+        description="The mildest severity that opens a case; milder ones are only listed. 立案起点",
+    )
     budget_per_day: StrictInt | None = Field(None, ge=1, description="Cases a day that are bearable. 每日预算")
 
 

@@ -24,6 +24,7 @@ class SceneOf:
     pilot_towns: frozenset[str] = frozenset()
     leaf: str | None = "14-01-02"
     auto: bool = True
+    case_from: Severity = Severity.MINOR
     fold_window_ms: int | None = None
     version: str = "v1"
 
