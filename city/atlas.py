@@ -96,8 +96,13 @@ class Atlas:
         )
         self._town_of = _parents(self.disposal_grids, [g.town for g in self.disposal_grids], self.town_index)
 
+    def of(self, layer: str) -> tuple[Place, ...]:
+        """The places of a layer by its name, in the order of their codes."""
+        places: tuple[Place, ...] = getattr(self, layer)
+        return places
+
     def on(self, day: dt.date) -> "Atlas":
-        """The atlas of another day; the same one where nothing is different on it."""
+        """The atlas of another day; it shares the index of this one where nothing is different on it."""
         other = Atlas(self.layers, day)
         same = all(
             len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
@@ -108,12 +113,18 @@ class Atlas:
                 (self.towns, other.towns),
             )
         )
-        return self if same else other
+        if same:
+            other.__dict__.update({**self.__dict__, "day": day})
+        return other
 
     @cached_property
     def index(self) -> PointIndex:
         """The index of the finest layer; made when it is first asked for."""
         return PointIndex([place.polygon for place in self._finest], kept=self._kept)
+
+    def prepare(self) -> None:
+        """Make the index now, so that the first point does not wait for it."""
+        self.index  # noqa: B018 - asking makes it
 
     @property
     def _finest(self) -> Sequence[Place]:

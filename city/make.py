@@ -22,13 +22,13 @@ from shapely.ops import split
 from city.atlas import Atlas, Layers
 from city.make_names import Name, names
 from city.places import DisposalGrid, GridKind, Module, SelfGrid, Shape, Town
-from city.streets import Floats, Ground, Streets, divide
+from city.streets import Floats, Ground, Streets, divide, streets_of
 
 CENTRE = (121.40, 31.06)
 """Degrees; about where Minhang lies. Nothing else is Minhang's."""
 DECIMALS = 7
 _GRID = 10.0**-DECIMALS
-_PEOPLE = 160_000
+_PEOPLE = 100_000
 _SHARES = ((GridKind.VILLAGERS, 0.16), (GridKind.EXTENSION, 0.09), (GridKind.STREET, 0.17))
 """Of the self-governance grids; the others are residents'. A guess: no source gives the shares."""
 _WORDS = {
@@ -157,10 +157,11 @@ def _make_streets(heart: Floats, river: LineString, radius: float, rng: np.rando
     ahead = np.array([river.interpolate(share + 0.01, normalized=True).coords[0] for share in np.linspace(0.1, 0.9, 9)])
     wild = rng.uniform(-1.1, 1.1, (16, 2)) * radius
     flow = np.arctan2(*(ahead - banks).T[::-1])
-    return Streets(
+    return streets_of(
         at=np.vstack([rings, banks, wild]),
         angle=np.concatenate([turn, flow, rng.normal(0.12, 0.28, len(wild))]),
         reach=np.concatenate([np.full(10, 0.16), np.full(9, 0.12), np.full(16, 0.22)]) * radius,
+        extent=1.5 * radius,
     )
 
 

@@ -63,7 +63,7 @@ def _ground(axes: Any, atlas: Atlas) -> None:
     for layer, width, colour in _EDGES:
         rings = [
             shapely.get_coordinates(ring)
-            for polygon in _polygons(getattr(atlas, layer))
+            for polygon in _polygons(atlas.of(layer))
             for ring in (polygon.exterior, *polygon.interiors)
         ]
         axes.add_collection(LineCollection(rings, linewidths=width, colors=colour))
@@ -80,7 +80,7 @@ def _words(axes: Any, atlas: Atlas) -> None:
         axes.annotate(words, (point.x, point.y), ha="center", fontsize=8, weight="bold", bbox=_LABEL)
     axes.set_xlabel("degrees east (WGS-84)")
     axes.set_ylabel("degrees north")
-    counts = [(len(getattr(atlas, layer)), layer.replace("_", " ")) for layer, _, _ in reversed(_EDGES)]
+    counts = [(len(atlas.of(layer)), layer.replace("_", " ")) for layer, _, _ in reversed(_EDGES)]
     axes.set_title(", ".join(f"{count:,} {words}" for count, words in counts if count))
 
 

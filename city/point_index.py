@@ -137,9 +137,9 @@ def _one_of_each(faces: Ints) -> npt.NDArray[np.int64]:
 
 
 def _grid_over(polygons: npt.NDArray[Any], cells: int) -> Grid:
-    west, south, east, north = shapely.total_bounds(polygons)
-    if not np.isfinite(west):
+    if not len(polygons):
         return Grid(0.0, 0.0, 1.0, 1, 1)
+    west, south, east, north = shapely.total_bounds(polygons)
     size = max(np.sqrt((east - west) * (north - south) / cells), (east - west) / cells, (north - south) / cells, 1e-7)
     # One empty cell all around: what lies outside is one face.
     columns, rows = int((east - west) / size) + 3, int((north - south) / size) + 3

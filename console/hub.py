@@ -5,16 +5,18 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from alerts.event import AlertEvent, Feedback
+from city.atlas import Atlas
 from console.lanes import Lane
 from console.metrics import Metrics
 from console.problems import Problem, ProblemCode
 from console.stream import Broadcast
 from core.clock import Clock
 from core.errors import UnavailableError
-from dispatch.intake import Plan, Refused
+from dispatch.intake import SHANGHAI, Plan, Refused
 from dispatch.store import Store
 
 Answer = TypeVar("Answer")
@@ -42,8 +44,9 @@ class HubSettings:
 class Hub:
     """The hub behind the routes. Its coroutines are for the event loop on which `start` was called."""
 
-    def __init__(self, store: Store, settings: HubSettings, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: HubSettings, clock: Clock, atlas: Atlas | None = None) -> None:
         self.settings = settings
+        self._atlas = atlas
         self.metrics = Metrics()
         self.broadcast = Broadcast(self.metrics, most_waiting=settings.most_waiting)
         self._store = store
@@ -111,6 +114,14 @@ class Hub:
                         await news.wait()
                 except TimeoutError:
                     return []
+
+    def atlas(self) -> Atlas | None:
+        """The map of today (in Asia/Shanghai), or None if the hub has none."""
+        if self._atlas is not None:
+            today = datetime.fromtimestamp(self._clock.now_ms() / 1000, SHANGHAI).date()
+            if today != self._atlas.day:
+                self._atlas = self._atlas.on(today)
+        return self._atlas
 
     async def check_writable(self, patience_s: float) -> None:
         """Return if the database takes a write within `patience_s`.

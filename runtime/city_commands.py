@@ -14,7 +14,7 @@ Layer = Annotated[
 Datum = Annotated[str, typer.Option(help="wgs84, gcj02, or a local grid that PROJ knows: EPSG:4549, +proj=...")]
 Plot = Annotated[Path | None, typer.Option(help="Draw the district (PNG or SVG).", metavar="FILE")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
-Day = Annotated[str | None, typer.Option(help="The map of this day; default: today.", metavar="YYYY-MM-DD")]
+Day = Annotated[str | None, typer.Option(help="The map of this day; default: today in Shanghai.", metavar="YYYY-MM-DD")]
 _HERE = Path("scenewatch-data/city")
 
 

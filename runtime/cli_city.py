@@ -24,6 +24,7 @@ from city.picture import draw
 from city.places import Place
 from core.clock import wall_ns
 from core.errors import ConfigError
+from dispatch.intake import SHANGHAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def _day(text: str | None) -> dt.date:
     if text is None:
-        return dt.datetime.fromtimestamp(wall_ns() / 1e9, dt.UTC).astimezone().date()
+        return dt.datetime.fromtimestamp(wall_ns() / 1e9, SHANGHAI).date()
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
