@@ -7,7 +7,8 @@ Each layer is one GeoJSON file of points and lines in `assets/` of a city folder
      "features": [{"type": "Feature", "properties": {"code": "H00017", ...}, "geometry": {"type": "Point", ...}}]}
 
 Distances are metres on a plane (transverse Mercator around the layer's middle), right to 1e-5 of themselves within
-25 km east and west of it.
+25 km east and west of it. Between its positions a line is straight on that plane, not in degrees: off by a centimetre
+in the middle of a stretch of one kilometre.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -270,11 +270,12 @@ def properties_of(place: Place) -> dict[str, Any]:
 
 
 def _feature(place: Place, turn: Any) -> dict[str, Any]:
-    several = isinstance(place.polygon, MultiPolygon)
-    polygons: Sequence[Polygon] = list(place.polygon.geoms) if several else [place.polygon]
+    ground = shapely.orient_polygons(place.polygon)
+    several = isinstance(ground, MultiPolygon)
+    polygons: Sequence[Polygon] = list(ground.geoms) if several else [ground]
     parts = [
         [np.round(turn(shapely.get_coordinates(ring)), DECIMALS).tolist() for ring in (p.exterior, *p.interiors)]
         for p in polygons
     ]
-    geometry = {"type": place.polygon.geom_type, "coordinates": parts if several else parts[0]}
+    geometry = {"type": ground.geom_type, "coordinates": parts if several else parts[0]}
     return {"type": "Feature", "properties": properties_of(place), "geometry": geometry}
