@@ -35,7 +35,6 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "LineString": lambda parts: shapely.LineString(parts[0]),
     "MultiLineString": shapely.MultiLineString,
 }
-_FIRST_REACH_M = 100.0
 _WHOLE_EARTH_M = 5e7
 
 
@@ -73,6 +72,9 @@ class AssetLayer:
         self._plane = metres_around((west + east) / 2, (south + north) / 2)
         self._shapes: npt.NDArray[Any] = shapely.transform(shapes, self._metres)
         self._tree = shapely.STRtree(self._shapes)
+        # Within this reach of a point there is about one asset, if they lie evenly.
+        ground = np.prod(np.subtract(*np.split(shapely.total_bounds(self._shapes), 2))) if len(shapes) else 0.0
+        self._reach = max(10.0, float(np.sqrt(abs(ground) / max(1, len(shapes)))))
 
     def nearest(self, lon: npt.ArrayLike, lat: npt.ArrayLike, k: int = 1) -> Nearest:
         """The `k` nearest assets to each point; of those as near as each other the lower position first.
@@ -85,10 +87,14 @@ class AssetLayer:
         points = self._points(lon, lat)
         index = np.full((len(points), k), -1, np.int32)
         metres = np.full((len(points), k), np.inf)
-        wanted, reach = min(k, len(self.assets)), _FIRST_REACH_M
+        wanted, reach = min(k, len(self.assets)), self._reach * np.sqrt(k)
         open_ = np.flatnonzero(~shapely.is_empty(points)) if wanted else np.empty(0, np.int64)
         while len(open_):
-            point, asset, away = self._within(points[open_], min(reach, _WHOLE_EARTH_M))
+            if wanted == 1:
+                (point, asset), away = self._tree.query_nearest(points[open_], return_distance=True)
+                point, asset, away = _in_order(point, asset, away)
+            else:
+                point, asset, away = self._within(points[open_], min(reach, _WHOLE_EARTH_M))
             count = np.bincount(point, minlength=len(open_))
             done = count >= wanted
             rank = np.arange(len(point)) - np.repeat(np.cumsum(count) - count, count)
@@ -96,7 +102,7 @@ class AssetLayer:
             index[open_[point[take]], rank[take]] = asset[take]
             metres[open_[point[take]], rank[take]] = away[take]
             open_ = open_[~done]
-            reach *= 4
+            reach *= 2
         return Nearest((index, metres))
 
     def within(self, lon: npt.ArrayLike, lat: npt.ArrayLike, radius_m: float) -> tuple[Ints, Ints, Floats]:
@@ -109,8 +115,7 @@ class AssetLayer:
     def _within(self, points: npt.NDArray[Any], radius_m: float) -> tuple[Ints, Ints, Floats]:
         point, asset = self._tree.query(points, predicate="dwithin", distance=radius_m)
         away: Floats = shapely.distance(points[point], self._shapes[asset])
-        order = np.lexsort((asset, away, point))
-        return point[order].astype(np.int32), asset[order].astype(np.int32), away[order]
+        return _in_order(point, asset, away)
 
     def _points(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[Any]:
         """Points on the plane; an empty one where a coordinate is no number."""
@@ -122,6 +127,12 @@ class AssetLayer:
 
     def _metres(self, xy: Floats) -> Floats:
         return np.column_stack(self._plane.transform(xy[:, 0], xy[:, 1]))
+
+
+def _in_order(point: Any, asset: Any, away: Any) -> tuple[Ints, Ints, Floats]:
+    """By point, nearest first; of those as near as each other the lower position first."""
+    order = np.lexsort((asset, away, point))
+    return point[order].astype(np.int32), asset[order].astype(np.int32), away[order]
 
 
 class Assets:

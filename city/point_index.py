@@ -85,6 +85,8 @@ class PointIndex:
         found: Ints = np.where(inside, self._cells[cell], np.int32(-1))
         asking = np.flatnonzero(found < -1)
         if len(asking):
+            # Neighbours one after the other: each polygon's own index is then in the processor's cache.
+            asking = asking[np.argsort(found[asking])]
             found[asking] = self._ask(x[asking], y[asking], -2 - found[asking])
         return found.reshape(shape)
 
