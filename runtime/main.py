@@ -109,7 +109,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, peers or all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, locate, peers or all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
