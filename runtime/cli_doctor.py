@@ -9,14 +9,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
+from city.folder import load_city
+from city.geojson import LAYERS
 from city.registry import load_devices
+from core.clock import wall_ns
 from core.errors import ScenewatchError
+from dispatch.intake import SHANGHAI
 from runtime.broker.mosquitto import find_mosquitto
 from runtime.broker.rumqttd import Rumqttd
 from runtime.config import Config, load_config
@@ -79,7 +85,12 @@ def _broker() -> Iterator[Look]:
 
 def _shipped() -> Iterator[Look]:
     types = load_catalogue()
-    scenes, findings = load_scenes([shipped("scenes")], types)
+    cases = cases_when_asked()
+    try:
+        yield Look("OK", "shipped case catalogue", f"version {cases().version}, {len(cases().leaves)} leaves")
+    except ScenewatchError as error:
+        yield Look("FAIL", "shipped case catalogue", str(error).splitlines()[0], "reinstall")
+    scenes, findings = load_scenes([shipped("scenes")], types, cases=cases)
     if findings:
         yield Look("FAIL", "shipped scenes", str(findings[0]), "reinstall")
     else:
@@ -97,12 +108,28 @@ def _configured(path: Path) -> Iterator[Look]:
         types = load_catalogue(config.ingest.device_types)
         yield Look("OK", "devices", f"{len(load_devices(config.ingest.devices, types))} in {config.ingest.devices}")
         _, findings = load_scenes(
-            config.scenes.paths or [shipped("scenes")], types, extra_metrics=config.scenes.metrics
+            config.scenes.paths or [shipped("scenes")],
+            types,
+            extra_metrics=config.scenes.metrics,
+            cases=cases_when_asked(config.scenes.cases, types),
         )
         yield from (Look("FAIL", "scenes", str(finding), "mend the scene") for finding in findings)
     except ScenewatchError as error:
         yield from (Look("FAIL", "devices", line, "mend the file") for line in str(error).splitlines())
+    yield from _map(config.city_folder())
     yield from _reachable(config)
+
+
+def _map(folder: Path | None) -> Iterator[Look]:
+    if folder is None:
+        yield Look("WARN", "map", "no city folder: points have no places", "scenewatch city make, or import")
+        return
+    try:
+        atlas = load_city(folder, datetime.fromtimestamp(wall_ns() / 1e9, SHANGHAI).date())
+        counts = ", ".join(f"{len(atlas.of(layer)):,} {layer.replace('_', ' ')}" for layer in LAYERS)
+        yield Look("OK", "map", f"{counts} in {folder}")
+    except ScenewatchError as error:
+        yield from (Look("FAIL", "map", line, "mend the map and import it again") for line in str(error).splitlines())
 
 
 def _reachable(config: Config) -> Iterator[Look]:

@@ -113,6 +113,7 @@ class Scenes(_Section):
     paths: list[Path] = Field(default_factory=list, description="files and folders; empty: the shipped scenes")
     settle: Duration = Field(1_000, description="allowed for transport before a delay ends by time alone")
     metrics: list[str] = Field(default_factory=list, description="metrics that exist beside the catalogue's")
+    cases: Path | None = Field(None, description="folder of the case catalogue; absent: the shipped one")
 
 
 class PipelineSection(_Section):
@@ -219,7 +220,12 @@ def _line(path: Path, detail: Mapping[str, Any]) -> str:
 
 def _resolved(config: Config, folder: Path) -> Config:
     """The same with paths made absolute."""
-    scenes = config.scenes.model_copy(update={"paths": [folder / p for p in config.scenes.paths]})
+    scenes = config.scenes.model_copy(
+        update={
+            "paths": [folder / p for p in config.scenes.paths],
+            "cases": folder / config.scenes.cases if config.scenes.cases else None,
+        }
+    )
     ingest = config.ingest.model_copy(
         update={
             "devices": folder / config.ingest.devices,

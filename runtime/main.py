@@ -22,6 +22,8 @@ app = typer.Typer(
 scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
 app.add_typer(city_app, name="city")
+case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
+app.add_typer(case_app, name="case")
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
@@ -150,12 +152,29 @@ def doctor(
 def scene_check(
     paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
     device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
+    cases: Annotated[Path | None, typer.Option(help="Case catalogue's folder; default: the shipped one.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
     from runtime.cli_scene import check as run
 
-    raise typer.Exit(run(paths, device_types, json_out=json_out))
+    raise typer.Exit(run(paths, device_types, cases, json_out=json_out))
+
+
+@case_app.command("catalogue")
+def case_catalogue(
+    what: Annotated[
+        str, typer.Argument(help="Code (14, 14-01, 14-01-02), or words of a name.", show_default=False)
+    ] = "",
+    path: Annotated[
+        Path | None, typer.Option("--check", help="Check the catalogue in this folder, and use it.")
+    ] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look up the case catalogue: who handles what, by when. 案件目录"""
+    from runtime.cli_cases import catalogue as run
+
+    raise typer.Exit(run(what, path, json_out=json_out))
 
 
 def main() -> None:

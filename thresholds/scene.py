@@ -50,7 +50,7 @@ Names = Annotated[
 
 Amount = Annotated[Number, Field(ge=0)]
 SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2,3}(-[0-9]{2})?$")]
+Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
 Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
 
 
