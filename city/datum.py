@@ -9,13 +9,15 @@ References:
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
-from pyproj.exceptions import CRSError
 
 from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pyproj
 
 Floats = npt.NDArray[np.float64]
 WGS84 = "wgs84"
@@ -56,7 +58,7 @@ def to_wgs84(datum: str) -> Callable[[Floats], Floats]:
     Raises:
         ConfigError: If PROJ does not know it.
     """
-    return _turn(datum, wgs84_of_gcj02, pyproj.enums.TransformDirection.FORWARD)
+    return _turn(datum, wgs84_of_gcj02, "FORWARD")
 
 
 def from_wgs84(datum: str) -> Callable[[Floats], Floats]:
@@ -65,25 +67,30 @@ def from_wgs84(datum: str) -> Callable[[Floats], Floats]:
     Raises:
         ConfigError: If PROJ does not know it.
     """
-    return _turn(datum, gcj02_of, pyproj.enums.TransformDirection.INVERSE)
+    return _turn(datum, gcj02_of, "INVERSE")
 
 
-def metres_around(lon: float, lat: float) -> pyproj.Transformer:
+def metres_around(lon: float, lat: float) -> "pyproj.Transformer":
     """From degrees to metres on a plane that touches the ellipsoid's meridian here, and back by its inverse.
 
     Lengths are right to 1e-5 within 25 km east and west: a transverse Mercator's scale is 1 + d^2 / 2R^2.
     """
+    import pyproj  # noqa: PLC0415 - slow to load, and what stays in degrees needs none of it
+
     local = f"+proj=tmerc +lat_0={lat} +lon_0={lon} +ellps=WGS84"
     return pyproj.Transformer.from_crs("EPSG:4326", local, always_xy=True)
 
 
 def _turn(
-    datum: str, gcj02: Callable[[Floats], Floats], way: pyproj.enums.TransformDirection
+    datum: str, gcj02: Callable[[Floats], Floats], way: Literal["FORWARD", "INVERSE"]
 ) -> Callable[[Floats], Floats]:
     if datum == WGS84:
         return lambda xy: xy
     if datum == GCJ02:
         return gcj02
+    import pyproj  # noqa: PLC0415 - as above
+    from pyproj.exceptions import CRSError  # noqa: PLC0415
+
     try:
         grid = pyproj.Transformer.from_crs(datum, "EPSG:4326", always_xy=True)
     except CRSError as error:

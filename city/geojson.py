@@ -2,6 +2,7 @@
 
 import datetime as dt
 import difflib
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,9 +225,15 @@ def _wrong_properties(layer: str, properties: Mapping[str, Any]) -> Iterator[str
     if len(dates) == 2 and dates[0] >= dates[1]:
         yield "its valid_to is not after its valid_from"
     for name in properties:
-        close = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.85)
-        if close and name not in _KNOWN and close[0] not in properties:
-            yield f"its property {name} is not known (did you mean {close[0]}?)"
+        meant = None if name in _KNOWN else _meant(name)
+        if meant is not None and meant not in properties:
+            yield f"its property {name} is not known (did you mean {meant}?)"
+
+
+@functools.cache
+def _meant(name: str) -> str | None:
+    """One of our names that this one is probably a slip of."""
+    return next(iter(difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.85)), None)
 
 
 def _day(text: Any) -> dt.date | None:

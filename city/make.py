@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import shapely
-from scipy.interpolate import make_interp_spline
 from shapely import LineString, Polygon
 from shapely.ops import split
 
@@ -179,6 +178,8 @@ def _outline(area_km2: float, radius: float, rng: np.random.Generator) -> Polygo
 
 def _curve(points: Floats) -> LineString:
     """A smooth line through points, with a vertex every 200 m or so."""
+    from scipy.interpolate import make_interp_spline  # noqa: PLC0415 - slow to load, and most never make a city
+
     at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     return LineString(make_interp_spline(at, points, k=3)(np.linspace(0, at[-1], int(at[-1] / 200) + 2)))
 

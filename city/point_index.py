@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy import ndimage
 
 from city.places import Shape
 
@@ -112,6 +111,8 @@ class PointIndex:
 
     def _labelled(self, touched: npt.NDArray[np.bool_]) -> Ints:
         """The answer of each cell: a polygon, -1 for none, -2 - k for the k-th touched cell."""
+        from scipy import ndimage  # noqa: PLC0415 - slow to load, and a kept index needs none of it
+
         faces, _ = ndimage.label(~touched)
         cells = np.empty(touched.shape, np.int32)
         cells[touched] = -2 - np.arange(np.count_nonzero(touched), dtype=np.int32)
@@ -160,7 +161,7 @@ def _touched(polygons: npt.NDArray[Any], grid: Grid) -> tuple[npt.NDArray[np.boo
     low, high = np.minimum(a, b) - _SLACK, np.maximum(a, b) + _SLACK
     columns = (grid.column(low[:, 0]), grid.column(high[:, 0]))
     rows = (grid.row(low[:, 1]), grid.row(high[:, 1]))
-    keys = np.unique(
+    keys = np.sort(
         np.concatenate(
             [
                 ((row * grid.columns + column) * len(polygons) + owner).astype(np.int64)
@@ -169,6 +170,7 @@ def _touched(polygons: npt.NDArray[Any], grid: Grid) -> tuple[npt.NDArray[np.boo
             ]
         )
     )
+    keys = keys[np.diff(keys, prepend=-1) != 0]  # np.unique hashes: far slower on so many
     cell, candidate = np.divmod(keys, max(1, len(polygons)))
     marked, starts = np.unique(cell, return_index=True)
     touched = np.zeros(grid.rows * grid.columns, np.bool_)
