@@ -75,7 +75,7 @@ _ANY_DAY = dt.date(2000, 1, 1)
 def make_district(
     seed: int, counts: Counts | None = None, *, valid_from: dt.date | None = None, tell: Tell | None = None
 ) -> Atlas:
-    """The layers of a made-up district; same seed and counts, same bytes.
+    """The layers of a made-up district; same seed and counts, same bytes (with the same numpy, GEOS and PROJ).
 
     Args:
         seed: Which district.

@@ -1,5 +1,6 @@
 import datetime as dt
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from city.atlas import Atlas, Layers
-from city.point_index import PointIndex
+from city.point_index import PointIndex, first_covering
 from core.errors import ConfigError
 from tests.reference.locate_twin import Codes, locate_slowly
 from tests.unit.city.made import SIDE, SOUTH, WEST, corner, small_district, squares
@@ -129,3 +130,22 @@ def test_a_parent_that_is_not_there_and_a_code_that_stands_twice_are_named() -> 
         Atlas(lost, DAY)
     with pytest.raises(ConfigError, match="T1 stands twice"):
         Atlas(layers.replaced("towns", layers.towns * 2), DAY)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=4, max_size=25, unique=True),
+    st.integers(1, 20_000),
+    st.randoms(use_true_random=False),
+)
+def test_any_partition_with_enclaves_is_answered_as_the_tree_answers(
+    sites: list[tuple[int, int]], cells: int, random: Random
+) -> None:
+    voronoi = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(sites)))
+    polygons = [polygon for polygon in voronoi if random.random() < 0.8] or list(voronoi)
+    random.shuffle(polygons)
+    corners = shapely.get_coordinates(voronoi)
+    anywhere = [(random.uniform(-60, 100), random.uniform(-60, 100)) for _ in range(60)]
+    xy = np.vstack([corners, (corners[1:] + corners[:-1]) / 2, sites, anywhere])
+    found = PointIndex(polygons, cells=cells).find(xy[:, 0], xy[:, 1])
+    assert np.array_equal(found, first_covering(shapely.STRtree(polygons), xy[:, 0], xy[:, 1]))
