@@ -14,7 +14,7 @@ in the middle of a stretch of one kilometre.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -53,10 +53,14 @@ class Asset:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Nearest(tuple[Ints, Floats]):
-    """`(index, metres)`, each of shape (points, k), nearest first; -1 and infinity where there are no more."""
+class Nearest(NamedTuple):
+    """Positions of assets and how far away they are, each of shape (points, k), nearest first.
 
-    __slots__ = ()
+    Where there are no more it has -1 and infinity.
+    """
+
+    asset: Ints
+    metres: Floats
 
 
 class AssetLayer:
@@ -103,7 +107,7 @@ class AssetLayer:
             metres[open_[point[take]], rank[take]] = away[take]
             open_ = open_[~done]
             reach *= 2
-        return Nearest((index, metres))
+        return Nearest(index, metres)
 
     def within(self, lon: npt.ArrayLike, lat: npt.ArrayLike, radius_m: float) -> tuple[Ints, Ints, Floats]:
         """`(point, asset, metres)` of every pair not further apart than `radius_m`, by point, nearest first."""

@@ -13,19 +13,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
 import shapely
 from shapely import LineString, Polygon
 from shapely.ops import split
 
 from city.atlas import Atlas, Layers
+from city.datum import DECIMALS, metres_around
 from city.make_names import Name, names
 from city.places import DisposalGrid, GridKind, Module, SelfGrid, Shape, Town
 from city.streets import Floats, Ground, Streets, divide, streets_of
 
 CENTRE = (121.40, 31.06)
 """Degrees; about where Minhang lies. Nothing else is Minhang's."""
-DECIMALS = 7
 _GRID = 10.0**-DECIMALS
 _PEOPLE = 100_000
 _SHARES = ((GridKind.VILLAGERS, 0.16), (GridKind.EXTENSION, 0.09), (GridKind.STREET, 0.17))
@@ -59,12 +58,6 @@ class Plan:
     streets: Streets
     centres: Floats
     """x, y, reach, weight of each centre, one a row."""
-
-
-def projection() -> pyproj.Transformer:
-    """From metres around the centre to degrees."""
-    local = f"+proj=tmerc +lat_0={CENTRE[1]} +lon_0={CENTRE[0]} +ellps=WGS84"
-    return pyproj.Transformer.from_crs(local, "EPSG:4326", always_xy=True)
 
 
 Tell = Callable[[int, int], None]
@@ -278,16 +271,16 @@ def _kinds(grids: list[Ground], plan: Plan, rng: np.random.Generator) -> list[Gr
 
 def _in_degrees(polygons: list[Polygon]) -> list[Polygon]:
     """The same pieces in degrees, with edges that neighbours share vertex by vertex."""
-    to_degrees = projection()
+    plane = metres_around(*CENTRE)
     # Noded in metres first: what is straight there is bent in degrees, and a corner on an edge would leave it.
     edges = shapely.unary_union(shapely.get_exterior_ring(np.array(polygons, dtype=object)), grid_size=0.001)
-    bent = shapely.transform(edges, lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1])))
+    bent = shapely.transform(
+        edges, lambda xy: np.column_stack(plane.transform(xy[:, 0], xy[:, 1], direction="INVERSE"))
+    )
     exact = shapely.transform(shapely.unary_union(bent, grid_size=_GRID), lambda xy: np.round(xy, DECIMALS))
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(exact)))
     inside = [polygon.representative_point() for polygon in faces]
-    metres = shapely.transform(
-        inside, lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1], direction="INVERSE"))
-    )
+    metres = shapely.transform(inside, lambda xy: np.column_stack(plane.transform(xy[:, 0], xy[:, 1])))
     face, piece = shapely.STRtree(polygons).query(metres, predicate="intersects")
     if len(faces) != len(polygons) or len(np.unique(piece)) != len(polygons):
         raise ValueError(f"{len(polygons)} pieces became {len(faces)} faces: some are thinner than a centimetre")

@@ -154,7 +154,9 @@ def _wrong_parents(
     """Parents that are not there, places that stick out of theirs, parents that are bare."""
     codes = [getattr(place, attribute) for place in places]
     for place, code in zip(places, codes, strict=True):
-        if code and code not in parents:
+        if not code:
+            yield f"{name}: {place.code} names no {attribute}"
+        elif code not in parents:
             yield f"{name}: {place.code} names the {attribute} {code}, and there is none"
     known = [i for i, code in enumerate(codes) if code in parents]
     grounds: Shapes = np.array([parents[codes[i]].polygon for i in known], dtype=object)

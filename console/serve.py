@@ -23,6 +23,7 @@ from console.stream import TRANSPORT
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, UnavailableError
 from dispatch.store import Store
+from thresholds.register import SceneRegister
 
 _STOP_WITHIN_S = 1
 
@@ -85,6 +86,7 @@ class HubServer:
         durability: `process` or `power`.
         clock: What the hub takes for now.
         atlas: The map that `/api/v1/places` shows; None for none.
+        scenes: The register of scenes; None: the hub has none.
 
     Raises:
         ConfigError: If an argument is wrong.
@@ -101,6 +103,7 @@ class HubServer:
         durability: str = "process",
         clock: Clock | None = None,
         atlas: Atlas | None = None,
+        scenes: SceneRegister | None = None,
     ) -> None:
         _check(host, settings)
         self._socket = _listen(host, port)
@@ -109,7 +112,7 @@ class HubServer:
         except BaseException:
             self._socket.close()
             raise
-        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, atlas)
+        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, scenes=scenes, atlas=atlas)
         self._started = threading.Event()
         self._server = _Server(self._config(), self._hub)
         self._server.on_ready.append(self._started.set)
@@ -157,6 +160,7 @@ def run_hub(
     durability: str = "process",
     clock: Clock | None = None,
     atlas: Atlas | None = None,
+    scenes: SceneRegister | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a hub in this process until SIGTERM or SIGINT; it then returns within a second.
@@ -170,6 +174,7 @@ def run_hub(
         durability: `process` or `power`.
         clock: What the hub takes for now.
         atlas: The map that `/api/v1/places` shows; None for none.
+        scenes: The register of scenes; None: the hub has none.
         on_ready: Called with the hub's URL as soon as it takes requests.
 
     Raises:
@@ -177,7 +182,9 @@ def run_hub(
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     settings = HubSettings(token=token, read_token=read_token)
-    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, atlas=atlas)
+    server = HubServer(
+        host, port, database_url, settings, durability=durability, clock=clock, scenes=scenes, atlas=atlas
+    )
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
 

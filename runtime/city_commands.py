@@ -60,7 +60,7 @@ def city_import(
 def city_export(
     out: Annotated[Path, typer.Argument(help="File of one layer, or folder for all of them.")],
     city: Folder = _HERE,
-    layer: Layer = "",
+    layer: Annotated[str, typer.Option(help="towns, disposal_grids, self_grids or modules.", metavar="LAYER")] = "",
     datum: Datum = "wgs84",
     plot: Plot = None,
     day: Day = None,

@@ -156,7 +156,7 @@ def _files(options: ImportOptions) -> dict[str, Path]:
 
 def _layer(name: str) -> str:
     if name not in LAYERS:
-        raise ConfigError(f"there is no layer {name!r}; there are {', '.join(LAYERS)} and {FOLDER}/NAME")
+        raise ConfigError(f"there is no layer {name!r}; there are {', '.join(LAYERS)}, and {FOLDER}/NAME to import")
     return name
 
 

@@ -198,6 +198,14 @@ def test_a_kept_index_serves_only_the_files_and_the_day_that_it_was_made_of(city
     assert load_city(city, DAY).locate_one(*corner(2.5, 0.5)) is None
 
 
+def test_a_place_in_the_folder_that_names_no_parent_is_named_itself(city: Path) -> None:
+    file = layer_file(city, "modules")
+    file.write_text(file.read_text().replace(',"self_grid":"S2"', ""))
+    with pytest.raises(ConfigError) as caught:
+        load_city(city, DAY)
+    assert {"modules: M2 names no self_grid", "modules: M6 names no self_grid"} <= set(str(caught.value).splitlines())
+
+
 def test_an_empty_folder_is_no_city(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no city lies here"):
         load_city(tmp_path, DAY)

@@ -18,6 +18,7 @@ from city.atlas import Atlas
 from console.hub import HubSettings
 from console.serve import HubServer
 from core.clock import ManualClock
+from thresholds.register import SceneRegister
 
 TOKEN = "test-token"  # noqa: S105 - of a hub that lives for one test
 NOW = 1_795_514_400_000
@@ -40,11 +41,19 @@ class _Faults(logging.Handler):
 class RunningHub:
     """A hub in a thread of its own, and a client that may write."""
 
-    def __init__(self, database: Path, settings: HubSettings, atlas: Atlas | None = None) -> None:
+    def __init__(
+        self,
+        database: Path,
+        settings: HubSettings,
+        scenes: SceneRegister | None = None,
+        *,
+        atlas: Atlas | None = None,
+    ) -> None:
         self._faults = _Faults(logging.ERROR)
         logging.getLogger("uvicorn.error").addHandler(self._faults)
         self.clock = ManualClock(NOW)
-        self._server = HubServer("127.0.0.1", 0, f"sqlite:///{database}", settings, clock=self.clock, atlas=atlas)
+        database_url = f"sqlite:///{database}"
+        self._server = HubServer("127.0.0.1", 0, database_url, settings, clock=self.clock, scenes=scenes, atlas=atlas)
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()

@@ -17,7 +17,7 @@ from tests.unit.console.test_events import problem
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[RunningHub]:
-    running = RunningHub(tmp_path / "hub.db", HubSettings(token=TOKEN), Atlas(squares(), DAY))
+    running = RunningHub(tmp_path / "hub.db", HubSettings(token=TOKEN), atlas=Atlas(squares(), DAY))
     yield running
     running.stop()
 
