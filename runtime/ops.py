@@ -72,6 +72,7 @@ def metrics(status: Status) -> str:
         ("decisions", "Readings that were looked at by at least one scene, summed over scenes."),
         ("transitions", "Changes of a level."),
         ("reconnects", "Connections made to the broker."),
+        ("unarchived_dropped", "Journal segments dropped before history had them."),
     ):
         name = f"scenewatch_{key}_total"
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {status[key]}"]

@@ -90,4 +90,6 @@ def _apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> l
             return chain.on_feedback(said.feedback, said.at_ms)
         case Kind.RULES:
             switch_rules(entry.body.decode())
+        case Kind.LISTENING:
+            pass  # for history, which tells a hole from silence by it
     return []
