@@ -109,8 +109,8 @@ def _make(archive: Archive, part: PartRow) -> None:
         size = write_rolled(archive.folder / path, made)
         written.append(RolledRow(path.as_posix(), part.day, part.type, part.metric, step, len(made), size))
     _name(archive, part, written, gone=files if part.expired else [])
-    for path in [row.path for row in before] + [row.path for row in files if part.expired]:
-        (archive.folder / path).unlink(missing_ok=True)
+    for one in [row.path for row in before] + [row.path for row in files if part.expired]:
+        (archive.folder / one).unlink(missing_ok=True)
 
 
 def _name(archive: Archive, part: PartRow, written: list[RolledRow], gone: list[FileRow]) -> None:
