@@ -36,7 +36,7 @@ def run(*, quick: bool = False) -> Report:
         pieces = list(_pieces(days, feeds))
         count = sum(len(piece.batch) for piece in pieces)
         floor = count / _timed(lambda: _bare_write(folder / "bare", pieces))
-        taken = count / _timed(lambda: [archive.put(piece) for piece in pieces])
+        taken = count / _timed(lambda: _put(archive, pieces))
         sorted_in = count / _timed(lambda: _tidied(archive, days))
         size = sum(row.bytes for row in archive.ledger.files())
         metric = [folder / "history" / row.path for row in archive.ledger.files() if row.metric == _METRICS[0]]
@@ -96,6 +96,11 @@ def _pieces(days: int, feeds: int) -> Iterator[Piece]:
             spans=[Span(_BASE_MS, begin + _PIECE_MS)], goes_on=seq > 1, last=np.zeros(2 * feeds, np.int64),
         )  # fmt: skip
         names = []
+
+
+def _put(archive: Archive, pieces: list[Piece]) -> None:
+    for piece in pieces:
+        archive.put(piece)
 
 
 def _tidied(archive: Archive, days: int) -> None:

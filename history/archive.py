@@ -164,12 +164,18 @@ class Archive:
                 tell(i + 1, len(groups))
         return went
 
-    def expire(self, before_day: Callable[[str], str]) -> int:
-        """Drop the readings of days before that which `before_day` says for their device type; returns how many."""
+    def expire(self, first_day: Callable[[str], str]) -> int:
+        """Drop the readings of days before the one that `first_day` says for their device type; returns how many.
+
+        Those whose roll-ups are not made yet stay until they are.
+        """
         with self.ledger.alone():
-            gone = [row for row in self.ledger.files() if row.day != FRESH and row.day < before_day(row.type)]
-            if not gone:
-                return 0
+            waiting = {(part.day, part.type, part.metric) for part in self.ledger.parts() if part.dirty}
+            gone = [
+                row
+                for row in self.ledger.files()
+                if row.day != FRESH and row.day < first_day(row.type) and (row.day, row.type, row.metric) not in waiting
+            ]
             with self.ledger.transaction() as db:
                 put_files(db, [], gone)
                 db.executemany(

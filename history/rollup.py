@@ -42,12 +42,21 @@ def as_parts(stored: Stored) -> pa.Table:
     return pa.table(columns, schema=ROLLED)
 
 
-def summarised(parts: Sequence[pa.Table], step_ms: int) -> pa.Table:
-    """Summaries by feed and span of `step_ms`, by feed, then start, of any summaries that lie within its spans."""
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 2")
-        connection.register("parts", pa.concat_tables([*parts, ROLLED.empty_table()]))
-        found: pa.Table = connection.sql(_SUMMARY.format(step=step_ms)).to_arrow_table()
+def summarised(
+    parts: Sequence[pa.Table], step_ms: int, connection: duckdb.DuckDBPyConnection | None = None
+) -> pa.Table:
+    """Summaries by feed and span of `step_ms`, by feed, then start, of any summaries that lie within its spans.
+
+    Args:
+        parts: Tables of `ROLLED`.
+        step_ms: Length of a span, ms.
+        connection: A connection to DuckDB, where there is one already.
+    """
+    if connection is None:
+        with duckdb.connect() as made:
+            return summarised(parts, step_ms, made)
+    connection.register("parts", pa.concat_tables([*parts, ROLLED.empty_table()]))
+    found: pa.Table = connection.sql(_SUMMARY.format(step=step_ms)).to_arrow_table()
     return found.cast(ROLLED)
 
 
@@ -73,11 +82,14 @@ def make_rollups(archive: Archive, until_ms: int, tell: Tell | None = None) -> i
         tell: Called now and then.
     """
     dirty = [part for part in archive.ledger.parts() if part.dirty and day_start_ms(part.day) + DAY_MS <= until_ms]
-    for i, part in enumerate(dirty):
-        with archive.ledger.alone():
-            _make(archive, part)
-        if tell is not None:
-            tell(i + 1, len(dirty))
+    if not dirty:
+        return 0
+    with duckdb.connect() as connection:
+        for i, part in enumerate(dirty):
+            with archive.ledger.alone():
+                _make(archive, part, connection)
+            if tell is not None:
+                tell(i + 1, len(dirty))
     return len(dirty) * len(_STEPS)
 
 
@@ -92,7 +104,7 @@ def expire_rollups(archive: Archive, step_ms: int, before_day: str) -> int:
         return len(gone)
 
 
-def _make(archive: Archive, part: PartRow) -> None:
+def _make(archive: Archive, part: PartRow, connection: duckdb.DuckDBPyConnection) -> None:
     ledger = archive.ledger
     files = [row for row in ledger.files() if (row.day, row.type, row.metric) == (part.day, part.type, part.metric)]
     before = [row for row in ledger.rolled() if (row.day, row.type, row.metric) == (part.day, part.type, part.metric)]
@@ -103,7 +115,7 @@ def _make(archive: Archive, part: PartRow) -> None:
     for step in _STEPS:
         # Readings that have expired live on in their roll-ups only: late ones are added to these.
         old = [read_rolled(archive.folder / row.path, None, 0, 1 << 62) for row in before if row.step_ms == step]
-        made = summarised([*readings, *(old if part.expired else [])], step)
+        made = summarised([*readings, *(old if part.expired else [])], step, connection)
         folder = Path("rollup") / f"step={step}" / f"day={part.day}" / f"type={safe(part.type)}"
         path = folder / f"metric={safe(part.metric)}" / f"{os.urandom(8).hex()}.parquet"
         size = write_rolled(archive.folder / path, made)

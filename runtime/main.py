@@ -47,7 +47,7 @@ def demo(
 @app.command()
 def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="TOML file.")],
-    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub.")] = "",
+    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub, history.")] = "",
 ) -> None:
     """The roles against real servers, until Ctrl-C. 运行"""
     from runtime.cli_serve import serve as run

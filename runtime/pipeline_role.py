@@ -7,7 +7,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from city.device import DeviceType
 from city.registry import load_devices
 from core.clock import wall_ns
 from core.errors import ConfigError
+from history.ledger import archived_seq
 from ingest.journal import FeedNames, Journal
 from ingest.registry import FeedRegistry
 from ingest.sequencing import Sequencer
@@ -93,6 +94,7 @@ def run(config: Config) -> None:
             snapshot_every_ms=config.pipeline.snapshot_every,
             keep_ms=config.journal.keep,
             keep_bytes=config.journal.keep_mib << 20,
+            unarchived_bytes=config.history.waiting_mib << 20,
             recording=recording,
         ),
         session=session,
@@ -105,6 +107,7 @@ def run(config: Config) -> None:
         deliver=delivery.wake if delivery else lambda: None,
         wake_fds=(wake_read, wake_write),
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
+        archived=_archived(config),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
     scenes = SceneWatch(
@@ -132,6 +135,12 @@ def run(config: Config) -> None:
         parts.journal.close()
         parts.names.close()
         parts.store.close()
+
+
+def _archived(config: Config) -> Callable[[], int] | None:
+    """Asks up to which journal entry history has it; None where there is no history."""
+    folder = config.history.dir
+    return None if config.history.kind == "none" or folder is None else lambda: archived_seq(folder)
 
 
 def _open(config: Config) -> _Parts:

@@ -67,6 +67,17 @@ def catch_up(source: Source, sink: Sink, *, most_bytes: int = 1 << 30) -> Record
     return at
 
 
+def catch_up_anew(source: Source, sink: Sink) -> Recorder:
+    """As the role does when it finds another journal."""
+    at = recorder(source, sink)
+    first = next(follow(source.folder / "journal", at.position - 1), None)
+    assert not at.recognises(first)
+    at.begin_again()
+    record(at, follow(source.folder / "journal", 0), most_bytes=1 << 30)
+    at.flush()
+    return at
+
+
 def archive_of(tmp_path: Path, batches: Iterable[Sequence[Given]]) -> tuple[Source, Archive]:
     source = Source(tmp_path)
     for rows in batches:
@@ -92,4 +103,4 @@ def spans_of(found: Rollup) -> dict[tuple[str, int], tuple[int, float, float, fl
         found.feed.tolist(), found.start.tolist(), found.count.tolist(), found.least.tolist(), found.most.tolist(),
         found.mean.tolist(), found.last.tolist(), strict=True,
     )  # fmt: skip
-    return {(found.feeds[feed].device, start): tuple(rest) for feed, start, *rest in rows}  # type: ignore[misc]
+    return {(found.feeds[feed].device, start): tuple(rest) for feed, start, *rest in rows}
