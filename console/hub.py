@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.errors import UnavailableError
 from dispatch.intake import Plan, Refused
 from dispatch.store import Store
+from history.query import History
 
 Answer = TypeVar("Answer")
 MOST_FEEDBACK = 500
@@ -30,6 +31,7 @@ class HubSettings:
 
     `token` is asked for on every write, `read_token` (or `token`) on every read if it is set.
     `most_waiting` is the length of a listener's queue; a longer one is cut off.
+    `history` opens the readings at rest, if this hub shows them.
     """
 
     token: str
@@ -37,6 +39,7 @@ class HubSettings:
     max_body_bytes: int = 1024 * 1024
     most_waiting: int = 2_000
     heartbeat_s: float = 15.0
+    history: Callable[[], History] | None = None
 
 
 class Hub:

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import FastAPI
 
 from alerts.event import AlertData, AlertEvent, Feedback, Receipt
-from console import problems, wire
+from console import problems, wire, wire_history
 
 Schema = dict[str, Any]
 _TYPES: tuple[type[msgspec.Struct], ...] = (
@@ -29,6 +29,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.Health,
     wire.StreamedAlert,
     wire.StreamedCase,
+    wire_history.HistoryView,
 )
 _REF = "#/components/schemas/{name}"
 

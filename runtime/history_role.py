@@ -12,15 +12,16 @@ from pathlib import Path
 from city.catalogue import load_catalogue
 from city.registry import load_devices
 from core.clock import wall_ns
-from core.errors import ConfigError, DataLossError, UnavailableError
+from core.errors import DataLossError, UnavailableError
 from history.archive import Archive
 from history.keeping import Retention, tidy
 from history.names import JournalNames, TypeOf, types_of
 from history.recorder import Counts, Recorder, record
-from history.stores import InfluxAddress, Store, Writer
+from history.stores import Writer
 from ingest.journal import Entry, follow
 from runtime.config import Config
 from runtime.ops import OpsServer, Status
+from runtime.store import retention_of, store_of
 from runtime.supervisor import announce
 
 log = logging.getLogger("scenewatch.history")
@@ -61,35 +62,6 @@ def run(config: Config) -> None:
     finally:
         ops.close()
         sink.close()
-
-
-def store_of(config: Config) -> Store:
-    """The store that a configuration names.
-
-    Raises:
-        ConfigError: If it names none, or its token cannot be read.
-    """
-    section = config.history
-    folder = section.dir or config.data.dir / "history"
-    if section.kind == "none":
-        raise ConfigError('history.kind is "none": there is no history; set it to parquet or influxdb')
-    if section.kind == "parquet":
-        return Store(folder)
-    address = InfluxAddress(
-        section.influxdb_url, section.influxdb_org, section.influxdb_bucket, section.secret(), section.keep
-    )
-    return Store(folder, address)
-
-
-def retention_of(config: Config) -> Retention:
-    """How long a configuration keeps what."""
-    section = config.history
-    return Retention(
-        readings_ms=section.keep,
-        minutes_ms=section.keep_minutes,
-        hours_ms=section.keep_hours,
-        by_type=section.keep_types,
-    )
 
 
 class Follower:

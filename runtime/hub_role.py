@@ -2,6 +2,7 @@
 
 from console.serve import run_hub
 from runtime.config import Config
+from runtime.store import store_of
 from runtime.supervisor import announce
 
 
@@ -20,5 +21,6 @@ def run(config: Config) -> None:
         url,
         config.dispatch.token.get_secret_value(),
         durability=config.journal.durability,
+        history=None if config.history.kind == "none" else store_of(config).history,
         on_ready=lambda address: announce({"url": address}),
     )

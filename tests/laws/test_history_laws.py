@@ -49,7 +49,7 @@ def work(archive: Archive, what: Sequence[int], until_ms: int) -> None:
             make_rollups(archive, until_ms)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(batches(), st.lists(st.lists(st.integers(0, 2), max_size=4), min_size=1, max_size=4), st.integers(0, 2**32))
 def test_history_is_what_the_journal_held_however_it_was_cut_and_tidied(
     made: list[list[Given]], tidyings: list[list[int]], seed: int

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from core.reading import ReadingBatch
 from history.archive import Archive
@@ -104,3 +107,8 @@ def spans_of(found: Rollup) -> dict[tuple[str, int], tuple[int, float, float, fl
         found.mean.tolist(), found.last.tolist(), strict=True,
     )  # fmt: skip
     return {(found.feeds[feed].device, start): tuple(rest) for feed, start, *rest in rows}
+
+
+def about(spans: dict[tuple[str, int], tuple[int, float, float, float, float]]) -> Any:
+    """The same spans, means to within rounding."""
+    return {key: pytest.approx(summary) for key, summary in spans.items()}
