@@ -36,6 +36,7 @@ from ingest.session import Session
 from ingest.tap import Tap
 from runtime.chain import Chain
 from runtime.door import Door
+from runtime.journal_keep import JournalKeep
 from runtime.ops import Status
 from runtime.recovery import encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
@@ -57,18 +58,12 @@ class LoopOptions:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
         snapshot_every_ms: Longest time between two snapshots.
-        keep_ms: How long journal segments stay after they are needed for recovery,
-        keep_bytes: as long as they are not larger than this together.
-        unarchived_bytes: Segments that history has not got to yet stay until they are larger than this together.
         recording: The readings bring their own clock.
     """
 
     max_ahead_ms: int = 300_000
     max_pack: int = 10_000
     snapshot_every_ms: int = 30_000
-    keep_ms: int = 86_400_000
-    keep_bytes: int = 4 << 30
-    unarchived_bytes: int = 16 << 30
     recording: bool = False
 
 
@@ -82,6 +77,7 @@ class Pipeline:
         session: Session,
         door: Door,
         journal: Journal,
+        keep: JournalKeep,
         chain: Chain,
         store: AlertStore,
         snapshots: Snapshots,
@@ -89,15 +85,13 @@ class Pipeline:
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
         on_ready: Callable[[], None],
-        archived: Callable[[], int] | None = None,
     ) -> None:
         self._options = options
         self._on_ready: Callable[[], None] | None = on_ready
         self._session = session
         self._door = door
         self._journal = journal
-        self._archived = archived
-        self._unarchived_dropped = 0
+        self._keep = keep
         self._heard = 0
         self._noted_seq = 0
         self._next_still = 0
@@ -179,7 +173,7 @@ class Pipeline:
             "reconnects": self._session.reconnects,
             "resumed": self._session.resumed,
             "journal_seq": self._journal.last_seq,
-            "unarchived_dropped": self._unarchived_dropped,
+            "unarchived_dropped": self._keep.unarchived_dropped,
             "clock_ms": self._settled_ms,
             "live_readings": self._live,
             "last_batch_ns": self._last_batch_ns,
@@ -336,22 +330,7 @@ class Pipeline:
         if seq > self._snapshots.written_seq:
             self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
         if self._snapshots.written_seq:
-            self._drop_old()
-
-    def _drop_old(self) -> None:
-        """Drop segments that neither recovery nor history needs; what history never gets to must not fill the disk."""
-        needed = self._snapshots.written_seq + 1
-        # History keeps its last entry too: by it it knows the journal again.
-        wanted = needed if self._archived is None else min(needed, self._archived())
-        keep_since_s = wall_ns() / 1e9 - self._options.keep_ms / 1000
-        self._journal.drop_before(wanted, keep_since_s=keep_since_s, keep_bytes=self._options.keep_bytes)
-        if wanted < needed:
-            dropped = self._journal.drop_before(
-                needed, keep_since_s=float("-inf"), keep_bytes=self._options.unarchived_bytes
-            )
-            if dropped:
-                self._unarchived_dropped += dropped
-                log.warning("%d journal segments dropped that history had not got to: is it running?", dropped)
+            self._keep.drop(self._snapshots.written_seq + 1, wall_ns() / 1e9)
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:

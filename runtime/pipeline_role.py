@@ -33,6 +33,7 @@ from runtime.broker.base import PIPELINE_USER
 from runtime.chain import Chain
 from runtime.config import Config
 from runtime.door import Door
+from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
@@ -92,14 +93,18 @@ def run(config: Config) -> None:
             max_ahead_ms=config.ingest.max_ahead,
             max_pack=config.ingest.max_pack,
             snapshot_every_ms=config.pipeline.snapshot_every,
-            keep_ms=config.journal.keep,
-            keep_bytes=config.journal.keep_mib << 20,
-            unarchived_bytes=config.history.waiting_mib << 20,
             recording=recording,
         ),
         session=session,
         door=parts.door,
         journal=parts.journal,
+        keep=JournalKeep(
+            parts.journal,
+            keep_ms=config.journal.keep,
+            keep_bytes=config.journal.keep_mib << 20,
+            archived=_archived(config),
+            unarchived_bytes=config.history.waiting_mib << 20,
+        ),
         chain=parts.chain,
         store=parts.store,
         snapshots=parts.snapshots,
@@ -107,7 +112,6 @@ def run(config: Config) -> None:
         deliver=delivery.wake if delivery else lambda: None,
         wake_fds=(wake_read, wake_write),
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
-        archived=_archived(config),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
     scenes = SceneWatch(

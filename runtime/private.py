@@ -85,7 +85,7 @@ class PrivateSystem:
             },
             "dispatch": {"url": self.hub_url, "token": secrets.token_urlsafe(18)},
             "hub": {"port": int(self.hub_url.rpartition(":")[2])},
-            "history": {"kind": "parquet" if history else "none"},
+            "history": {"kind": "parquet" if history else "none", "flush": "2s"},
         }
         for name, section in (more or {}).items():
             content[name] = section(self)

@@ -3,13 +3,13 @@
 import logging
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
 
 from core.errors import DataLossError, UnavailableError
-from history import parquet as reading
 from history.archive import Archive
 from history.columns import read_stored
 from history.keeping import Retention, tidy
@@ -196,15 +196,14 @@ def test_a_reader_sees_one_moment_while_the_archive_is_tidied_under_it(
     _, archive = archive_of(tmp_path, made)
     history = ParquetHistory(tmp_path / "history", threads=1)
     done: list[bool] = []
-    original = reading.read_stored
 
-    def slow(*args: object) -> object:
+    def slow(*args: Any) -> Any:
         if not done:
             done.append(True)
             tidied(archive)
-        return original(*args)  # type: ignore[arg-type]
+        return read_stored(*args)
 
-    monkeypatch.setattr(reading, "read_stored", slow)
+    monkeypatch.setattr("history.parquet.read_stored", slow)
     assert rows_of(history.readings(EVERYTHING)) == flat(made)
     assert done
     history.close()
