@@ -97,6 +97,7 @@ class AlertData(msgspec.Struct, frozen=True, kw_only=True):
     leaf: str | None = None
     """Leaf of the case catalogue; None: the case waits unclassified for a person."""
     auto: bool = True
+    """Whether it is to have a case by itself: the scene opens cases, and it has been bad enough for one."""
     measured: Measured
     feeds: list[str] = []
     """`device/metric` of every feed that is or was part of it."""

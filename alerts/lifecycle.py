@@ -278,6 +278,7 @@ class AlertStage:
             title_zh=scene.title_zh,
             leaf=scene.leaf,
             auto=scene.auto,
+            case_from=int(scene.case_from),
             rules=scene.version,
             place=device.alert_place,
             town=device.town,
@@ -423,7 +424,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return scene.stage == "shadow" or (scene.stage == "pilot" and device.town not in scene.pilot_towns)
+    return scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

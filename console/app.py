@@ -15,6 +15,7 @@ from console import (
     routes_history,
     routes_lists,
     routes_live,
+    routes_scenes,
 )
 from console.history import HistoryDesk
 from console.hub import Hub
@@ -34,14 +35,8 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for router in (
-        routes_events.router,
-        routes_lists.router,
-        routes_history.router,
-        routes_feedback.router,
-        routes_live.router,
-    ):
-        app.include_router(router)
+    for routes in (routes_events, routes_lists, routes_history, routes_feedback, routes_scenes, routes_live):
+        app.include_router(routes.router)
     problems.install(app)
     openapi.install(app)
     return app

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import FastAPI
 
 from alerts.event import AlertData, AlertEvent, Feedback, Receipt
-from console import problems, wire, wire_history
+from console import problems, wire, wire_history, wire_scenes
 
 Schema = dict[str, Any]
 _TYPES: tuple[type[msgspec.Struct], ...] = (
@@ -30,6 +30,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.StreamedAlert,
     wire.StreamedCase,
     wire_history.HistoryView,
+    *wire_scenes.TYPES,
 )
 _REF = "#/components/schemas/{name}"
 

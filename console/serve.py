@@ -23,6 +23,7 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigError, UnavailableError
 from dispatch.store import Store
 from history.query import History
+from thresholds.register import SceneRegister
 
 _STOP_WITHIN_S = 1
 
@@ -84,6 +85,7 @@ class HubServer:
         settings: Tokens and bounds.
         durability: `process` or `power`.
         clock: What the hub takes for now.
+        scenes: The register of scenes; None: the hub has none.
 
     Raises:
         ConfigError: If an argument is wrong.
@@ -99,6 +101,7 @@ class HubServer:
         *,
         durability: str = "process",
         clock: Clock | None = None,
+        scenes: SceneRegister | None = None,
     ) -> None:
         _check(host, settings)
         self._socket = _listen(host, port)
@@ -107,7 +110,7 @@ class HubServer:
         except BaseException:
             self._socket.close()
             raise
-        self._hub = Hub(store, settings, SystemClock() if clock is None else clock)
+        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, scenes)
         self._started = threading.Event()
         self._server = _Server(self._config(), self._hub)
         self._server.on_ready.append(self._started.set)
@@ -155,6 +158,7 @@ def run_hub(
     durability: str = "process",
     clock: Clock | None = None,
     history: Callable[[], History] | None = None,
+    scenes: SceneRegister | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a hub in this process until SIGTERM or SIGINT; it then returns within a second.
@@ -168,6 +172,7 @@ def run_hub(
         durability: `process` or `power`.
         clock: What the hub takes for now.
         history: Opens the readings at rest, if this hub shows them.
+        scenes: The register of scenes; None: the hub has none.
         on_ready: Called with the hub's URL as soon as it takes requests.
 
     Raises:
@@ -175,7 +180,7 @@ def run_hub(
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     settings = HubSettings(token=token, read_token=read_token, history=history)
-    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock)
+    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, scenes=scenes)
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
 

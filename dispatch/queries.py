@@ -138,6 +138,13 @@ class Queries:
         moved: list[Moved] = [*self._alerts_moved(after, limit), *self._cases_moved(after, limit)]
         return sorted(moved, key=lambda m: m.seq)[:limit]
 
+    def opened_since(self, scene: str, since: int) -> int:
+        """How many cases of a scene were opened at or after `since`, ms."""
+        cases = tables.cases.c
+        query = select(func.count()).where(cases.scene == scene, cases.opened_at >= since)
+        with unavailable_as_such(), self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
     def counts(self) -> Counts:
         """How many alerts are not cleared, by severity, and how many cases there are, by state."""
         alerts, cases = tables.alerts.c, tables.cases.c

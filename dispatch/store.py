@@ -33,6 +33,13 @@ _TAKEN = select(tables.events.c.id).where(tables.events.c.id.in_(bindparam("ids"
 _ONE_ALERT = select(tables.alerts).where(tables.alerts.c.id == bindparam("id"))
 _ONE_TAKEN = select(tables.events.c.id).where(tables.events.c.id == bindparam("id"))
 _UPDATE_ALERT = update(tables.alerts).where(tables.alerts.c.seq == bindparam("key"))
+_NEXT_DAY = insert(tables.task_counters)
+_KEEP_NUMBER = (
+    update(tables.task_counters).where(tables.task_counters.c.day == bindparam("of")).values(last=bindparam("number"))
+)
+_NEW_EVENTS, _NEW_ALERTS, _NEW_CASES, _NEW_LINES = (
+    insert(table) for table in (tables.events, tables.alerts, tables.cases, tables.case_events)
+)
 _UPDATE_CASE = update(tables.cases).where(tables.cases.c.id == bindparam("key"))
 
 
@@ -125,10 +132,9 @@ def _reserve(connection: Connection, count: int) -> int:
 
 def _keep_number(connection: Connection, day: str, last: int | None, used: int) -> None:
     if last is None:
-        connection.execute(insert(tables.task_counters), [{"day": day, "last": used}])
+        connection.execute(_NEXT_DAY, {"day": day, "last": used})
     else:
-        counter = tables.task_counters
-        connection.execute(update(counter).where(counter.c.day == day).values(last=last + used))
+        connection.execute(_KEEP_NUMBER, {"of": day, "number": last + used})
 
 
 def _known(connection: Connection, events: Sequence[AlertEvent]) -> Known:
@@ -152,22 +158,22 @@ def _number(case: Case | None) -> str | None:
 
 def _write(connection: Connection, plan: Plan, known: Known, now_ms: int) -> None:
     if plan.events:
-        connection.execute(insert(tables.events), [_event_row(stored, now_ms) for stored in plan.events])
+        connection.execute(_NEW_EVENTS, [_event_row(stored, now_ms) for stored in plan.events])
     _write_alerts(connection, plan.alerts, known.alerts)
     new = [_case_row(case) for alert, case in plan.cases.items() if alert not in known.cases]
     if new:
-        connection.execute(insert(tables.cases), new)
+        connection.execute(_NEW_CASES, new)
     changed = [{"key": c.id, **_case_row(c)} for alert, c in plan.cases.items() if alert in known.cases]
     if changed:
         connection.execute(_UPDATE_CASE, changed)
     if plan.lines:
-        connection.execute(insert(tables.case_events), [_line_row(line) for line in plan.lines])
+        connection.execute(_NEW_LINES, [_line_row(line) for line in plan.lines])
 
 
 def _write_alerts(connection: Connection, alerts: Mapping[str, Alert], known: Mapping[str, Alert]) -> None:
     new = [_alert_row(alert) for alert in alerts.values() if alert.data.alert not in known]
     if new:
-        connection.execute(insert(tables.alerts), new)
+        connection.execute(_NEW_ALERTS, new)
     changed = [
         {"key": alert.seq, **_alert_row(alert)}
         for alert in alerts.values()

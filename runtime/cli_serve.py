@@ -86,6 +86,7 @@ def _settled(config: Config, wanted: list[str]) -> Path:
         ("history", "keep"),
         ("history", "keep_minutes"),
         ("history", "keep_hours"),
+        ("scenes", "budget_watch"),
     ):
         content[section][key] = f"{content[section][key]}ms"
     content["history"]["keep_types"] = {name: f"{ms}ms" for name, ms in config.history.keep_types.items()}
