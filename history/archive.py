@@ -1,6 +1,6 @@
 """Readings at rest: small files as they come, sorted into days and metrics, few files in the end.
 
-    fresh/N.parquet                                     as they came, a few seconds each
+    fresh/N.parquet                                     as they came, some seconds each
     readings/day=D/type=T/metric=M/N.parquet            sorted into days (of event time, UTC) and metrics
     rollup/step=60000/day=D/type=T/metric=M/N.parquet   summaries (history/rollup.py)
     history.sqlite                                      the ledger, which says which of them count

@@ -84,8 +84,10 @@ class InfluxSink:
         folder: Of the ledger.
         address: Where InfluxDB answers.
 
+    InfluxDB need not be there yet: it is asked for when there is something to write.
+
     Raises:
-        UnavailableError: If the ledger cannot be opened, or InfluxDB not be reached.
+        UnavailableError: If the ledger cannot be opened.
     """
 
     def __init__(self, folder: Path, address: InfluxAddress) -> None:
@@ -94,11 +96,7 @@ class InfluxSink:
         self._client = _client(address)
         self._names: dict[int, FeedName] = {}
         self._heads: dict[int, str] = {}
-        try:
-            _asked(address, self._make_bucket)
-        except UnavailableError:
-            self.ledger.close()
-            raise
+        self._bucket_is_there = False
         self._write = self._client.write_api(write_options=SYNCHRONOUS)
 
     def close(self) -> None:
@@ -144,6 +142,9 @@ class InfluxSink:
             )
 
     def _send(self, batch: ReadingBatch, lag: Int64, new_feeds: Sequence[tuple[int, FeedName]]) -> None:
+        if not self._bucket_is_there:
+            _asked(self._address, self._make_bucket)
+            self._bucket_is_there = True
         self._names.update(self.ledger.feeds(max(self._names, default=-1)))
         self._names.update(new_feeds)
         rows = np.arange(len(batch))

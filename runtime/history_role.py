@@ -1,18 +1,20 @@
 """The role `history`: follows the journal, writes what it holds, keeps the archive tidy."""
 
+import difflib
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from city.catalogue import load_catalogue
+from city.device import DeviceType
 from city.registry import load_devices
 from core.clock import wall_ns
-from core.errors import DataLossError, UnavailableError
+from core.errors import ConfigError, DataLossError, UnavailableError
 from history.archive import Archive
 from history.keeping import Retention, tidy
 from history.names import JournalNames, TypeOf, types_of
@@ -27,7 +29,6 @@ from runtime.supervisor import announce
 log = logging.getLogger("scenewatch.history")
 
 _LOOK_S = 0.5
-_AGAIN_S = 2.0
 _LONGEST_AGAIN_S = 60.0
 _TIDY_S = 3_600.0
 _MOST_BYTES = 16 << 20
@@ -46,6 +47,7 @@ def run(config: Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
+    _check_types(config, types)
     sink = store_of(config).writer()
     follower = Follower(
         sink,
@@ -62,6 +64,19 @@ def run(config: Config) -> None:
     finally:
         ops.close()
         sink.close()
+
+
+def _check_types(config: Config, types: Mapping[str, DeviceType]) -> None:
+    unknown = [name for name in config.history.keep_types if name not in types]
+    if unknown:
+        close = [difflib.get_close_matches(name, list(types), n=1) for name in unknown]
+        raise ConfigError(
+            "\n".join(
+                f"history.keep_types: there is no device type {name!r}"
+                + (f" (did you mean {near[0]}?)" if near else "")
+                for name, near in zip(unknown, close, strict=True)
+            )
+        )
 
 
 class Follower:
@@ -109,7 +124,7 @@ class Follower:
                 self._step()
                 self._error, wait = "", _LOOK_S
             except (UnavailableError, DataLossError) as error:
-                wait = min(2 * max(wait, _AGAIN_S), _LONGEST_AGAIN_S)
+                wait = min(2 * wait, _LONGEST_AGAIN_S)
                 self._failed(error, wait)
         try:
             self._recorder.flush()

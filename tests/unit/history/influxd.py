@@ -19,9 +19,9 @@ PATIENCE_S = 60.0
 
 
 @contextmanager
-def influxdb(folder: Path) -> Iterator[InfluxAddress]:
+def influxdb(folder: Path, port: int = 0) -> Iterator[InfluxAddress]:
     """Start it, set it up, stop it."""
-    port = free_port()
+    port = port or free_port()
     command = [
         str(PROGRAM), f"--http-bind-address=127.0.0.1:{port}", f"--bolt-path={folder / 'influxd.bolt'}",
         f"--engine-path={folder / 'engine'}", f"--sqlite-path={folder / 'influxd.sqlite'}", "--reporting-disabled",
