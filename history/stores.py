@@ -3,17 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.reading import Int64, ReadingBatch
-from history.archive import Archive
-from history.parquet import ParquetHistory
 from history.query import FeedName, History
-from history.recorder import Sink
+
+if TYPE_CHECKING:  # a hub names its store long before somebody asks it for a reading
+    from history.archive import Piece
+    from history.ledger import Ledger
 
 
-class Writer(Sink, Protocol):
+class Writer(Protocol):
     """A store's writing side."""
+
+    @property
+    def ledger(self) -> "Ledger":
+        """Up to where it has the journal."""
+
+    def put(self, piece: "Piece") -> None:
+        """Write a piece; it is in history on return, or nothing of it is.
+
+        Raises:
+            UnavailableError: If it cannot be written now.
+        """
 
     def bring(
         self, batch: ReadingBatch, lag: Int64, new_feeds: Sequence[tuple[int, FeedName]], digest: str, name: str
@@ -67,8 +79,10 @@ class Store:
             DataLossError: If its ledger is of another version.
         """
         if self.influx is None:
+            from history.archive import Archive  # noqa: PLC0415 - slow to load
+
             return Archive(self.folder)
-        from history.influx import InfluxSink  # noqa: PLC0415 - its client is slow to load, and few use it
+        from history.influx import InfluxSink  # noqa: PLC0415 - the same
 
         return InfluxSink(self.folder, self.influx)
 
@@ -80,6 +94,8 @@ class Store:
             DataLossError: If its ledger is of another version.
         """
         if self.influx is None:
+            from history.parquet import ParquetHistory  # noqa: PLC0415 - the same
+
             return ParquetHistory(self.folder)
         from history.influx import InfluxHistory  # noqa: PLC0415 - the same
 

@@ -32,8 +32,9 @@ from history.query import STEP_MS, FeedName, Gap, Held, Readings, Rollup, Select
 from history.stores import Store
 from ingest.kernel_sequence import sequence
 from runtime.config import Config, load_config
+from runtime.history_role import retention_of
 from runtime.recording import Recording, load_recording, parse_time
-from runtime.store import retention_of, store_of
+from runtime.store import store_of
 
 _SHOWN_GAPS = 20
 _FOR_EVER = 1 << 62

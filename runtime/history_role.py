@@ -23,7 +23,7 @@ from history.stores import Writer
 from ingest.journal import Entry, follow
 from runtime.config import Config
 from runtime.ops import OpsServer, Status
-from runtime.store import retention_of, store_of
+from runtime.store import store_of
 from runtime.supervisor import announce
 
 log = logging.getLogger("scenewatch.history")
@@ -62,8 +62,18 @@ def run(config: Config) -> None:
     try:
         follower.run()
     finally:
-        ops.close()
-        sink.close()
+        sink.close()  # the port ends with the process: to wait for its thread would take half a second of a stop
+
+
+def retention_of(config: Config) -> Retention:
+    """How long a configuration keeps what."""
+    section = config.history
+    return Retention(
+        readings_ms=section.keep,
+        minutes_ms=section.keep_minutes,
+        hours_ms=section.keep_hours,
+        by_type=section.keep_types,
+    )
 
 
 def _check_types(config: Config, types: Mapping[str, DeviceType]) -> None:

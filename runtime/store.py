@@ -1,7 +1,6 @@
-"""The configuration's words for history made into the store and what it keeps."""
+"""The configuration's words for history made into the store."""
 
 from core.errors import ConfigError
-from history.keeping import Retention
 from history.stores import InfluxAddress, Store
 from runtime.config import Config
 
@@ -22,14 +21,3 @@ def store_of(config: Config) -> Store:
         section.influxdb_url, section.influxdb_org, section.influxdb_bucket, section.secret(), section.keep
     )
     return Store(folder, address)
-
-
-def retention_of(config: Config) -> Retention:
-    """How long a configuration keeps what."""
-    section = config.history
-    return Retention(
-        readings_ms=section.keep,
-        minutes_ms=section.keep_minutes,
-        hours_ms=section.keep_hours,
-        by_type=section.keep_types,
-    )
