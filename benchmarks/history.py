@@ -11,8 +11,9 @@ from pyarrow import parquet
 
 from benchmarks.report import Report, cost, rate, report
 from core.reading import ReadingBatch
-from history.archive import DAY_MS, Archive, Piece
+from history.archive import Archive, Piece
 from history.coverage import Span
+from history.days import DAY_MS
 from history.kernel import stamps
 from history.ledger import Progress
 from history.parquet import ParquetHistory

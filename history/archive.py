@@ -9,7 +9,6 @@ Every file is written beside, synced and renamed before the ledger names it, and
 it; so a death at any moment leaves at most files that nobody names, which the next start removes.
 """
 
-import datetime as dt
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from core.reading import Int64, ReadingBatch
 from history.columns import Stored, Unreadable, arranged, read_stored, taken, write_stored
 from history.coverage import Span
+from history.days import DAY_MS, day_label
 from history.ledger import (
     FRESH,
     FileRow,
@@ -37,7 +37,6 @@ from history.query import FeedName
 
 log = logging.getLogger("scenewatch.history")
 
-DAY_MS = 86_400_000
 _OLDEST_DAYS = 366
 _FOLD_FILES = 64
 _FOLD_ROWS = 1_000_000
@@ -277,16 +276,6 @@ def day_of(event_time: Int64, arrival: Int64) -> Int64:
     A clock that is wrong by decades makes no folder for each of its days; the file's own bounds say what is in it.
     """
     return np.maximum(event_time // DAY_MS, arrival // (DAY_MS * 1_000_000) - _OLDEST_DAYS)
-
-
-def day_label(day: int) -> str:
-    """`2026-11-25` of days since the epoch."""
-    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()
-
-
-def day_start_ms(label: str) -> int:
-    """Where a day begins, ms since the epoch."""
-    return (dt.date.fromisoformat(label) - dt.date(1970, 1, 1)).days * DAY_MS
 
 
 def safe(name: str) -> str:

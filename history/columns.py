@@ -72,6 +72,10 @@ class Stored:
         """Order of arrival over all files, ns."""
         return self.batch.arrival + self.lag
 
+    def rows(self, which: Int32) -> "Stored":
+        """Some rows, in the order given."""
+        return Stored(taken(self.batch, which), self.lag[which], self.rank[which])
+
 
 def arranged(batch: ReadingBatch, lag: Int64) -> Stored:
     """Readings in any order, arranged for a file: by feed, then stamp."""
@@ -82,7 +86,7 @@ def arranged(batch: ReadingBatch, lag: Int64) -> Stored:
     return Stored(taken(batch, by_feed), lag[by_feed], rank)
 
 
-def taken(batch: ReadingBatch, rows: NDArray[np.intp]) -> ReadingBatch:
+def taken(batch: ReadingBatch, rows: NDArray[np.intp] | Int32) -> ReadingBatch:
     """Some rows of a batch, in the order given."""
     return ReadingBatch(
         batch.feed[rows], batch.event_time[rows], batch.value[rows], batch.arrival[rows], batch.quality[rows]

@@ -27,9 +27,10 @@ from urllib3.exceptions import HTTPError
 from core.clock import wall_ns
 from core.errors import UnavailableError
 from core.reading import Int32, Int64, Quality, ReadingBatch, UInt8
-from history.archive import Piece, day_label
+from history.archive import Piece
 from history.columns import Stored
 from history.coverage import holes, joined
+from history.days import day_label
 from history.ledger import Ledger, put_feeds, put_last, put_spans
 from history.query import (
     STEP_MS,
@@ -51,7 +52,6 @@ log = logging.getLogger("scenewatch.history")
 _POINTS = 10_000
 _TIMEOUT_MS = 60_000
 _FEW = 50
-_DAY_MS = 86_400_000
 _OUT_OF_ORDER = int(Quality.LATE | Quality.REPEATED)
 _COLUMNS = ("_time", "_measurement", "gateway", "device", "type", "value", "quality", "arrival", "lag")
 _ESCAPED = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\\": r"\\"})

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from history.archive import DAY_MS, Archive, Tell, day_label
+from history.archive import Archive, Tell
+from history.days import DAY_MS, day_label
 from history.query import STEP_MS
 from history.rollup import expire_rollups, make_rollups
 

@@ -19,10 +19,12 @@ def in_order(feed: Int32, event_time: Int64, rank: Int32, lookup: Int32, start: 
         order: Room for the answer, one more than the highest rank; changed.
 
     Returns:
-        How many rows of `order` are the answer.
+        How many rows of `order` are the answer; -1 if a feed or a rank is none, so that it is not the file written.
     """
     order[:] = -1
     for i in range(len(feed)):
+        if feed[i] < 0 or rank[i] < 0 or rank[i] >= len(order):
+            return -1
         if feed[i] < len(lookup) and lookup[feed[i]] >= 0 and start <= event_time[i] < end:
             order[rank[i]] = i
     kept = 0

@@ -17,6 +17,7 @@ import numpy as np
 from core.errors import DataLossError, UnavailableError
 from core.reading import Int64
 from history.coverage import Brought, Span
+from history.days import DAY_MS, day_label
 from history.query import FeedName, GapReason, Selection
 
 NAME = "history.sqlite"
@@ -36,7 +37,7 @@ CREATE TABLE IF NOT EXISTS last (page INTEGER PRIMARY KEY, times BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS file (
   path TEXT PRIMARY KEY, day TEXT NOT NULL, type TEXT NOT NULL, metric TEXT NOT NULL, rows INTEGER NOT NULL,
   min_event INTEGER NOT NULL, max_event INTEGER NOT NULL, bytes INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS file_by_series ON file (type, metric, day);
+CREATE INDEX IF NOT EXISTS file_by_time ON file (min_event);
 CREATE TABLE IF NOT EXISTS part (
   day TEXT NOT NULL, type TEXT NOT NULL, metric TEXT NOT NULL, dirty INTEGER NOT NULL, expired INTEGER NOT NULL,
   PRIMARY KEY (day, type, metric));
@@ -221,28 +222,26 @@ class Ledger:
 
     def files(self, of: Selection | None = None) -> list[FileRow]:
         """Files that may hold readings of a selection; all without one."""
-        rows = [FileRow(*row) for row in self._all(f"SELECT {_columns(FileRow)} FROM file ORDER BY day, path")]  # noqa: S608
+        sql = f"SELECT {_columns(FileRow)} FROM file"  # noqa: S608 - names of fields
         if of is None:
-            return rows
+            return [FileRow(*row) for row in self._all(f"{sql} ORDER BY day, path")]
+        inside = self._all(f"{sql} WHERE min_event < ? AND max_event >= ? ORDER BY day, path", of.end_ms, of.start_ms)
         return [
             row
-            for row in rows
-            if row.min_event < of.end_ms
-            and row.max_event >= of.start_ms
-            and (
-                row.day == FRESH
-                or ((of.types is None or row.type in of.types) and (of.metrics is None or row.metric in of.metrics))
-            )
+            for row in (FileRow(*values) for values in inside)
+            if row.day == FRESH
+            or ((of.types is None or row.type in of.types) and (of.metrics is None or row.metric in of.metrics))
         ]
 
-    def parts(self) -> list[PartRow]:
-        """Every day of every metric."""
-        rows = self._all(f"SELECT {_columns(PartRow)} FROM part ORDER BY day, type, metric")  # noqa: S608
-        return [PartRow(d, t, m, bool(dirty), bool(expired)) for d, t, m, dirty, expired in rows]
+    def parts(self, of: Selection | None = None) -> list[PartRow]:
+        """Every day of every metric; those of the days of a range with a selection."""
+        sql = f"SELECT {_columns(PartRow)} FROM part WHERE day BETWEEN ? AND ? ORDER BY day, type, metric"  # noqa: S608
+        return [PartRow(d, t, m, bool(dirty), bool(expired)) for d, t, m, dirty, expired in self._all(sql, *_days(of))]
 
-    def rolled(self) -> list[RolledRow]:
-        """Every file of roll-ups."""
-        return [RolledRow(*row) for row in self._all(f"SELECT {_columns(RolledRow)} FROM rolled ORDER BY day, path")]  # noqa: S608
+    def rolled(self, of: Selection | None = None) -> list[RolledRow]:
+        """Every file of roll-ups; those of the days of a range with a selection."""
+        sql = f"SELECT {_columns(RolledRow)} FROM rolled WHERE day BETWEEN ? AND ? ORDER BY day, path"  # noqa: S608
+        return [RolledRow(*row) for row in self._all(sql, *_days(of))]
 
     def _one(self, sql: str) -> tuple[int, bytes, int, int]:
         return self._all(sql)[0]
@@ -307,6 +306,13 @@ def archived_seq(folder: Path) -> int:
             beside.close()
     except (sqlite3.Error, TypeError):
         return 0
+
+
+def _days(of: Selection | None) -> tuple[str, str]:
+    """The first and last day of a range; all days without one."""
+    if of is None:
+        return "", "9999-99-99"
+    return day_label(of.start_ms // DAY_MS), day_label((of.end_ms - 1) // DAY_MS)
 
 
 def _columns(kind: type) -> str:

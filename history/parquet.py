@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from core.errors import UnavailableError
 from core.reading import Int32, ReadingBatch
-from history.archive import DAY_MS, day_start_ms
 from history.columns import Stored, Unreadable, read_stored
 from history.coverage import Brought, Span, holes, joined
+from history.days import DAY_MS, day_start_ms
 from history.kernel import in_order, place
 from history.ledger import FRESH, FileRow, Ledger, PartRow, RolledRow
 from history.query import (
@@ -135,13 +135,7 @@ class ParquetHistory:
         count = 0
 
         def read(row: FileRow) -> tuple[Stored, Int32]:
-            stored = read_stored(self._folder / row.path, picture.ids, of.start_ms, of.end_ms)
-            order = np.empty(row.rows, np.int32)
-            batch = stored.batch
-            kept = in_order(
-                batch.feed, batch.event_time, stored.rank, picture.lookup, of.start_ms, of.end_ms, order
-            )  # fmt: skip
-            return stored, order[:kept]
+            return self._read(row, picture, of.start_ms, of.end_ms)
 
         for stored, order in self._each(picture, of, picture.files, read, progress):
             b = stored.batch
@@ -174,14 +168,25 @@ class ParquetHistory:
         )
 
         def read(row: FileRow) -> pa.Table:
-            stored = read_stored(self._folder / row.path, picture.ids, start, end)
-            batch = stored.batch
-            order = np.empty(row.rows, np.int32)
-            kept = in_order(batch.feed, batch.event_time, stored.rank, picture.lookup, start, end, order)
-            return as_parts(stored).take(order[:kept]) if kept < len(batch) else as_parts(stored)
+            stored, order = self._read(row, picture, start, end)
+            return as_parts(stored) if len(order) == len(stored) else as_parts(stored.rows(order))
 
         tables += self._each(picture, wide, files, read, progress)
         return _answer(summarised(tables, step_ms), picture, step_ms)
+
+    def _read(self, row: FileRow, picture: _Picture, start_ms: int, end_ms: int) -> tuple[Stored, Int32]:
+        """Readings of a file, and which of them are asked for, in the order of arrival.
+
+        Raises:
+            Unreadable: Any of these, if it is damaged.
+        """
+        stored = read_stored(self._folder / row.path, picture.ids, start_ms, end_ms)
+        order = np.empty(row.rows, np.int32)
+        batch = stored.batch
+        kept = in_order(batch.feed, batch.event_time, stored.rank, picture.lookup, start_ms, end_ms, order)
+        if kept < 0:
+            raise ValueError("its rows are not those that were written")
+        return stored, order[:kept]
 
     def _picture(self, of: Selection) -> _Picture:
         with self._ledger.still():
@@ -196,8 +201,8 @@ class ParquetHistory:
             picture = _Picture(
                 tuple(name for _, name in known), ids, lookup, self._ledger.spans(), self._ledger.brought(),
                 files if len(ids) else [],
-                [part for part in self._ledger.parts() if (part.type, part.metric) in series],
-                [row for row in self._ledger.rolled() if (row.type, row.metric) in series],
+                [part for part in self._ledger.parts(of) if (part.type, part.metric) in series],
+                [row for row in self._ledger.rolled(of) if (row.type, row.metric) in series],
             )  # fmt: skip
         picture.gaps += holes(of.start_ms, of.end_ms, picture.spans, picture.brought, ids.tolist())
         return picture

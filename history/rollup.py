@@ -15,8 +15,9 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from core.reading import Int32, Quality
-from history.archive import DAY_MS, Archive, Tell, day_start_ms, safe
+from history.archive import Archive, Tell, safe
 from history.columns import ROLLED, Stored, Unreadable, read_stored, write_rolled
+from history.days import DAY_MS, day_start_ms
 from history.ledger import FileRow, PartRow, RolledRow, put_files
 from history.query import STEP_MS
 

@@ -24,7 +24,8 @@ from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from core.reading import ReadingBatch
 from core.units import parse_duration
-from history.archive import DAY_MS, Archive, day_label, day_start_ms
+from history.archive import Archive
+from history.days import DAY_MS, day_label, day_start_ms
 from history.keeping import Retention, tidy
 from history.kernel import stamps
 from history.names import FeedBook

@@ -111,4 +111,4 @@ def spans_of(found: Rollup) -> dict[tuple[str, int], tuple[int, float, float, fl
 
 def about(spans: dict[tuple[str, int], tuple[int, float, float, float, float]]) -> Any:
     """The same spans, means to within rounding."""
-    return {key: pytest.approx(summary) for key, summary in spans.items()}
+    return {key: pytest.approx(summary, rel=1e-9, abs=1e-9) for key, summary in spans.items()}

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from core.errors import DataLossError, UnavailableError
+from core.reading import ReadingBatch
 from history.archive import Archive
-from history.columns import read_stored
+from history.columns import arranged, read_stored, write_stored
 from history.keeping import Retention, tidy
 from history.ledger import NAME, archived_seq
 from history.parquet import ParquetHistory
@@ -78,7 +79,7 @@ def test_row_groups_that_hold_no_wanted_feed_are_not_read(tmp_path: Path) -> Non
     assert len(read_stored(archive.folder / file.path, None, BASE + DAY)) == 0
 
 
-@pytest.mark.parametrize("how", ["flipped", "short", "gone"])
+@pytest.mark.parametrize("how", ["flipped", "short", "gone", "another"])
 def test_a_damaged_file_is_one_line_and_a_hole_and_the_rest_still_answers(tmp_path: Path, how: str) -> None:
     made = days(4)
     _, archive = archive_of(tmp_path, made)
@@ -91,6 +92,9 @@ def test_a_damaged_file_is_one_line_and_a_hole_and_the_rest_still_answers(tmp_pa
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
     elif how == "short":
         path.write_bytes(whole[: len(whole) // 2])
+    elif how == "another":
+        longer = ReadingBatch.of(np.zeros(100), np.arange(100) + victim.min_event, np.arange(100))
+        write_stored(path, arranged(longer, np.zeros(100, np.int64)))
     else:
         path.unlink()
     history = ParquetHistory(tmp_path / "history")
@@ -107,7 +111,7 @@ def test_a_damaged_file_is_one_line_and_a_hole_and_the_rest_still_answers(tmp_pa
         (victim.min_event, victim.max_event + 1, victim.path)
     ]
     assert not history.readings(Selection.of(BASE, BASE + 4 * DAY, types=["meter"])).problems
-    if how != "flipped":
+    if how in ("short", "gone"):
         assert any(gap.reason is GapReason.MISSING for gap in history.gaps(Selection.of(BASE, BASE + 4 * DAY)))
     history.close()
 
