@@ -10,11 +10,13 @@ from console import (
     openapi,
     page,
     problems,
+    routes_devices,
     routes_events,
     routes_feedback,
     routes_history,
     routes_lists,
     routes_live,
+    routes_places,
     routes_scenes,
 )
 from console.history import HistoryDesk
@@ -35,7 +37,16 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for routes in (routes_events, routes_lists, routes_history, routes_feedback, routes_scenes, routes_live):
+    for routes in (
+        routes_events,
+        routes_lists,
+        routes_history,
+        routes_devices,
+        routes_places,
+        routes_feedback,
+        routes_scenes,
+        routes_live,
+    ):
         app.include_router(routes.router)
     problems.install(app)
     openapi.install(app)

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from console.access import hub_of, may_read, may_write
 from console.openapi import answers, body, ref
 from console.problems import Problem, ProblemCode
-from console.requests import body_of
+from console.requests import decoded
 from console.wire_scenes import Changes, Judgement, Move, Proposal, Rollback, SceneList, VersionView, version_view
 from thresholds.register import Refusal, RefusedError, SceneRegister, Version
 
@@ -170,13 +170,7 @@ async def _do(request: Request, what: Callable[[SceneRegister, int], Version]) -
 
 
 async def _body(request: Request, kind: type[_Body]) -> _Body:
-    payload = await body_of(request, hub_of(request).settings.max_body_bytes)
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except msgspec.ValidationError as error:
-        raise Problem(ProblemCode.INVALID_PARAMETER, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(ProblemCode.INVALID_JSON, f"the body is not JSON in UTF-8: {error}") from error
+    return await decoded(request, kind, hub_of(request).settings.max_body_bytes)
 
 
 def _list(versions: list[Version]) -> Response:

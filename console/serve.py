@@ -17,13 +17,12 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from console.app import create_app
-from console.hub import Hub, HubSettings
+from console.hub import Beside, Hub, HubSettings
 from console.stream import TRANSPORT
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, UnavailableError
 from dispatch.store import Store
 from history.query import History
-from thresholds.register import SceneRegister
 
 _STOP_WITHIN_S = 1
 
@@ -85,7 +84,7 @@ class HubServer:
         settings: Tokens and bounds.
         durability: `process` or `power`.
         clock: What the hub takes for now.
-        scenes: The register of scenes; None: the hub has none.
+        beside: What it shows beside alerts and cases; None: nothing.
 
     Raises:
         ConfigError: If an argument is wrong.
@@ -101,7 +100,7 @@ class HubServer:
         *,
         durability: str = "process",
         clock: Clock | None = None,
-        scenes: SceneRegister | None = None,
+        beside: Beside | None = None,
     ) -> None:
         _check(host, settings)
         self._socket = _listen(host, port)
@@ -110,7 +109,7 @@ class HubServer:
         except BaseException:
             self._socket.close()
             raise
-        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, scenes)
+        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, beside=beside)
         self._started = threading.Event()
         self._server = _Server(self._config(), self._hub)
         self._server.on_ready.append(self._started.set)
@@ -158,7 +157,7 @@ def run_hub(
     durability: str = "process",
     clock: Clock | None = None,
     history: Callable[[], History] | None = None,
-    scenes: SceneRegister | None = None,
+    beside: Beside | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a hub in this process until SIGTERM or SIGINT; it then returns within a second.
@@ -172,7 +171,7 @@ def run_hub(
         durability: `process` or `power`.
         clock: What the hub takes for now.
         history: Opens the readings at rest, if this hub shows them.
-        scenes: The register of scenes; None: the hub has none.
+        beside: What it shows beside alerts and cases; None: nothing.
         on_ready: Called with the hub's URL as soon as it takes requests.
 
     Raises:
@@ -180,7 +179,7 @@ def run_hub(
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     settings = HubSettings(token=token, read_token=read_token, history=history)
-    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, scenes=scenes)
+    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, beside=beside)
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
 

@@ -17,7 +17,7 @@ from core.clock import wall_ns
 from core.errors import ConfigError, DataLossError, UnavailableError
 from history.archive import Archive
 from history.keeping import Retention, tidy
-from history.names import JournalNames, TypeOf, types_of
+from history.names import JournalNames, TypeOf
 from history.recorder import Counts, Recorder, record
 from history.stores import Writer
 from ingest.journal import Entry, follow
@@ -46,13 +46,13 @@ def run(config: Config) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     types = load_catalogue(config.ingest.device_types)
-    devices = load_devices(config.ingest.devices, types)
     _check_types(config, types)
+    known = KnownDevices(config.ingest.devices, types)
     sink = store_of(config).writer()
     follower = Follower(
         sink,
         config.data.dir,
-        types_of({device.id: device.type for device in devices.values()}),
+        known.type_of,
         retention_of(config),
         flush_s=config.history.flush / 1000,
         stop=stop,
@@ -87,6 +87,42 @@ def _check_types(config: Config, types: Mapping[str, DeviceType]) -> None:
                 for name, near in zip(unknown, close, strict=True)
             )
         )
+
+
+class KnownDevices:
+    """Device types by the device list, which is read again when a device is not on it and the file has changed.
+
+    Args:
+        path: The device list.
+        types: The device types.
+
+    Raises:
+        ConfigError: If the list is wrong; later on the list that was last right goes on.
+    """
+
+    def __init__(self, path: Path, types: Mapping[str, DeviceType]) -> None:
+        self._path = path
+        self._types = types
+        self._seen = _changed(path)
+        self._devices = load_devices(path, types)
+
+    def type_of(self, device: str) -> str:
+        """The type of a device, empty where it is not known."""
+        if device not in self._devices and (now := _changed(self._path)) != self._seen:
+            self._seen = now
+            try:
+                self._devices = load_devices(self._path, self._types)
+            except ConfigError as error:
+                log.warning("%s; the device list goes on as it was", error)
+        known = self._devices.get(device)
+        return known.type if known is not None else ""
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 class Follower:

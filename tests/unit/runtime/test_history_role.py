@@ -1,5 +1,6 @@
 """The role `history`: what it does while its store is away, and what it says of itself."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from city.catalogue import load_catalogue
 from core.errors import ConfigError, UnavailableError
 from history.archive import Archive, Piece
 from history.keeping import Retention
@@ -15,7 +17,7 @@ from history.query import Selection
 from history.stores import InfluxAddress, Store, Writer
 from runtime.broker.base import free_port
 from runtime.config import Config, load_config, write_config
-from runtime.history_role import Follower, metrics, run
+from runtime.history_role import Follower, KnownDevices, metrics, run
 from tests.chaos.system import wait_until
 from tests.reference.history_twin import Given, sequenced
 from tests.unit.history.influxd import MISSING, PROGRAM, influxdb
@@ -125,6 +127,18 @@ def test_influxdb_may_come_later_and_go_and_come_again(tmp_path: Path) -> None:
             history.close()
     sink.close()
     source.close()
+
+
+def test_a_device_that_is_adopted_while_it_runs_has_its_type(tmp_path: Path) -> None:
+    path = tmp_path / "devices.csv"
+    path.write_text("device,gateway,type\nn-1,gw,ambient-noise\n")
+    os.utime(path, ns=(1, 1))
+    known = KnownDevices(path, load_catalogue())
+    assert (known.type_of("n-1"), known.type_of("n-2")) == ("ambient-noise", "")
+    path.write_text("device,gateway,type\nn-1,gw,ambient-noise\nn-2,gw,ambient-noise\n")
+    assert known.type_of("n-2") == "ambient-noise"
+    path.write_text("device,gateway,type\nn-3,gw,toaster\n")
+    assert (known.type_of("n-3"), known.type_of("n-2")) == ("", "ambient-noise")
 
 
 def test_a_device_type_that_does_not_exist_is_named(tmp_path: Path) -> None:
