@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -134,6 +135,10 @@ def _reachable(config: Config) -> Iterator[Look]:
     if config.broker.url is not None:
         host, port, _ = config.broker.address()
         yield _answers("broker", host, port, "start it, or mend broker.url")
+    if config.history.kind == "influxdb":
+        parts = urlsplit(config.history.influxdb_url)
+        cure = "start it, or mend history.influxdb_url; the journal keeps readings meanwhile"
+        yield _answers("influxdb", parts.hostname or "", parts.port or 8086, cure)
     if config.dispatch.url is not None:
         host, _, rest = config.dispatch.url.partition("://")[2].partition(":")
         port = int(rest.split("/")[0]) if rest else 80

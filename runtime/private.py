@@ -45,6 +45,7 @@ class PrivateSystem:
         recording: Whether the readings bring their own clock.
         more: Further roles, with further sections of the configuration.
         qos: Of the pipeline's subscriptions.
+        history: Whether readings are kept beyond the journal.
         data: Where the data goes and stays; None for the private folder.
         on_line: Takes lines about restarts.
     """
@@ -59,6 +60,7 @@ class PrivateSystem:
         recording: bool = False,
         more: Mapping[str, Callable[["PrivateSystem"], Mapping[str, Any]]] | None = None,
         qos: int = 1,
+        history: bool = False,
         data: Path | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
@@ -83,11 +85,13 @@ class PrivateSystem:
             },
             "dispatch": {"url": self.hub_url, "token": secrets.token_urlsafe(18)},
             "hub": {"port": int(self.hub_url.rpartition(":")[2])},
+            "history": {"kind": "parquet" if history else "none", "flush": "2s"},
         }
         for name, section in (more or {}).items():
             content[name] = section(self)
         write_config(config, content)
-        first = [RoleSpec.of(name, config) for name in ("broker", "hub", "pipeline")]
+        names = ("broker", "hub", "pipeline", *(("history",) if history else ()))
+        first = [RoleSpec.of(name, config) for name in names]
         self._supervisor = Supervisor(first, on_line=on_line)
         self._later = [RoleSpec.of(name, config) for name in more or {}]
         self._later_supervisor: Supervisor | None = None

@@ -29,6 +29,7 @@ _LOOK_S = 0.2
 _LEAST_S = 0.2
 _START_S = 60.0
 _WRONG = 2
+_BESIDE = ("history",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,18 @@ class RoleSpec:
     Attributes:
         name: What people call it.
         command: The program and its arguments; by default this interpreter on `runtime.role`.
+        beside: Whether no other role needs it: it is told to stop first and waited for last.
     """
 
     name: str
     command: tuple[str, ...]
+    beside: bool = False
 
     @classmethod
     def of(cls, name: str, config: Path) -> "RoleSpec":
         """The role `name` with its configuration."""
-        return cls(name, (sys.executable, "-m", "runtime.role", name, "--config", str(config)))
+        command = (sys.executable, "-m", "runtime.role", name, "--config", str(config))
+        return cls(name, command, beside=name in _BESIDE)
 
 
 @dataclass(slots=True)
@@ -136,7 +140,11 @@ class Supervisor:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         deadline = time.monotonic() + _TERM_S
-        for spec in reversed(self._specs):
+        for each in self._running.values():
+            if each.spec.beside and each.process.poll() is None:
+                each.process.terminate()
+        beside = [spec for spec in self._specs if spec.beside]
+        for spec in (*reversed([spec for spec in self._specs if not spec.beside]), *beside):
             role = self._running.get(spec.name)
             if role is None:
                 continue
