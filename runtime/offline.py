@@ -61,14 +61,17 @@ class OfflineRun:
         scenes: What decides.
         feeds: Every feed that may come, in the order of their indices.
         settle_ms: As in the engine.
+        sequencer: In place of one that marks late and repeated readings anew.
     """
 
-    def __init__(self, scenes: SceneSet, feeds: Sequence[Feed], *, settle_ms: int = 1_000) -> None:
+    def __init__(
+        self, scenes: SceneSet, feeds: Sequence[Feed], *, settle_ms: int = 1_000, sequencer: Sequencer | None = None
+    ) -> None:
         room = max(1, len(feeds))
         engine = Engine(scenes, max_feeds=room, settle_ms=settle_ms)
         engine.bind_many((device, metric) for device, metric, _ in feeds)
         stage = AlertStage(AlertScenes(scenes), _Named(feeds), wall=False)
-        self.chain = Chain(Sequencer(room), engine, stage, lambda: 0)
+        self.chain = Chain(sequencer or Sequencer(room), engine, stage, lambda: 0)
         self.alerts: dict[str, OfflineAlert] = {}
 
     def take(self, entries: Iterable[ReadingBatch | GatewayState]) -> None:

@@ -162,6 +162,17 @@ def score(
     )  # fmt: skip
 
 
+def late_ms(truth: Truth, alerts: Iterable[Raised], *, slack_ms: int) -> list[int]:
+    """How late the first alert of each incident that was found is, without the configured delay, ms."""
+    found = _match(truth, alerts, slack_ms).by_incident
+    return [_late_ms(incident, found[incident.id][0]) for incident in truth.incidents if found.get(incident.id)]
+
+
+def unexplained(truth: Truth, alerts: Iterable[Raised], *, slack_ms: int) -> list[Raised]:
+    """Alerts that neither an incident nor a fault explains, by time."""
+    return _match(truth, alerts, slack_ms).false
+
+
 class _Span:
     """When and where an incident or a fault explains an alert."""
 

@@ -1,0 +1,194 @@
+"""What a question stands on: a configuration's history, devices, scenes and verdicts, or a folder's alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from city.catalogue import load_catalogue, shipped
+from city.device import DeviceType
+from city.registry import load_devices
+from core.clock import rfc3339
+from core.errors import ConfigError
+from core.units import parse_duration
+from history.query import History
+from history.stores import Store
+from runtime.backtest.labels import Labels, TruthLabels, VerdictLabels
+from runtime.backtest.material import Known, Range
+from runtime.backtest.which import context_of, scene_of
+from runtime.config import Config, load_config
+from runtime.recording import parse_time
+from runtime.scene_source import open_register, scene_paths
+from runtime.store import store_of
+from thresholds.check import load_scenes
+from thresholds.scene import Scene
+from thresholds.scene_set import SceneSet
+
+if TYPE_CHECKING:  # only a scene that is named by its id needs it
+    from thresholds.register import SceneRegister
+
+WARM_MS = 86_400_000
+"""How much before a range is read, so that levels are as they were when it starts."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a question finds what it needs; each part is opened when it is asked for.
+
+    Attributes:
+        config: The configuration, None where only a folder is given.
+        folder: A folder with Parquet history, in place of the configuration's.
+        device_list: A device list, in place of the configuration's.
+        scenes: Scenes in force, in place of the configuration's.
+    """
+
+    config: Config | None = None
+    folder: Path | None = None
+    device_list: Path | None = None
+    scenes: Path | None = None
+
+    @classmethod
+    def of(
+        cls, config: Path | None, folder: Path | None, device_list: Path | None = None, scenes: Path | None = None
+    ) -> "Ground":
+        """What a command line names.
+
+        Raises:
+            ConfigError: If it names no history, or the configuration is wrong.
+        """
+        if config is None and folder is None:
+            raise ConfigError("say which history: -c scenewatch.toml, or --history FOLDER with Parquet files")
+        return cls(None if config is None else load_config(config), folder, device_list, scenes)
+
+    @cached_property
+    def types(self) -> Mapping[str, DeviceType]:
+        """Device types."""
+        return load_catalogue(None if self.config is None else self.config.ingest.device_types)
+
+    @cached_property
+    def known(self) -> Known:
+        """Devices of today; none where no list is given, so that each is known by what history says of it."""
+        path = self.device_list or (None if self.config is None else self.config.ingest.devices)
+        return Known({} if path is None else load_devices(path, self.types), self.types)
+
+    @property
+    def metrics(self) -> Sequence[str]:
+        """Further metrics that exist: the configuration's, or whatever a folder's history has."""
+        if self.config is not None:
+            return self.config.scenes.metrics
+        return sorted({one.metric for one in self.history.held()})
+
+    @cached_property
+    def history(self) -> History:
+        """Readings at rest.
+
+        Raises:
+            ConfigError: If the configuration has none.
+            UnavailableError: If there is none yet.
+        """
+        if self.folder is not None:
+            return Store(self.folder).history()
+        return store_of(self.config or Config()).history()
+
+    @cached_property
+    def register(self) -> "SceneRegister":
+        """The register of scenes.
+
+        Raises:
+            ConfigError: If none is configured.
+        """
+        return open_register(self.config or Config(), self.types)
+
+    def scene(self, what: str) -> Scene:
+        """A scene by file, or by id in the register; see `scene_of`."""
+        has = self.config is not None and self.config.scenes.register_dir is not None
+        return scene_of(what, self.types, (lambda: self.register) if has else None, self.metrics)
+
+    def context(self, *scenes: Scene) -> SceneSet:
+        """The scenes that these look at."""
+        found = {other.id: other for scene in scenes for other in context_of(scene, self._library).scenes}
+        return SceneSet.of(list(found.values()))
+
+    def labels(self, truth: Path | None) -> Labels | None:
+        """The truth of a file; else what operators said, where somebody said something.
+
+        Raises:
+            ConfigError: If the file is wrong.
+        """
+        if truth is not None:
+            from runtime.truth import load_truth  # noqa: PLC0415 - few questions have one
+
+            return TruthLabels(load_truth(truth))
+        path = None if self.config is None else self.config.data.dir / "alerts.db"
+        if path is None or not path.exists():
+            return None
+        from alerts.store import AlertStore  # noqa: PLC0415 - the same
+
+        store = AlertStore(path)
+        try:
+            verdicts = store.verdicts()
+            return VerdictLabels(store.by_raised(), verdicts) if verdicts else None
+        finally:
+            store.close()
+
+    def close(self) -> None:
+        """Let go of history, if it was opened."""
+        if "history" in self.__dict__:
+            self.history.close()
+
+    def _library(self) -> SceneSet:
+        paths = [self.scenes] if self.scenes is not None else None
+        if paths is None:
+            paths = [shipped("scenes")] if self.config is None else list(scene_paths(self.config, self.types))
+        scenes, findings = load_scenes(paths, self.types, extra_metrics=self.metrics)
+        if findings:
+            raise ConfigError("\n".join(map(str, findings)))
+        return scenes
+
+
+def range_of(start: str, end: str | None, now_ms: int, *, tz: str = "UTC", warm: str | None = None) -> Range:
+    """The range that is meant.
+
+    Args:
+        start: RFC 3339, a date, or how long ago (`30d`).
+        end: The same; None for now.
+        now_ms: Now, ms.
+        tz: Zone of times without an offset.
+        warm: How much before it is read as well; None for a day.
+
+    Raises:
+        ConfigError: If a time is none, or the range is empty.
+    """
+    try:
+        zone = ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    try:
+        warm_ms = WARM_MS if warm is None else parse_duration(warm)
+    except ValueError as error:
+        raise ConfigError(f"--warm: {error}") from error
+    start_ms = time_of("--from", start, now_ms, zone)
+    end_ms = min(now_ms, now_ms if end is None else time_of("--to", end, now_ms, zone))
+    if end_ms <= start_ms:
+        raise ConfigError(f"the range ends ({rfc3339(end_ms)}) before it begins ({rfc3339(start_ms)}), or is empty")
+    return Range(max(0, start_ms - warm_ms), start_ms, end_ms)
+
+
+def time_of(option: str, text: str, now_ms: int, zone: ZoneInfo) -> int:
+    """A time as it is written on a command line, ms.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if text == "now":
+        return now_ms
+    try:
+        return now_ms - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_time(text, zone)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}, 2026-11-24, or 30d for so long ago") from error
