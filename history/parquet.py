@@ -31,7 +31,6 @@ from history.query import (
     Selection,
     empty_rollup,
 )
-from history.rollup import as_parts, read_rolled, summarised
 
 _TRIES = 5
 _AHEAD = 2
@@ -147,6 +146,9 @@ class ParquetHistory:
         return Readings(batch, picture.names, tuple(joined(picture.gaps)), tuple(picture.problems))
 
     def _rollup(self, of: Selection, step_ms: int, progress: Progress | None) -> Rollup:
+        # DuckDB is slow to load, and a backtest does without.
+        from history.rollup import as_parts, read_rolled, summarised  # noqa: PLC0415
+
         base = _HOUR if step_ms % _HOUR == 0 else _MINUTE
         start, end = of.start_ms - of.start_ms % step_ms, of.end_ms + -of.end_ms % step_ms
         wide = Selection(

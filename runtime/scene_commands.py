@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 scene_app = typer.Typer(help="Scenes: what decides, and their life. 场景", no_args_is_help=True)
 
@@ -128,3 +129,69 @@ def scene_rollback(
 ) -> None:
     """Go back to an earlier version, at once. 回滚"""
     raise typer.Exit(_desk(config, register, json_out=json_out).roll_back(scene, to, by, reason))
+
+
+class JsonAnywhere(TyperCommand):
+    """A command whose `--json` may stand without a file: then it is written to standard output."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments, with a `-` for the file that is not there."""
+        whole: list[str] = []
+        for i, argument in enumerate(args):
+            whole.append(argument)
+            following = args[i + 1] if i + 1 < len(args) else "--"
+            if (argument == "--json" and following.startswith("--")) or (argument, following) == ("--json", "-q"):
+                whole.append("-")
+        return super().parse_args(ctx, whole)
+
+
+WhichScene = Annotated[str, typer.Argument(help="A scene file; or an id of the register, or id@VERSION.")]
+From = Annotated[str, typer.Option("--from", help="RFC 3339 time, date, or so long ago: 30d.")]
+To = Annotated[str | None, typer.Option("--to", help="Time at which it ends; default: now.")]
+HistoryFolder = Annotated[
+    Path | None, typer.Option("--history", help="Parquet history, in place of the configuration's.", metavar="FOLDER")
+]
+AnyConfig = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration: history, devices, scenes.")]
+Devices = Annotated[Path | None, typer.Option(help="Device list, in place of the configuration's.")]
+Library = Annotated[Path | None, typer.Option(help="Scenes in force, in place of the configuration's.")]
+Labels = Annotated[Path | None, typer.Option(help="truth.json of a simulated run; default: operators' verdicts.")]
+JsonFile = Annotated[
+    str | None, typer.Option("--json", help="For programs; to this file, or where it is left out to standard output.")
+]
+Tz = Annotated[str, typer.Option(help="Zone of times without an offset.")]
+Warm = Annotated[str | None, typer.Option(help="How much before the range is read as well; default: 1d.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
+
+
+@scene_app.command("backtest", cls=JsonAnywhere)
+def scene_backtest(
+    scene: WhichScene,
+    start: From,
+    end: To = None,
+    config: AnyConfig = None,
+    folder: HistoryFolder = None,
+    devices: Devices = None,
+    scenes: Library = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="levels.2.above=30 or levels.critical.for=5m; may be repeated.")
+    ] = None,
+    sweeps: Annotated[
+        list[str] | None, typer.Option("--sweep", help="levels.2.above=20..40/20 (20 values); at most two.")
+    ] = None,
+    compare: Annotated[str | None, typer.Option(help="Another version of the scene: file, id or id@VERSION.")] = None,
+    labels: Labels = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it: FILE.png or FILE.svg.")] = None,
+    json_file: JsonFile = None,
+    tz: Tz = "UTC",
+    warm: Warm = None,
+    quiet: Quiet = False,
+) -> None:
+    """What a scene would have raised on history; exit 1 if it breaks its daily budget. 回测"""
+    from runtime.cli_backtest import Asked, backtest
+
+    asked = Asked(
+        scene=scene, start=start, end=end, config=config, folder=folder, devices=devices, scenes=scenes,
+        settings=settings or [], sweeps=sweeps or [], compare=compare, labels=labels, plot=plot, tz=tz, warm=warm,
+        json_file=json_file, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(backtest(asked))
