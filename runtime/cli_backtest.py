@@ -81,6 +81,18 @@ def backtest(asked: Asked) -> int:
         ConfigError: If something that was typed is wrong.
         UnavailableError: If there is no history.
     """
+    answer = answered(asked)
+    _write(asked, answer)
+    return 1 if answer.budget.days_over else 0
+
+
+def answered(asked: Asked) -> Answer:
+    """The answer; holes in the range and files that cannot be read are told on standard error.
+
+    Raises:
+        ConfigError: If something that was typed is wrong.
+        UnavailableError: If there is no history.
+    """
     began = time.perf_counter()
     span, axes = asked.range(), axes_of(asked.sweeps)
     if asked.plot is not None and asked.plot.suffix not in (".png", ".svg"):
@@ -90,12 +102,10 @@ def backtest(asked: Asked) -> int:
         answer = _answered(asked, ground, span, axes, began)
     finally:
         ground.close()
-    for line in [f"gap: {g.start} to {g.end}: {g.reason}{f' ({g.detail})' if g.detail else ''}" for g in answer.gaps]:
+    holes = [f"gap: {g.start} to {g.end}: {g.reason}{f' ({g.detail})' if g.detail else ''}" for g in answer.gaps]
+    for line in [*holes, *answer.problems]:
         sys.stderr.write(f"scenewatch scene backtest: {line}\n")
-    for problem in answer.problems:
-        sys.stderr.write(f"scenewatch scene backtest: {problem}\n")
-    _write(asked, answer)
-    return 1 if answer.budget.days_over else 0
+    return answer
 
 
 def _answered(asked: Asked, ground: Ground, span: Range, axes: list[Axis], began: float) -> Answer:

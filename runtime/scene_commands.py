@@ -195,3 +195,54 @@ def scene_backtest(
         json_file=json_file, quiet=quiet,
     )  # fmt: skip
     raise typer.Exit(backtest(asked))
+
+
+@scene_app.command("diff", cls=JsonAnywhere)
+def scene_diff(
+    first: WhichScene,
+    second: Annotated[str, typer.Argument(help="Another version of it: file, id or id@VERSION.")],
+    start: From,
+    end: To = None,
+    config: AnyConfig = None,
+    folder: HistoryFolder = None,
+    devices: Devices = None,
+    scenes: Library = None,
+    labels: Labels = None,
+    json_file: JsonFile = None,
+    tz: Tz = "UTC",
+    warm: Warm = None,
+    quiet: Quiet = False,
+) -> None:
+    """What a second version raises otherwise than a first: added, lost, earlier, later, true ones missed. 版本对比"""
+    from runtime.cli_backtest import Asked
+    from runtime.cli_diff import diff
+
+    asked = Asked(
+        scene=first, compare=second, start=start, end=end, config=config, folder=folder, devices=devices,
+        scenes=scenes, labels=labels, tz=tz, warm=warm, json_file=json_file, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(diff(asked))
+
+
+@scene_app.command("explain", cls=JsonAnywhere)
+def scene_explain(
+    feed: Annotated[str, typer.Argument(help="device/metric.")],
+    at: Annotated[str, typer.Option("--at", help="RFC 3339 time, date, or so long ago: 5m.")],
+    scene: Annotated[str | None, typer.Option(help="File, id or id@VERSION; default: all in force.")] = None,
+    config: AnyConfig = None,
+    folder: HistoryFolder = None,
+    devices: Devices = None,
+    scenes: Library = None,
+    json_file: JsonFile = None,
+    tz: Tz = "UTC",
+    warm: Warm = None,
+    quiet: Quiet = False,
+) -> None:
+    """Why there was an alert of a feed at a moment, or why not, and the smallest change that would. 解释"""
+    from runtime.cli_explain import AskedWhy, explain_feed
+
+    asked = AskedWhy(
+        feed=feed, at=at, scene=scene, config=config, folder=folder, devices=devices, scenes=scenes, tz=tz, warm=warm,
+        json_file=json_file, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(explain_feed(asked))

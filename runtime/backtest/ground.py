@@ -108,7 +108,7 @@ class Ground:
 
     def context(self, *scenes: Scene) -> SceneSet:
         """The scenes that these look at."""
-        found = {other.id: other for scene in scenes for other in context_of(scene, self._library).scenes}
+        found = {other.id: other for scene in scenes for other in context_of(scene, lambda: self.library).scenes}
         return SceneSet.of(list(found.values()))
 
     def labels(self, truth: Path | None) -> Labels | None:
@@ -138,7 +138,13 @@ class Ground:
         if "history" in self.__dict__:
             self.history.close()
 
-    def _library(self) -> SceneSet:
+    @cached_property
+    def library(self) -> SceneSet:
+        """The scenes in force.
+
+        Raises:
+            ConfigError: With every finding.
+        """
         paths = [self.scenes] if self.scenes is not None else None
         if paths is None:
             paths = [shipped("scenes")] if self.config is None else list(scene_paths(self.config, self.types))

@@ -94,7 +94,7 @@ class Pass:
     def __init__(self, material: Material, scenes: SceneSet, *, cancel: Event | None = None) -> None:
         room = max(1, len(material.feeds))
         self.run = OfflineRun(scenes, material.feeds, sequencer=_Sequenced(room))
-        self._material = material
+        self.material = material
         self._cancel = cancel
 
     def to_end(self, tell: Tell | None = None) -> None:
@@ -106,9 +106,9 @@ class Pass:
         Raises:
             CancelledError: If somebody said so.
         """
-        batch, done = self._material.batch, 0
-        end_ms = self._material.range.end_ms
-        marks = [(start, 0) for start, _ in self._material.breaks] + [(end, 1) for _, end in self._material.breaks]
+        batch, done = self.material.batch, 0
+        end_ms = self.material.range.end_ms
+        marks = [(start, 0) for start, _ in self.material.breaks] + [(end, 1) for _, end in self.material.breaks]
         for at_ms, ends in sorted(marks):
             upto = int(np.searchsorted(batch.arrival, at_ms * 1_000_000))
             self._take(done, upto, tell)
@@ -118,19 +118,19 @@ class Pass:
             elif not ends:
                 self.run.pass_time(at_ms)
         self._take(done, len(batch), tell)
-        if all(end < end_ms for _, end in self._material.breaks):
+        if all(end < end_ms for _, end in self.material.breaks):
             self.run.pass_time(end_ms)
 
     def outcome(self, scene: str) -> Outcome:
         """What the scene with that id raised."""
-        start_ms, end_ms = self._material.range.start_ms, self._material.range.end_ms
+        start_ms, end_ms = self.material.range.start_ms, self.material.range.end_ms
         own = [_raised(name, a) for name, a in self.run.alerts.items() if a.last.data.scene == scene]
         inside = sorted((a for a in own if start_ms <= a.raised_ms < end_ms), key=lambda a: (a.raised_ms, a.id))
         before = [a for a in own if a.raised_ms < start_ms and (a.cleared_ms is None or a.cleared_ms > start_ms)]
         return Outcome(tuple(inside), len(before))
 
     def _take(self, first: int, upto: int, tell: Tell | None) -> None:
-        batch = self._material.batch
+        batch = self.material.batch
         for begin in range(first, upto, PIECE):
             if self._cancel is not None and self._cancel.is_set():
                 raise CancelledError

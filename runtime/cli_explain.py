@@ -1,0 +1,126 @@
+"""`scenewatch scene explain`: why, or why not."""
+
+import difflib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from core.clock import wall_ns
+from core.errors import ConfigError
+from core.units import parse_duration
+from history.query import Selection
+from runtime.backtest.explain import SceneWhy, Why, explain, moment
+from runtime.backtest.ground import WARM_MS, Ground, time_of
+from runtime.backtest.material import load
+from runtime.cli_backtest import TO_STDOUT
+from runtime.recording import feed_name
+from runtime.summary import write_json
+from thresholds.scene import Scene
+from thresholds.scene_set import SceneSet
+
+_WORDS = {
+    Why.ALERT: "there is an alert 有告警",
+    Why.NO_READING: "nothing was heard of the feed in that time 该时段无读数",
+    Why.CONDITION: "no condition holds 条件不满足",
+    Why.DELAY: "a condition holds, and its delay runs 条件已满足, 延时未满",
+    Why.HELD_BACK: "a level is active, and confirmation or inhibition holds it back 已触发, 未确认或被抑制",
+    Why.FOLDED: "it is part of an alert that another feed opened 并入其他测点的告警",
+    Why.MILD: "the alert is milder than what opens a case 低于立案级别",
+    Why.NO_AUTO: "the scene opens no cases by itself 场景不自动立案",
+    Why.DRAFT: "the scene is a draft or retired: live it decides nothing 场景为草稿或已停用",
+    Why.SHADOW: "the scene is in shadow: live it opens nothing 影子运行",
+    Why.PILOT: "the scene is in pilot, and not here 不在试点范围",
+    Why.ON_TRIAL: "the device is on trial: its alerts are in shadow 设备试用期",
+    Why.OUT_OF_USE: "the device is out of use 设备停用",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedWhy:
+    """What a command line asks; the texts as they were typed."""
+
+    feed: str
+    at: str
+    scene: str | None = None
+    config: Path | None = None
+    folder: Path | None = None
+    devices: Path | None = None
+    scenes: Path | None = None
+    tz: str = "UTC"
+    warm: str | None = None
+    json_file: str | None = None
+    quiet: bool = False
+
+
+def explain_feed(asked: AskedWhy) -> int:
+    """Say it for one scene, or for every scene in force that watches the feed; 0.
+
+    Raises:
+        ConfigError: If something that was typed is wrong, or nothing watches the feed.
+    """
+    device, metric = feed_name(asked.feed)
+    try:
+        zone = ZoneInfo(asked.tz)
+        warm_ms = WARM_MS if asked.warm is None else parse_duration(asked.warm)
+    except (ValueError, OSError, KeyError) as error:
+        raise ConfigError(f"--tz or --warm: {error}") from error
+    at_ms = time_of("--at", asked.at, wall_ns() // 1_000_000, zone)
+    ground = Ground.of(asked.config, asked.folder, asked.devices, asked.scenes)
+    try:
+        found = [
+            _one(ground, scene, device, metric, at_ms, warm_ms) for scene in _scenes(ground, asked, device, metric)
+        ]
+    finally:
+        ground.close()
+    if asked.json_file == TO_STDOUT:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    elif asked.json_file is not None:
+        write_json(Path(asked.json_file), found)
+    if asked.json_file != TO_STDOUT and not asked.quiet:
+        sys.stdout.write("\n".join(line for one in found for line in lines(one)) + "\n")
+    return 0
+
+
+def lines(why: SceneWhy) -> list[str]:
+    """For a person."""
+    value = "no reading 无读数" if why.value is None else f"{why.value:g} {why.unit}".strip()
+    when = f" at {why.measured_at}" if why.measured_at else ""
+    said = [f"{why.feed} at {why.at}, scene {why.scene} ({why.stage}): {value}{when}"]
+    said += [f"  {_WORDS[one]}" for one in why.why]
+    if why.alert is not None:
+        said.append(
+            f"  alert 告警 {why.alert}, {why.severity}, {'with a case 已立案' if why.case else 'no case 未立案'}"
+        )
+    for level in why.levels:
+        delay = "" if level.delay == "0s" else f" for {level.delay}"
+        progress = f", {level.progress} since {level.since}" if level.progress else ""
+        said.append(f"  {level.severity}: {level.condition}{delay} [{level.comes_from}] {level.phase}{progress}")
+        said += [f"    would be active with {one.key} {one.to} (now {one.now})" for one in level.would_fire]
+    return said
+
+
+def _scenes(ground: Ground, asked: AskedWhy, device: str, metric: str) -> list[Scene]:
+    everything = Selection.of(0, 1 << 60)
+    names = [name for name in ground.history.feeds(everything) if (name.device, name.metric) == (device, metric)]
+    if not names:
+        known = sorted({f"{name.device}/{name.metric}" for name in ground.history.feeds(everything)})
+        near = difflib.get_close_matches(f"{device}/{metric}", known, n=1)
+        raise ConfigError(f"history knows no feed {device}/{metric}" + (f" (did you mean {near[0]}?)" if near else ""))
+    whom = ground.known.device(names[-1])
+    scenes = [ground.scene(asked.scene)] if asked.scene is not None else list(ground.library.scenes)
+    watching = [scene for scene in scenes if scene.feeds.watch(whom, metric)]
+    if not watching:
+        what = f"scene {scenes[0].id} does not watch" if asked.scene is not None else "no scene in force watches"
+        raise ConfigError(f"{what} {device}/{metric} (type {whom.type or 'unknown'})")
+    return watching
+
+
+def _one(ground: Ground, scene: Scene, device: str, metric: str, at_ms: int, warm_ms: int) -> SceneWhy:
+    context = ground.context(scene)
+    everybody = SceneSet.of([scene, *(one for one in context.scenes if one.id != scene.id)])
+    material = load(ground.history, everybody, ground.known, moment(at_ms, warm_ms))
+    feed = next(i for i, (one, name, _) in enumerate(material.feeds) if (one.id, name) == (device, metric))
+    return explain(material, scene, context, feed)
