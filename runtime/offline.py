@@ -86,6 +86,10 @@ class OfflineRun:
         """Let delays end that are over by `now_ms`, without a reading."""
         self._note(self.chain.on_timer(now_ms))
 
+    def switch(self, scenes: SceneSet) -> None:
+        """Let other scenes decide from here on; running delays are taken over as live."""
+        self._note(self.chain.switch(scenes))
+
     def _note(self, changes: Iterable[AlertChange]) -> None:
         for change in changes:
             known = self.alerts.get(change.data.alert)

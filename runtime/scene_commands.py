@@ -65,13 +65,23 @@ def scene_changes(
 @scene_app.command("propose")
 def scene_propose(
     file: Annotated[Path, typer.Argument(help="A scene file.")],
-    by: By,
-    reason: Reason,
+    by: By = "",
+    reason: Reason = "",
     config: Config_ = None,
     register: Register = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only say what it would take over and raise at once.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--history", help="For --preview: Parquet history.", metavar="FOLDER")
+    ] = None,
     json_out: JsonOut = False,
 ) -> None:
     """A new version: in force at once, or once a second person agrees. 提交新版本"""
+    if preview:
+        from runtime.cli_suggest import show_preview
+
+        raise typer.Exit(show_preview(file, config, folder, json_out=json_out))
     raise typer.Exit(_desk(config, register, json_out=json_out).propose(file, by, reason))
 
 
@@ -246,3 +256,29 @@ def scene_explain(
         json_file=json_file, quiet=quiet,
     )  # fmt: skip
     raise typer.Exit(explain_feed(asked))
+
+
+@scene_app.command("suggest", cls=JsonAnywhere)
+def scene_suggest(
+    scene: WhichScene,
+    start: From = "30d",
+    end: To = None,
+    config: AnyConfig = None,
+    folder: HistoryFolder = None,
+    devices: Devices = None,
+    scenes: Library = None,
+    labels: Labels = None,
+    json_file: JsonFile = None,
+    tz: Tz = "UTC",
+    warm: Warm = None,
+    quiet: Quiet = False,
+) -> None:
+    """Limits worth trying, each with what it would have raised; nothing is applied. 建议阈值"""
+    from runtime.cli_backtest import Asked
+    from runtime.cli_suggest import suggest_limits
+
+    asked = Asked(
+        scene=scene, start=start, end=end, config=config, folder=folder, devices=devices, scenes=scenes,
+        labels=labels, tz=tz, warm=warm, json_file=json_file, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(suggest_limits(asked))

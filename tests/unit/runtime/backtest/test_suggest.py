@@ -1,0 +1,114 @@
+"""`scene suggest` and `scene propose --preview` from outside."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.clock import rfc3339
+from runtime.config import write_config
+from tests.unit.history.parts import BASE, TYPES
+from tests.unit.runtime.backtest.parts import MINUTE, SCENE, Live, scene, walk
+from tests.unit.runtime.backtest.test_cli import run
+
+HOURS = 8 * 60
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Eight hours of two calm gauges, of which one is twice deep for ten minutes, the second time to the end."""
+    live = Live(tmp_path, scene())
+    calm = [float(i % 10) for i in range(HOURS)]
+    flood = list(calm)
+    flood[100:110] = [30.0] * 10
+    flood[-3:] = [20.0] * 3
+    live.takes([*walk("d0", calm), *walk("d1", flood)])
+    live.history(HOURS).close()
+    return tmp_path / "history"
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Path:
+    path = tmp_path / "deep.yaml"
+    path.write_text(SCENE)
+    return path
+
+
+def truth(path: Path) -> Path:
+    start, end = rfc3339(BASE + 100 * MINUTE), rfc3339(BASE + 112 * MINUTE)
+    incident = {
+        "id": "i1", "kind": "flood", "scenes": ["deep"], "severity": "critical", "place": "d1", "start": start,
+        "end": end, "devices": [{"device": "d1", "metric": "depth", "from": start, "to": end, "severity": "critical"}],
+    }  # fmt: skip
+    whole = {
+        "version": 1, "seed": 1, "begin": rfc3339(BASE), "end": rfc3339(BASE + HOURS * MINUTE), "incidents": [incident]
+    }  # fmt: skip
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def test_each_limit_worth_trying_comes_with_what_it_would_have_raised(
+    tmp_path: Path, draft: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = ("--from", BASE, "--to", rfc3339(BASE + HOURS * MINUTE), "--history", folder)
+    status, out, err = run(
+        capsys, "suggest", draft, *times, "--labels", truth(tmp_path / "truth.json"), "--json"
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    found = json.loads(out)
+    assert found["labels"] == "truth"
+    (gauges,) = found["classes"]
+    assert (gauges["type"], gauges["devices"], gauges["readings"]) == (TYPES["d0"], 2, 2 * HOURS)
+    assert gauges["quantiles"]["0.5"] == 5
+    assert gauges["quantiles"]["1"] == 30
+    assert sum(band["readings"] for band in gauges["bands"]) == 2 * HOURS
+    minor, critical = found["levels"]
+    assert (minor["path"], critical["path"]) == ("levels.0.above", "levels.1.above")
+    now = next(one for one in critical["candidates"] if "now" in one["reason"])
+    assert (now["value"], now["raised"]["found"], now["raised"]["missed"]) == (25, 1, 0)
+    knee = [one for one in minor["candidates"] if "knee" in one["reason"]]
+    assert len(knee) == 1
+    assert knee[0]["raised"]["recall"] == 1
+    assert draft.read_text() == SCENE
+
+
+def test_a_person_reads_them_in_tables(draft: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    times = ("--from", BASE, "--to", rfc3339(BASE + HOURS * MINUTE), "--history", folder)
+    status, out, _ = run(capsys, "suggest", draft, *times)
+    assert status == 0
+    assert "levels.1.above" in out
+    assert "Nothing was changed" in out
+
+
+def test_before_publishing_one_reads_who_is_in_mid_hold_and_what_would_fire(
+    tmp_path: Path, draft: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """23 feeds are in mid-hold; 4 would fire now."""
+    config = tmp_path / "scenewatch.toml"
+    (tmp_path / "devices.csv").write_text("device,gateway\n")
+    write_config(
+        config,
+        {"scenes": {"paths": [str(draft)], "metrics": ["depth"]}, "history": {"dir": str(folder)}},
+    )
+    after = tmp_path / "after.yaml"
+    seen = {}
+    for hold in ("1m", "10m"):
+        after.write_text(SCENE.replace("for: 5m", f"for: {hold}"))
+        status, out, err = run(capsys, "propose", after, "--preview", "-c", config, "--json")
+        assert (status, err) == (0, "")
+        seen[hold] = json.loads(out)
+    assert (seen["1m"]["mid_hold"], seen["1m"]["fire_now"]) == ([], ["d1/depth"])
+    assert (seen["10m"]["mid_hold"], seen["10m"]["fire_now"]) == (["d1/depth"], [])
+    assert seen["1m"]["feeds"] == 2
+    after.write_text(SCENE.replace("above: 15, clear_below: 12, for: 5m", "above: 8, clear_below: 1, for: 1s"))
+    status, out, _ = run(capsys, "propose", after, "--preview", "-c", config)
+    assert status == 0
+    assert "1 would fire now" in out
+
+
+def test_without_a_preview_who_and_why_are_asked_for(
+    tmp_path: Path, draft: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = run(capsys, "propose", draft, "--register", tmp_path / "register")
+    assert status == 2
+    assert "who does it" in err
