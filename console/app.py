@@ -10,6 +10,7 @@ from console import (
     openapi,
     page,
     problems,
+    routes_backtests,
     routes_devices,
     routes_events,
     routes_feedback,
@@ -45,6 +46,7 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         routes_places,
         routes_feedback,
         routes_scenes,
+        routes_backtests,
         routes_live,
     ):
         app.include_router(routes.router)

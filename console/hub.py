@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from alerts.event import AlertEvent, Feedback, Verdict
 from city.atlas import Atlas
+from console.backtests import Backtests
 from console.devices import DeviceDirectory
 from console.lanes import Lane
 from console.metrics import Metrics
@@ -53,11 +54,13 @@ class Beside:
         scenes: The register of scenes.
         devices: The device list, and who is unknown.
         atlas: The map.
+        backtests: Whoever makes backtests.
     """
 
     scenes: SceneRegister | None = None
     devices: DeviceDirectory | None = None
     atlas: Atlas | None = None
+    backtests: Backtests | None = None
 
 
 class Hub:
@@ -126,6 +129,17 @@ class Hub:
         if register is None:
             raise Problem(ProblemCode.NOT_FOUND, "this hub has no register of scenes; set scenes.register_dir")
         return await self._readers.run(lambda: what(register, self._clock.now_ms()))
+
+    async def with_backtests(self, what: Callable[[Backtests, int], Answer]) -> Answer:
+        """What whoever makes backtests answers, given the time in ms.
+
+        Raises:
+            Problem: `unavailable` if this hub has no history to look back on.
+        """
+        backtests = self._beside.backtests
+        if backtests is None:
+            raise Problem(ProblemCode.UNAVAILABLE, "this hub has no history to look back on; set history.kind")
+        return await self._readers.run(lambda: what(backtests, self._clock.now_ms()))
 
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.
@@ -212,7 +226,9 @@ class Hub:
             await self._readers.run(self._store.tidy)
 
     def close(self) -> None:
-        """Finish the write that was begun and close the database."""
+        """Finish the write that was begun and close the database; backtests that run are ended."""
+        if self._beside.backtests is not None:
+            self._beside.backtests.close()
         self._writer.close()
         self._readers.close()
         self._store.close()

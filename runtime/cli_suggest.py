@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -32,10 +33,10 @@ def suggest_limits(asked: Asked) -> int:
         context = ground.context(scene)
         with bar(quiet=asked.quiet) as tell:
             everybody = SceneSet.of([scene, *(one for one in context.scenes if one.id != scene.id)])
-            material = load(ground.history, everybody, ground.known, span, progress=tell("reading"))
+            material = load(ground.history, everybody, ground.known, span, progress=partial(tell, "reading"))
             found = suggest(
                 material, scene, ground.types, context=context, labels=ground.labels(asked.labels),
-                metrics=ground.metrics, tell=tell("trying"),
+                metrics=ground.metrics, tell=partial(tell, "trying"),
             )  # fmt: skip
     finally:
         ground.close()

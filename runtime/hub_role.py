@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from city.atlas import Atlas
 from city.catalogue import load_catalogue
@@ -13,12 +14,16 @@ from core.clock import SystemClock, civil_day, wall_ns
 from dispatch.database import open_database
 from dispatch.queries import Queries
 from ingest.unknown import FILE as UNKNOWN_FILE
+from runtime.backtest.service import BacktestService
 from runtime.budget import BudgetGuard
 from runtime.config import Config
 from runtime.scene_source import open_register
 from runtime.store import store_of
 from runtime.supervisor import announce
 from thresholds.register import SceneRegister
+
+if TYPE_CHECKING:
+    from runtime.backtest.ground import Ground
 
 
 def run(config: Config) -> None:
@@ -49,6 +54,7 @@ def run(config: Config) -> None:
                     config.ingest.devices, config.ingest.device_types, config.data.dir / UNKNOWN_FILE
                 ),
                 atlas=_atlas(config.city_folder()),
+                backtests=_backtests(config),
             ),
             on_ready=lambda address: announce({"url": address}),
         )
@@ -59,6 +65,19 @@ def run(config: Config) -> None:
 def _guard(config: Config, scenes: SceneRegister, url: str, stop: threading.Event) -> BudgetGuard:
     cases = Queries(open_database(url, config.journal.durability))
     return BudgetGuard(scenes, cases.opened_since, SystemClock(), config.scenes.budget_watch, stop)
+
+
+def _backtests(config: Config) -> BacktestService | None:
+    """Whoever makes backtests, where there is history to look back on."""
+    if config.history.kind == "none":
+        return None
+
+    def ground() -> "Ground":
+        from runtime.backtest.ground import Ground  # noqa: PLC0415 - kernels are slow to load
+
+        return Ground(config)
+
+    return BacktestService(ground)
 
 
 def _atlas(folder: Path | None) -> Atlas | None:

@@ -17,7 +17,7 @@ from history.query import History
 from history.stores import Store
 from runtime.backtest.labels import Labels, TruthLabels, VerdictLabels
 from runtime.backtest.material import Known, Range
-from runtime.backtest.which import context_of, scene_of
+from runtime.backtest.which import context_of, registered, scene_of
 from runtime.config import Config, load_config
 from runtime.recording import parse_time
 from runtime.scene_source import open_register, scene_paths
@@ -105,6 +105,10 @@ class Ground:
         """A scene by file, or by id in the register; see `scene_of`."""
         has = self.config is not None and self.config.scenes.register_dir is not None
         return scene_of(what, self.types, (lambda: self.register) if has else None, self.metrics)
+
+    def registered(self, what: str) -> Scene:
+        """A scene of the register by id, or `id@N`; never a file."""
+        return registered(what, self.register)
 
     def context(self, *scenes: Scene) -> SceneSet:
         """The scenes that these look at."""

@@ -40,15 +40,23 @@ def scene_of(
     if path.suffix in (".yaml", ".yml") or register is None:
         more = "" if register else "; a scene of the register needs -c with scenes.register_dir"
         raise ConfigError(f"{what}: there is no such file{more}")
+    return registered(what, register())
+
+
+def registered(what: str, register: SceneRegister) -> Scene:
+    """A scene of the register: the version in force of an id, or version N of `id@N`.
+
+    Raises:
+        ConfigError: If there is none.
+    """
     name, _, number = what.partition("@")
-    opened = register()
     if number and not number.isdecimal():
         raise ConfigError(f"{what}: write a version of the register like {name}@3")
-    version = opened.version(name, int(number)) if number else opened.in_force(name)
+    version = register.version(name, int(number)) if number else register.in_force(name)
     if version is None:
-        near = difflib.get_close_matches(name, [one.scene for one in opened.all_in_force()], n=1)
+        near = difflib.get_close_matches(name, [one.scene for one in register.all_in_force()], n=1)
         raise ConfigError(f"{what}: no such file, and no scene in the register{_meant(near)}")
-    return opened.scene(version)
+    return register.scene(version)
 
 
 def scene_in(text: str, catalogue: Catalogue, metrics: Sequence[str] = (), name: str = "scene.yaml") -> Scene:

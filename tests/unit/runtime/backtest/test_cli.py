@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from city.catalogue import load_catalogue
 from core.clock import rfc3339
+from runtime.config import write_config
 from runtime.main import app, guarded
 from tests.unit.history.parts import BASE
 from tests.unit.runtime.backtest.parts import MINUTE, SCENE, Live, scene, walk
+from thresholds.register import SceneRegister
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -217,3 +220,32 @@ def test_times_may_be_dates_and_so_long_ago(draft: Path, folder: Path, capsys: p
     assert len(json.loads(out)["alerts"]) == 2
     status, out, _ = run(capsys, "backtest", draft, "--from", "2d", "--history", folder, "--json")
     assert (status, json.loads(out)["alerts"]) == (0, [])
+
+
+def test_a_version_in_the_register_is_named_by_its_number(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SCENE.replace("scene: deep", "scene: deep\nstage: draft\ntitle: {en: Deep}")
+    register = SceneRegister(tmp_path / "register", load_catalogue(), ["depth"])
+    register.propose(text, "Li", "first", BASE)
+    register.propose(text.replace("above: 25", "above: 40"), "Li", "higher", BASE + 1)
+    (tmp_path / "devices.csv").write_text("device,gateway\n")
+    (tmp_path / "none").mkdir()
+    config = tmp_path / "scenewatch.toml"
+    write_config(
+        config,
+        {
+            "scenes": {"register_dir": "register", "metrics": ["depth"], "paths": ["none"]},
+            "history": {"dir": str(folder)},
+        },
+    )
+    cases = {}
+    for which in ("deep@1", "deep@2", "deep"):
+        status, out, _ = run(capsys, "backtest", which, *HOURS, "-c", config, "--json")
+        assert status == 0
+        cases[which] = json.loads(out)["cases"]
+    assert cases == {"deep@1": 1, "deep@2": 0, "deep": 0}
+    for which, words in (("dep", "did you mean deep?"), ("deep@9", "no version 9"), ("deep@x", "write a version")):
+        status, _, err = run(capsys, "backtest", which, *HOURS, "-c", config)
+        assert status == 2
+        assert words in err

@@ -1,0 +1,74 @@
+"""`/api/v1/backtests`: what a scene would have raised, asked over HTTP."""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import Response
+
+from console.access import hub_of, may_read, may_write
+from console.backtests import BacktestRequest, Backtests, BacktestView
+from console.openapi import answers, body, ref
+from console.problems import Problem, ProblemCode
+from console.requests import decoded
+
+router = APIRouter(tags=["backtests"])
+_encode = msgspec.json.Encoder().encode
+_Answer = TypeVar("_Answer")
+BacktestId = Annotated[str, Path(max_length=64, pattern="^[a-z0-9-]+$")]
+_UNKNOWN = "there is no backtest with this id; those that are done are kept for a while only"
+
+
+@router.post(
+    "/api/v1/backtests",
+    summary="Ask what a scene would have raised",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers({202: ("It runs; `Location` says where.", ref(BacktestView))}, 400, 401, 413, 422, 503),
+    openapi_extra=body({"application/json": ref(BacktestRequest)}),
+)
+async def start(request: Request) -> Response:
+    """Begin a backtest; few run at once, and more than that are refused with `busy`."""
+    asked = await decoded(request, BacktestRequest, hub_of(request).settings.max_body_bytes)
+    begun = await _ask(request, lambda backtests, now_ms: backtests.start(asked, now_ms))
+    return _said(begun, 202, {"Location": f"/api/v1/backtests/{begun.id}"})
+
+
+@router.get(
+    "/api/v1/backtests/{backtest}",
+    summary="How far it is, or what came of it",
+    response_class=Response,
+    dependencies=[Depends(may_read)],
+    responses=answers({200: ("Its progress, and its result once it is done.", ref(BacktestView))}, 401, 404, 422, 503),
+)
+async def view(request: Request, backtest: BacktestId) -> Response:
+    """Its state and progress; `result` once it is done."""
+    found = await _ask(request, lambda backtests, _: backtests.view(backtest))
+    if found is None:
+        raise Problem(ProblemCode.NOT_FOUND, _UNKNOWN)
+    return _said(found, 200)
+
+
+@router.delete(
+    "/api/v1/backtests/{backtest}",
+    summary="End it",
+    response_class=Response,
+    status_code=204,
+    dependencies=[Depends(may_write)],
+    responses=answers({204: ("It is ended and forgotten.", None)}, 401, 404, 422, 503),
+)
+async def cancel(request: Request, backtest: BacktestId) -> Response:
+    """End a backtest, or forget one that is done; nothing of it stays behind."""
+    if not await _ask(request, lambda backtests, _: backtests.cancel(backtest)):
+        raise Problem(ProblemCode.NOT_FOUND, _UNKNOWN)
+    return Response(status_code=204)
+
+
+async def _ask(request: Request, what: Callable[[Backtests, int], _Answer]) -> _Answer:
+    return await hub_of(request).with_backtests(what)
+
+
+def _said(found: BacktestView, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(_encode(found), status_code=status, media_type="application/json", headers=headers)
