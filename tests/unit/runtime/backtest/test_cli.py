@@ -230,12 +230,12 @@ def test_a_version_in_the_register_is_named_by_its_number(
     register.propose(text, "Li", "first", BASE)
     register.propose(text.replace("above: 25", "above: 40"), "Li", "higher", BASE + 1)
     (tmp_path / "devices.csv").write_text("device,gateway\n")
-    (tmp_path / "none").mkdir()
+    (tmp_path / "first.yaml").write_text(text)
     config = tmp_path / "scenewatch.toml"
     write_config(
         config,
         {
-            "scenes": {"register_dir": "register", "metrics": ["depth"], "paths": ["none"]},
+            "scenes": {"register_dir": "register", "metrics": ["depth"], "paths": ["first.yaml"]},
             "history": {"dir": str(folder)},
         },
     )
