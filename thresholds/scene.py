@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema, model_validator
@@ -11,18 +12,13 @@ from pydantic_core import PydanticCustomError
 
 from city.device import Device
 from core.severity import Severity
+from thresholds.conditions import Change, Level
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
-from thresholds.level import SEVERITIES, Change, Level, LevelBase, Model
+from thresholds.level import SEVERITIES, LevelBase, Model
 from thresholds.overrides import override_problems
 
-LATER = frozenset(
-    {
-        "confirm", "inhibit_by", "changed_by", "rate_above", "rate_below", "mean_above", "mean_below", "sum_above",
-        "sum_below", "max_above", "min_below", "leq_above", "window", "count_above", "total_below", "total_above",
-        "absent_for", "stuck_for", "deviates", "latch", "percent_of", "when", "season", "schedule", "grid",
-    }
-)  # fmt: skip
+LATER = frozenset({"confirm", "inhibit_by", "deviates", "when", "season", "schedule", "grid", "limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
@@ -238,6 +234,19 @@ def _day(value: object) -> object:
 Day = Annotated[dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
+def _zone(value: object) -> object:
+    try:
+        ZoneInfo(value if isinstance(value, str) else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PydanticCustomError(
+            "text", "{value} is no time zone: write it like Asia/Shanghai", {"value": repr(value)}
+        ) from None
+    return value
+
+
+Zone = Annotated[str, BeforeValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Asia/Shanghai"]})]
+
+
 class Valid(Model):
     """From when to when its limits are in force, for the record: it does not switch the scene on or off."""
 
@@ -258,6 +267,7 @@ class SceneParts(Model):
     owner: Owner | None = Field(None, description="Who supervises it. 责任人")
     worth: Worth | None = Field(None, description="What it costs and saves. 成本效益")
     feeds: Feeds = Field(description="Which feeds it watches. 监测对象")
+    zone: Zone = Field("Asia/Shanghai", description="Time zone of its calendars and schedules. 时区")
     levels: tuple[Level, ...] = Field(min_length=1, description="The ladder, mildest first. 级别, 由轻到重")
     overrides: tuple[Override, ...] = Field((), description="Other limits for some devices. 例外")
     fold: Fold = Field(Fold(), description="Which alerts are one. 合并")
