@@ -139,10 +139,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Why this event can never be taken (it is not retried); None if it was."""
 
 
+ACKNOWLEDGE = "acknowledge"
+RESET = "reset"
+"""Kinds of feedback: somebody has seen it; what is latched may clear (复位)."""
+
+
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """What people at the dispatch core say about an alert; the pipeline fetches these in order.
 
-    `kind` is `acknowledge`; verdicts follow the same road later.
+    `kind` is `acknowledge`, or `reset` for an alert whose levels are latched; verdicts follow the same road later.
     """
 
     seq: int

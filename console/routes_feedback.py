@@ -41,16 +41,46 @@ async def acknowledge(
     request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ) -> Response:
     """Write down who has seen the alert. The pipeline fetches it and answers with an event of its own."""
-    hub = hub_of(request)
-    payload = await body_of(request, hub.settings.max_body_bytes)
+    said = await _said(request)
+    written = await hub_of(request).acknowledge(alert, said.by, said.comment)
+    return Response(_encode(written), status_code=202, media_type="application/json")
+
+
+@router.post(
+    "/api/v1/alerts/{alert}/reset",
+    summary="Let an alert clear that is latched",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers(
+        {202: ("Written down; the alert clears when the pipeline has fetched it, if it no longer holds.", ref(Feedback))},
+        400,
+        401,
+        404,
+        409,
+        413,
+        422,
+        503,
+    ),
+    openapi_extra=body({"application/json": ref(Acknowledgement)}),
+)
+async def reset(
+    request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+) -> Response:
+    """Write down who resets the alert. What is latched and no longer holds clears; what holds stays."""
+    said = await _said(request)
+    written = await hub_of(request).reset(alert, said.by, said.comment)
+    return Response(_encode(written), status_code=202, media_type="application/json")
+
+
+async def _said(request: Request) -> Acknowledgement:
+    payload = await body_of(request, hub_of(request).settings.max_body_bytes)
     try:
-        said = _acknowledgement.decode(payload)
+        return _acknowledgement.decode(payload)
     except msgspec.ValidationError as error:
         raise Problem(ProblemCode.INVALID_PARAMETER, str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(ProblemCode.INVALID_JSON, f"the body is not JSON in UTF-8: {error}") from error
-    written = await hub.acknowledge(alert, said.by, said.comment)
-    return Response(_encode(written), status_code=202, media_type="application/json")
 
 
 @router.get(

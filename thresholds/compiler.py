@@ -35,13 +35,13 @@ _CLEAR_OPS = {
     "clear_outside": kernel.OUTSIDE,
 }
 
-_Kind = tuple[str, ...]
+_Kind = tuple[str | float | None, ...]
 
 
 class Watch(NamedTuple):
     """What watches one kind of feed: a run of rows of the level table, how many scenes they are of, what is measured.
 
-    `cells` is how many cells the measures keep together.
+    `cells` is how many cells the measures keep together; `lacking`: scenes that would watch it, but for a design value.
     """
 
     first: int
@@ -50,9 +50,25 @@ class Watch(NamedTuple):
     measure: int
     measures: int
     cells: int
+    lacking: tuple[str, ...] = ()
 
 
 _NOBODY = Watch(0, 0, 0, 0, 0, 0)
+
+
+class Refused(NamedTuple):
+    """A device for which a level of a scene cannot be evaluated, since it has no design value (over 0) of the metric."""
+
+    scene: str
+    device: str
+    metric: str
+
+    def __str__(self) -> str:
+        """In words."""
+        return (
+            f"scene {self.scene} does not watch {self.device}/{self.metric}: its limits are percent of a design value, "
+            f"and the device has none of {self.metric}: add one to the list of devices"
+        )
 
 
 class Tables:
@@ -67,6 +83,7 @@ class Tables:
         cells: How many cells each row of `measures` needs, shape (measures,).
         times: Borders of calendars and schedules, ms.
         faces: The face of a schedule from each of them on.
+        refused: Devices that lack a design value.
         widest: No feed can have more levels than this.
     """
 
@@ -78,6 +95,8 @@ class Tables:
         self.cells = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
         self.faces = np.zeros(0, np.int32)
+        self.refused: dict[Refused, None] = {}
+        self._relative = any(_is_relative(scene) for _, scene in self._live)
         self.widest = _widest([scene for _, scene in self._live])
         self._named = {name: _named(name, self._live) for name in SPECIFIC}
         self._by_kind: dict[_Kind, Watch] = {}
@@ -95,27 +114,40 @@ class Tables:
             device.gateway if device.gateway in named["gateway"] else "",
             device.town if device.town in named["town"] else "",
             device.kind if device.kind in named["kind"] else "",
+            device.self_grid if device.self_grid in named["grid"] else "",
+            device.disposal_grid if device.disposal_grid in named["disposal_grid"] else "",
+            device.area_class if device.area_class in named["area_class"] else "",
+            device.design.get(metric) if self._relative else None,
         )
         known = self._by_kind.get(kind)
         if known is None:
             known = self._by_kind[kind] = self._resolve(device, metric)
+        self.refused.update((Refused(scene, device.id, metric), None) for scene in known.lacking)
         return known
 
     def _resolve(self, device: Device, metric: str) -> Watch:
         watching = [(index, scene) for index, scene in self._live if scene.feeds.watch(device, metric)]
         rows: list[tuple[Any, ...]] = []
         wanted: list[tuple[str, Measure]] = []
+        given = device.design.get(metric)
+        design = given if given is not None and given > 0 else None
+        lacking: dict[str, None] = {}
         for index, scene in watching:
             for level in scene.levels_for(device):
+                relative = getattr(level, "percent_of", None) is not None
+                if relative and design is None:
+                    lacking[scene.id] = None
+                    continue
                 measure = level.measure(scene.zone)
                 rank = kernel.READING if measure is None else _rank(wanted, (scene.id, measure))
-                rows.append(_row(level, index, scene.feeds.silent_after or 0, rank))
+                row = _row(level, index, scene.feeds.silent_after or 0, rank)
+                rows.append(_scaled(row, design / 100) if relative and design is not None else row)
         if not rows:
-            return _NOBODY
+            return _NOBODY._replace(lacking=tuple(lacking))
         known = (tuple(rows), tuple(wanted))
         if known not in self._by_rows:
-            self._by_rows[known] = self._entered(rows, wanted, len(watching))
-        return self._by_rows[known]
+            self._by_rows[known] = self._entered(rows, wanted, len({row[_SCENE] for row in rows}))
+        return self._by_rows[known]._replace(lacking=tuple(lacking))
 
     def _entered(self, rows: list[tuple[Any, ...]], wanted: list[tuple[str, Measure]], scenes: int) -> Watch:
         """New rows at the end of the tables."""
@@ -178,6 +210,22 @@ def _row(level: LevelBase, scene: int, silent_ms: int, measure: int) -> tuple[An
         lo, hi, clear_lo, clear_hi, raise_arg, clear_arg, silent_ms if level.silent else 0,
         op, clear_op, raise_by, clear_by, severity, scene, measure, kernel.READING, 0,
     )  # fmt: skip
+
+
+_SCENE = 12
+"""Place of the scene in such a row."""
+
+
+def _scaled(row: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
+    """A row whose limits are given in units of `factor`."""
+    lo, hi, clear_lo, clear_hi = (limit * factor for limit in row[:4])
+    return (lo, hi, clear_lo, clear_hi, *row[4:])
+
+
+def _is_relative(scene: Scene) -> bool:
+    """Whether limits of a scene may be percent of a design value."""
+    levels = [*scene.levels, *(change for o in scene.overrides for change in o.levels.given.values())]
+    return any(getattr(level, "percent_of", None) for level in levels)
 
 
 def _pair(limit: float | Rate | tuple[float, float]) -> tuple[float, float]:

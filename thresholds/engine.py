@@ -12,7 +12,7 @@ from core.severity import Severity
 from core.stage import Snapshot
 from thresholds import kernel
 from thresholds import kernel_state as arrays
-from thresholds.compiler import Tables, Watch
+from thresholds.compiler import Refused, Tables, Watch
 from thresholds.gauges import Gauges
 from thresholds.kernel_state import Rows, State
 from thresholds.running import Running
@@ -63,6 +63,11 @@ class Engine:
     def decisions(self) -> int:
         """Readings looked at, summed over the scenes that watch them."""
         return int(self._meta[arrays.DECISIONS])
+
+    @property
+    def refused(self) -> list[Refused]:
+        """Devices that scenes in force cannot watch, since they lack a design value; in the order of binding."""
+        return list(self._tables.refused)
 
     def bind(self, feed: int, device: Device, metric: str) -> int:
         """Let the scenes that watch `metric` of `device` decide on `feed`; how many they are.
@@ -119,6 +124,12 @@ class Engine:
         A feed that was heard counts from its last reading by itself; this is for those that never were.
         """
         kernel.expect(feeds, now_ms, self._settle_ms, self._state())
+
+    def tells_absence(self, device: Device, metric: str) -> bool:
+        """Whether a scene would tell that `metric` of `device` does not come."""
+        watch = self._tables.watch(device, metric)
+        kinds = self._tables.measures["kind"][watch.measure : watch.measure + watch.measures]
+        return bool((kinds == arrays.ABSENT).any())
 
     def unexpected(self) -> Int32:
         """Feeds whose absence would be told and does not count yet, shape (n,)."""

@@ -208,8 +208,8 @@ rows of a batch from `begin` on, each after time has passed to its arrival; then
 that nothing watches is passed over. `event_time`: ms, rising with every evaluated reading of a feed. `value`: finite.
 `arrival`: ns, never decreasing. `quality`: rows with a bit of `core.reading.NOT_EVALUATED` are passed over. `now_ms`:
 where time passes to behind the last row; `NO_NOW`: nowhere. `settle_ms`: what is allowed for transport before time
-alone decides. It gives (row to go on from, rows of `out` filled): all is done where the first is more than the number of
-alone rows; it is -1 - row where a row's feed is beyond the state.
+alone decides. It gives (row to go on from, rows of `out` filled): all is done where the first is more than the number
+of rows; it is -1 - row where a row's feed is beyond the state.
 
 `next_key(state) -> ms` is the wall time at which time alone may decide next, -1 if never; it drops dead entries.
 `arm_all(waiting, settle_ms, state)` puts delays and gauges (GAUGES + index) on the heap, after a restore.

@@ -18,7 +18,7 @@ from thresholds.ladder import Problem, ladder_problems
 from thresholds.level import SEVERITIES, LevelBase, Model
 from thresholds.overrides import override_problems
 
-LATER = frozenset({"confirm", "inhibit_by", "deviates", "when", "season", "schedule", "grid", "limits_from"})
+LATER = frozenset({"confirm", "inhibit_by", "deviates", "when", "season", "schedule", "limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
@@ -78,7 +78,7 @@ class Worth(Model):
     minutes_saved_per_case: Amount | None = Field(None, description="Working time saved by a case. 每件节省(分钟)")
 
 
-SPECIFIC = ("device", "place", "gateway", "town", "kind", "type")
+SPECIFIC = ("device", "place", "grid", "disposal_grid", "gateway", "town", "area_class", "kind", "type")
 """What a device is known by, most specific first: an override with an earlier one wins."""
 
 
@@ -87,8 +87,11 @@ class Where(Model):
 
     device: Names | None = Field(None, description="Device ids. 设备编号")
     place: Names | None = Field(None, description="Places (map modules) where it stands. 所在模块")
+    grid: Names | None = Field(None, description="Self-governance grids. 自治网格")
+    disposal_grid: Names | None = Field(None, description="Disposal grids. 处置网格")
     gateway: Names | None = Field(None, description="Gateways through which it reports. 网关")
     town: Names | None = Field(None, description="Towns or streets. 街镇")
+    area_class: Names | None = Field(None, description="Classes of area, e.g. 4a of GB 3096. 功能区类别")
     kind: Names | None = Field(None, description="Kinds of site, e.g. underpass. 场所类别")
     type: Names | None = Field(None, description="Device types of the catalogue. 设备类型")
 
@@ -125,7 +128,11 @@ class Where(Model):
 
 def attribute(device: Device, name: str) -> str:
     """What `device` is called where a scene says `name`, one of `SPECIFIC`."""
-    return str(getattr(device, "id" if name == "device" else name))
+    return str(getattr(device, _ATTRIBUTES.get(name, name)))
+
+
+_ATTRIBUTES = {"device": "id", "grid": "self_grid"}
+"""What a device calls it, where that is another word."""
 
 
 class Feeds(Model):
