@@ -140,6 +140,9 @@ class AlertStage:
 
     def on_feedback(self, feedback: Feedback, now_ms: int, decided_ns: int | None = None) -> list[AlertChange]:
         """An alert that a person has seen stops telling its repeats, and nothing else."""
+        if feedback.kind == "verdict":
+            self.decisions[Decision.JUDGED] += 1  # it goes to the store: most alerts are cleared by then
+            return []
         if feedback.kind != ACKNOWLEDGE:
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1
             return []
@@ -286,6 +289,7 @@ class AlertStage:
             title_zh=scene.title_zh,
             leaf=scene.leaf,
             auto=scene.auto,
+            case_from=int(scene.case_from),
             rules=scene.version,
             place=device.alert_place,
             town=device.town,
@@ -431,7 +435,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return scene.stage == "shadow" or (scene.stage == "pilot" and device.town not in scene.pilot_towns)
+    return scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from alerts.event import Feedback
 from alerts.store import AlertStore
-from core.clock import ManualClock, SystemClock, wall_ns
+from core.clock import ManualClock, SystemClock, rfc3339, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
@@ -39,6 +39,7 @@ log = logging.getLogger("scenewatch.pipeline")
 
 _IDLE_S = 0.5
 _NOTICES_PER_STEP = 20
+_CALENDAR_NOTICE_MS = 60 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,8 @@ class Pipeline:
             now = self._clock.now_ms()
             self._journal.append([encode_feedback(feedback, now)])
             self._write(self._chain.on_feedback(feedback, now))
+            if feedback.verdict is not None:
+                self._store.judge(feedback)
 
     def _switch_scenes(self) -> None:
         while self._scenes:
@@ -282,6 +285,10 @@ class Pipeline:
             now = self._clock.now_ms()
             self._journal.append([encode_expect(feeds, now)])
             self._chain.on_expect(feeds, now)
+        ends = self._chain.engine.calendar_ends_ms
+        if ends is not None and self._clock.now_ms() > ends - _CALENDAR_NOTICE_MS:
+            day = rfc3339(ends)[:10]
+            log.warning("the working calendar ends at %s: update chinesecalendar; until then days are Mon-Fri", day)
         for refused in self._chain.engine.refused:
             if refused not in self._told_refused:
                 self._told_refused.add(refused)

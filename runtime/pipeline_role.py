@@ -7,7 +7,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
-from city.catalogue import load_catalogue, shipped
+from city.cases import cases_when_asked
+from city.catalogue import load_catalogue
 from city.device import DeviceType
+from city.leaf import CaseCatalogue
 from city.registry import load_devices
 from core.clock import wall_ns
 from core.errors import ConfigError
@@ -37,6 +39,7 @@ from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.recovery import encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
+from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
@@ -65,6 +68,7 @@ class _Parts:
     shelf: RuleShelf
     paths: Sequence[Path]
     types: Mapping[str, DeviceType]
+    cases: Callable[[], CaseCatalogue]
 
 
 def run(config: Config) -> None:
@@ -107,9 +111,8 @@ def run(config: Config) -> None:
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
-    scenes = SceneWatch(
-        parts.paths, parts.types, config.scenes.metrics, parts.chain.engine.scenes.version, pipeline.on_scenes, stop
-    )
+    version = parts.chain.engine.scenes.version
+    scenes = SceneWatch(parts.paths, parts.types, config.scenes.metrics, parts.cases, version, pipeline.on_scenes, stop)
     ops = OpsServer(
         config.pipeline.host,
         config.pipeline.http_port,
@@ -137,7 +140,7 @@ def run(config: Config) -> None:
 def _open(config: Config) -> _Parts:
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
-    paths = config.scenes.paths or [shipped("scenes")]
+    paths = scene_paths(config, types)
     folder = config.data.dir
     registry = FeedRegistry(config.ingest.max_feeds)
     names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
@@ -151,15 +154,22 @@ def _open(config: Config) -> _Parts:
     store = AlertStore(folder / "alerts.db", Durability(config.journal.durability))
     snapshots = Snapshots(folder / "state")
     shelf = RuleShelf(folder / "rules", types, config.scenes.metrics)
-    wanted = _wanted(config, paths, types, shelf)
+    cases = cases_when_asked(config.scenes.cases, types)
+    wanted = _wanted(config, paths, types, cases, shelf)
     chain = _recovered(config, wanted, shelf, door, journal, snapshots, store)
-    return _Parts(door, journal, chain, store, snapshots, names, shelf, paths, types)
+    return _Parts(door, journal, chain, store, snapshots, names, shelf, paths, types, cases)
 
 
-def _wanted(config: Config, paths: Sequence[Path], types: Mapping[str, DeviceType], shelf: RuleShelf) -> SceneSet:
+def _wanted(
+    config: Config,
+    paths: Sequence[Path],
+    types: Mapping[str, DeviceType],
+    cases: Callable[[], CaseCatalogue],
+    shelf: RuleShelf,
+) -> SceneSet:
     """The scenes in the files; where a file is wrong, those that decided last go on."""
     try:
-        return load_or_refuse(paths, types, config.scenes.metrics)
+        return load_or_refuse(paths, types, config.scenes.metrics, cases)
     except ConfigError as error:
         last = shelf.last()
         if last is None:
@@ -195,7 +205,7 @@ def _recovered(
         if version != engine.scenes.version:
             chain.switch(wanted if version == wanted.version else shelf.take(version))
 
-    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write)
+    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write, judge=store.judge)
     if replayed:
         log.warning("%d journal entries replayed after the last snapshot", replayed)
     shelf.keep(wanted)

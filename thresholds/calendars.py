@@ -29,18 +29,25 @@ def borders(unit: str, zone: str) -> Int64:
 def to_ms(local: NDArray[np.datetime64], zone: str) -> Int64:
     """Local times (minutes) of a zone as ms since the epoch; of a time that a clock change skips, the one after it."""
     naive = local.astype("datetime64[ms]").astype(np.int64)
-    days, of_day = np.unique(local.astype("datetime64[D]"), return_inverse=True)
+    of_day = (local.astype("datetime64[D]") - np.datetime64(f"{FIRST_YEAR}-01-01")).astype(np.int64)
+    begin, end = _offsets(zone)
+    found: Int64 = naive - begin[of_day]
     place = ZoneInfo(zone)
-    offsets = np.array([[_offset_ms(day, hour, place) for hour in (0, 24)] for day in days.astype(object)], np.int64)
-    found: Int64 = naive - offsets[of_day, 0]
-    changing = np.flatnonzero(offsets[of_day, 0] != offsets[of_day, 1])
-    for at in changing:
+    for at in np.flatnonzero(begin[of_day] != end[of_day]):
         stamp = local[at].astype("datetime64[s]").astype(object).replace(tzinfo=place)
         found[at] = round(stamp.timestamp() * 1000)
     return found
 
 
-def _offset_ms(day: dt.date, hour: int, zone: ZoneInfo) -> int:
-    stamp = dt.datetime.combine(day, dt.time(), zone) + dt.timedelta(hours=hour)
-    offset = stamp.utcoffset()
+@lru_cache(maxsize=16)
+def _offsets(zone: str) -> tuple[Int64, Int64]:
+    """Offsets of a zone in ms at the beginning and the end of every day."""
+    place = ZoneInfo(zone)
+    days = np.arange(f"{FIRST_YEAR}-01-01", f"{LAST_YEAR + 1}-01-02", dtype="datetime64[D]").astype(object)
+    found = np.array([_offset_ms(day, place) for day in days], np.int64)
+    return found[:-1], found[1:]
+
+
+def _offset_ms(day: dt.date, zone: ZoneInfo) -> int:
+    offset = dt.datetime.combine(day, dt.time(), zone).utcoffset()
     return round(offset.total_seconds() * 1000) if offset is not None else 0

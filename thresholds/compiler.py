@@ -16,6 +16,7 @@ from thresholds.level import LevelBase
 from thresholds.measure import Measure
 from thresholds.scene import SPECIFIC, Feeds, Scene
 from thresholds.scene_set import DECIDES, SceneSet
+from thresholds.schedule import When, faces_of
 
 _OPS = {
     "above": kernel.ABOVE,
@@ -41,7 +42,7 @@ _Kind = tuple[str | float | None, ...]
 class Watch(NamedTuple):
     """What watches one kind of feed: a run of rows of the level table, how many scenes they are of, what is measured.
 
-    `cells` is how many cells the measures keep together; `lacking`: scenes that would watch it, but for a design value.
+    `cells`: how many the measures keep; `lacking`: scenes that would watch it, but for a design value.
     """
 
     first: int
@@ -57,7 +58,7 @@ _NOBODY = Watch(0, 0, 0, 0, 0, 0)
 
 
 class Refused(NamedTuple):
-    """A device for which a level of a scene cannot be evaluated, since it has no design value (over 0) of the metric."""
+    """A device for which levels of a scene cannot be evaluated, since it has no design value (over 0) of the metric."""
 
     scene: str
     device: str
@@ -88,6 +89,7 @@ class Tables:
     """
 
     def __init__(self, scenes: SceneSet) -> None:
+        self._profiles = scenes.profiles
         self._live = [(index, scene) for index, scene in enumerate(scenes.scenes) if scene.stage in DECIDES]
         self.levels: Rows = np.zeros(0, kernel.LEVEL)
         self.measures: Rows = np.zeros(0, kernel.MEASURE)
@@ -132,28 +134,61 @@ class Tables:
         given = device.design.get(metric)
         design = given if given is not None and given > 0 else None
         lacking: dict[str, None] = {}
+        faces: list[tuple[Any, ...]] = []
         for index, scene in watching:
-            for level in scene.levels_for(device):
-                relative = getattr(level, "percent_of", None) is not None
-                if relative and design is None:
-                    lacking[scene.id] = None
+            masks = faces_of(scene.whens, scene.zone)[0] if scene.whens else [0]
+            ladders = [self._ladder(scene, index, device, mask, wanted, design) for mask in masks]
+            if None in [row for ladder in ladders for row in ladder]:
+                lacking[scene.id] = None
+            program = kernel.READING
+            if scene.whens:
+                keys = "\n".join(when.key for when in scene.whens)
+                program = _rank(wanted, (scene.id, Measure(kernel.SCHEDULE, zone=scene.zone, schedule=keys)))
+            for turns in zip(*ladders, strict=True):
+                whole = [row for row in turns if row is not None]
+                if len(whole) < len(turns):
                     continue
-                measure = level.measure(scene.zone)
-                rank = kernel.READING if measure is None else _rank(wanted, (scene.id, measure))
-                row = _row(level, index, scene.feeds.silent_after or 0, rank)
-                rows.append(_scaled(row, design / 100) if relative and design is not None else row)
+                head = whole[0]
+                if scene.whens:
+                    # Its faces stand behind all heads: how far is known when all heads are.
+                    head = (*head[:-2], program, len(faces))
+                    faces += whole
+                rows.append(head)
         if not rows:
             return _NOBODY._replace(lacking=tuple(lacking))
-        known = (tuple(rows), tuple(wanted))
+        known = (tuple(rows), tuple(faces), tuple(wanted))
         if known not in self._by_rows:
-            self._by_rows[known] = self._entered(rows, wanted, len({row[_SCENE] for row in rows}))
+            self._by_rows[known] = self._entered(rows, faces, wanted, len({row[_SCENE] for row in rows}))
         return self._by_rows[known]._replace(lacking=tuple(lacking))
 
-    def _entered(self, rows: list[tuple[Any, ...]], wanted: list[tuple[str, Measure]], scenes: int) -> Watch:
+    def _ladder(
+        self, scene: Scene, index: int, device: Device, mask: int, wanted: list[tuple[str, Measure]],
+        design: float | None,
+    ) -> list[tuple[Any, ...] | None]:  # fmt: skip
+        """The rows of a scene while some of its schedules are in force; None for a level that lacks a design value."""
+        whens = {when.key for bit, when in enumerate(scene.whens) if mask >> bit & 1}
+        found: list[tuple[Any, ...] | None] = []
+        for level in scene.levels_for(device, whens, self._profiles):
+            measure = level.measure(scene.zone)
+            rank = kernel.READING if measure is None else _rank(wanted, (scene.id, measure))
+            row: tuple[Any, ...] | None = _row(level, index, scene.feeds.silent_after or 0, rank)
+            if row is not None and getattr(level, "percent_of", None):
+                row = None if design is None else _scaled(row, design / 100)
+            if row is not None and scene.when is not None and scene.when.key not in whens:
+                row = _closed(row)
+            found.append(row)
+        return found
+
+    def _entered(
+        self, rows: list[tuple[Any, ...]], faces: list[tuple[Any, ...]], wanted: list[tuple[str, Measure]], scenes: int
+    ) -> Watch:
         """New rows at the end of the tables."""
+        behind = len(self.levels) + len(rows)
         cells = np.array([measure.cells for _, measure in wanted], np.int64)
         watch = Watch(len(self.levels), len(rows), scenes, len(self.measures), len(wanted), int(cells.sum()))
-        self.levels = np.concatenate([self.levels, np.array(rows, kernel.LEVEL)])
+        new = np.array([*rows, *faces], kernel.LEVEL)
+        new["faces"][: len(rows)] += behind
+        self.levels = np.concatenate([self.levels, new])
         if wanted:
             measures = [self._measure_row(measure) for _, measure in wanted]
             self.measures = np.concatenate([self.measures, np.array(measures, kernel.MEASURE)])
@@ -163,7 +198,11 @@ class Tables:
 
     def _measure_row(self, measure: Measure) -> tuple[Any, ...]:
         """A measure as a row of `kernel.MEASURE`."""
-        first, count = self._calendar(measure) if measure.calendar else (0, 0)
+        first, count = (0, 0)
+        if measure.calendar:
+            first, count = self._calendar(measure)
+        elif measure.schedule:
+            first, count = self._schedule(measure)
         panes = measure.panes
         return (
             measure.kind, measure.of, panes, measure.width, first, count,
@@ -174,6 +213,11 @@ class Tables:
     def _calendar(self, measure: Measure) -> tuple[int, int]:
         """Where the borders of a calendar stand, and how many they are."""
         return self._timeline((measure.calendar, measure.zone), lambda: (borders(measure.calendar, measure.zone), None))
+
+    def _schedule(self, measure: Measure) -> tuple[int, int]:
+        """Where the turns of a schedule stand, and how many they are."""
+        whens = [When.model_validate_json(key) for key in measure.schedule.split("\n")]
+        return self._timeline((measure.schedule, measure.zone), lambda: faces_of(whens, measure.zone)[1:])
 
     def _timeline(self, key: tuple[str, ...], made: Callable[[], tuple[Int64, Int32 | None]]) -> tuple[int, int]:
         if key not in self._borders:
@@ -220,6 +264,11 @@ def _scaled(row: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
     """A row whose limits are given in units of `factor`."""
     lo, hi, clear_lo, clear_hi = (limit * factor for limit in row[:4])
     return (lo, hi, clear_lo, clear_hi, *row[4:])
+
+
+def _closed(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row outside the hours of its scene: nothing holds, and everything is beyond the clear value."""
+    return (*row[:7], kernel.NEVER, kernel.NEVER, *row[9:])
 
 
 def _is_relative(scene: Scene) -> bool:

@@ -17,6 +17,7 @@ from thresholds.gauges import Gauges
 from thresholds.kernel_state import Rows, State
 from thresholds.running import Running
 from thresholds.scene_set import SceneSet
+from thresholds.schedule import working_days_end_ms
 from thresholds.transition import Transitions
 
 _OUT_ROWS = 4_096
@@ -68,6 +69,12 @@ class Engine:
     def refused(self) -> list[Refused]:
         """Devices that scenes in force cannot watch, since they lack a design value; in the order of binding."""
         return list(self._tables.refused)
+
+    @property
+    def calendar_ends_ms(self) -> int | None:
+        """When it is no longer known who works, in the calendar by which some scene turns; None if none does."""
+        zones = [scene.zone for scene in self.scenes.scenes if any(when.uses_working_days for when in scene.whens)]
+        return min((working_days_end_ms(zone) for zone in zones), default=None)
 
     def bind(self, feed: int, device: Device, metric: str) -> int:
         """Let the scenes that watch `metric` of `device` decide on `feed`; how many they are.

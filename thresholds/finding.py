@@ -46,7 +46,9 @@ class Code(enum.StrEnum):
     """A worse level holds where a milder one does not."""
     ID = "S019"
     """The id of the scene is not kebab-case."""
-    COMBINATION = "S020"
+    UNKNOWN_LEAF = "S020"
+    """The case catalogue has no such leaf."""
+    COMBINATION = "S021"
     """Two keys that do not go together."""
 
 

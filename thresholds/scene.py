@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,10 +16,11 @@ from core.severity import Severity
 from thresholds.conditions import Change, Level
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
-from thresholds.level import SEVERITIES, LevelBase, Model
+from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
 from thresholds.overrides import override_problems
+from thresholds.schedule import When, holds_at
 
-LATER = frozenset({"confirm", "inhibit_by", "deviates", "when", "season", "schedule", "limits_from"})
+LATER = frozenset({"confirm", "inhibit_by", "deviates", "limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
@@ -46,7 +48,7 @@ Names = Annotated[
 
 Amount = Annotated[Number, Field(ge=0)]
 SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2,3}(-[0-9]{2})?$")]
+Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
 Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
 
 
@@ -60,7 +62,24 @@ class Title(Model):
 class Pilot(Model):
     """Where a scene in pilot opens real cases; it is in shadow everywhere else."""
 
-    towns: Names = Field(description="Towns or streets. 试点街镇")
+    towns: Names | None = Field(None, description="Towns or streets. 试点街镇")
+    grids: Names | None = Field(None, description="Self-governance or disposal grids. 试点网格")
+    devices: Names | None = Field(None, description="Devices. 试点设备")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.towns or self.grids or self.devices):
+            raise PydanticCustomError("nothing", "the pilot is nowhere: give one of towns, grids and devices")
+        return self
+
+    def takes_in(self, device: Device) -> bool:
+        """Whether `device` is part of the pilot."""
+        grids = self.grids or ()
+        return (
+            device.town in (self.towns or ())
+            or device.id in (self.devices or ())
+            or bool({device.self_grid, device.disposal_grid} & set(grids) - {""})
+        )
 
 
 class Owner(Model):
@@ -186,11 +205,39 @@ class OverrideLevels(Model):
         return {name: change for name, change in found if change is not None}
 
 
-class Override(Model):
-    """Other limits for some devices; for each severity the most specific override that fits wins."""
+EVERYWHERE = Where.model_construct()
+"""Where all devices are meant."""
 
-    where: Where = Field(description="Which devices. 适用范围")
+
+class Override(Model):
+    """Other limits for some devices or times; for each severity the most specific override that is in force wins."""
+
+    where: Where | None = Field(None, description="Which devices; all of them where it is left out. 适用范围")
+    when: When | None = Field(None, description="At which times; always where it is left out. 适用时间")
+    profile: Name | None = Field(None, description="Only while a person has switched this profile on. 应急预案")
     levels: OverrideLevels = Field(description="What is different there, by severity. 替换的级别")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.where is None and self.when is None and self.profile is None:
+            raise PydanticCustomError("nothing", "an override needs `where`, `when` or `profile`")
+        return self
+
+    @property
+    def scope(self) -> Where:
+        """Which devices."""
+        return self.where or EVERYWHERE
+
+    @property
+    def rank(self) -> tuple[bool, ...]:
+        """How specific it is, the greater one winning: what a person switched on, then the place, then the time."""
+        return (self.profile is not None, *self.scope.rank, self.when is not None)
+
+    def covers(self, other: "Override") -> bool:
+        """Whether it is in force wherever and whenever `other` is."""
+        return (
+            self.scope.covers(other.scope) and self.when in (None, other.when) and self.profile in (None, other.profile)
+        )
 
 
 class Fold(Model):
@@ -220,6 +267,11 @@ class Raises(Model):
         None, description="Leaf of the case catalogue; without it a person classifies the case. 案件细类"
     )
     auto: StrictBool = Field(True, description="Whether cases open by themselves. 自动立案")
+    from_: SeverityWord = Field(
+        "minor",
+        alias="from",
+        description="The mildest severity that opens a case; milder ones are only listed. 立案起点",
+    )
     budget_per_day: StrictInt | None = Field(None, ge=1, description="Cases a day that are bearable. 每日预算")
 
 
@@ -276,7 +328,8 @@ class SceneParts(Model):
     feeds: Feeds = Field(description="Which feeds it watches. 监测对象")
     zone: Zone = Field("Asia/Shanghai", description="Time zone of its calendars and schedules. 时区")
     levels: tuple[Level, ...] = Field(min_length=1, description="The ladder, mildest first. 级别, 由轻到重")
-    overrides: tuple[Override, ...] = Field((), description="Other limits for some devices. 例外")
+    overrides: tuple[Override, ...] = Field((), description="Other limits for some devices or times. 例外")
+    when: When | None = Field(None, description="It watches only then; at other times nothing holds. 监测时段")
     fold: Fold = Field(Fold(), description="Which alerts are one. 合并")
     evidence: Evidence | None = Field(None, description="Pictures to go with it. 取证")
     raises: Raises = Field(Raises(), description="What an alert opens. 立案")
@@ -284,9 +337,15 @@ class SceneParts(Model):
     valid: Valid | None = Field(None, description="When its limits are in force, for the record. 有效期")
     notes: StrictStr | None = Field(None, description="Whatever else should be known. 备注")
 
+    @cached_property
+    def whens(self) -> tuple[When, ...]:
+        """The schedules by which its limits turn."""
+        found = [self.when, *(override.when for override in self.overrides)]
+        return tuple({when.key: when for when in found if when is not None}.values())
+
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
-        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides)]
+        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone)]
         if self.stage == "pilot" and self.pilot is None:
             found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
         return found
@@ -322,21 +381,40 @@ class Scene(SceneParts):
         """Hash of what it says: the same for the same content, whatever the file looks like."""
         return hashlib.blake2b(msgspec.json.encode(self.content), digest_size=8).hexdigest()
 
-    def levels_for(self, device: Device) -> tuple[LevelBase, ...]:
-        """The ladder in force for `device`: each level with the most specific override of it that fits."""
-        fitting = sorted((o for o in self.overrides if o.where.fits(device)), key=lambda o: o.where.rank)
+    def in_force_at(self, at_ms: int) -> frozenset[str]:
+        """Keys of its schedules that are in force at an instant."""
+        local = dt.datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.zone)) if self.whens else None
+        return frozenset(when.key for when in self.whens if local is not None and holds_at(when, local))
+
+    def levels_for(
+        self, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
+    ) -> tuple[LevelBase, ...]:
+        """The ladder in force for `device`: each level with the most specific override of it that fits.
+
+        `whens`: keys of the schedules in force; `profiles`: what people have switched on.
+        """
+        fitting = sorted(
+            (
+                o
+                for o in self.overrides
+                if o.scope.fits(device)
+                and (o.when is None or o.when.key in whens)
+                and (o.profile is None or o.profile in profiles)
+            ),
+            key=lambda o: o.rank,
+        )
         changes = {severity: change for o in fitting for severity, change in o.levels.given.items()}
         return tuple(
             changes[level.severity].laid_over(level) if level.severity in changes else level for level in self.levels
         )
 
-    def hold_words(self, severity: Severity, device: Device | None = None) -> str:
-        """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there.
+    def hold_words(self, severity: Severity, device: Device | None = None, at_ms: int | None = None) -> str:
+        """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there, then.
 
         Raises:
             KeyError: If the scene has no such level.
         """
-        levels = self.levels if device is None else self.levels_for(device)
+        levels = self.levels if device is None else self.levels_for(device, self.in_force_at(at_ms) if at_ms else ())
         for level in levels:
             if level.severity == severity.word:
                 return f"{level.words} for {level.for_}" if level.for_ else level.words

@@ -94,12 +94,19 @@ def scene_sets(draw: st.DrawFn) -> SceneSet:
             levels[0] |= draw(st.sampled_from([{"clear_for": draw(st.sampled_from(delays))}, {"latch": "manual"}]))
             if draw(st.booleans()):
                 levels.append({"severity": "major", **draw(windowed())})
+        extra: dict[str, Any] = {}
+        if draw(st.integers(0, 3)) == 0:
+            extra["when"] = draw(st.sampled_from([{"hours": "00:00-00:01"}, {"hours": ["23:00-00:00", "00:01-05:00"]}]))
+        if draw(st.integers(0, 3)) == 0:
+            level = draw(st.sampled_from([{"for": "1s", "clear_for": "2s"}, {"above": 2}, {"above": 6, "for": "3s"}]))
+            if "latch" not in levels[0] and "absent_for" not in levels[0]:
+                extra["overrides"] = [{"when": {"hours": "00:00-06:00"}, "levels": {levels[0]["severity"]: level}}]
         feeds = {"metric": "m"}
         silent = draw(st.sampled_from([None, None, "2s", "5s"]))
         if silent:
             feeds["silent_after"] = silent
         try:
-            scenes.append(Scene.model_validate({"scene": name, "feeds": feeds, "levels": levels}))
+            scenes.append(Scene.model_validate({"scene": name, "feeds": feeds, "levels": levels, **extra}))
         except ValueError:
             scenes.append(Scene.model_validate({"scene": name, "feeds": feeds, "levels": levels[:1]}))
     return SceneSet.of(scenes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from city.device import Device
 from core.reading import Quality, ReadingBatch
 from core.severity import Severity
-from tests.reference.measure_twin import MeasureTwin, beyond_for, holds_for
+from tests.reference.measure_twin import MeasureTwin, ProgramTwin, beyond_for, holds_for
 from thresholds.delay import Delay
 from thresholds.level import LevelBase
 from thresholds.scene_set import SceneSet
@@ -72,6 +72,7 @@ class Feed:
     arrival_ms: int = 0
     value: float | None = None
     measures: dict[tuple[int, str], MeasureTwin] = field(default_factory=dict)
+    programs: dict[int, ProgramTwin] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,6 +86,9 @@ class Machine:
     silent_after: int | None
     feed: Feed
     measure: MeasureTwin | None
+    program: ProgramTwin | None
+    device: Device
+    faces: dict[str, MeasureTwin | None] = field(default_factory=dict)
     active: bool = False
     running: bool = False
     onset: int = 0
@@ -95,6 +99,21 @@ class Machine:
     def delay(self) -> Delay:
         """The delay that matters now."""
         return self.level.clear_for if self.active else self.level.for_
+
+    def turn(self) -> None:
+        """Take the level that is in force now."""
+        if self.program is None:
+            return
+        scene, kept = self.program.scene, self.level
+        levels = scene.levels_for(self.device, self.program.in_force)
+        self.level = next(level for level in levels if level.severity == kept.severity)
+        self.measure = self.faces[str(self.level.measure(scene.zone))]
+
+    @property
+    def open(self) -> bool:
+        """Whether its scene watches now."""
+        gate = None if self.program is None else self.program.scene.when
+        return gate is None or self.program is None or gate.key in self.program.in_force
 
     @property
     def idle(self) -> bool:
@@ -138,14 +157,22 @@ class EngineTwin:
         self.feeds.append(feed)
         for index, scene in enumerate(self.scenes.scenes):
             if scene.stage in ("shadow", "pilot", "live") and scene.feeds.watch(device, metric):
-                for level in scene.levels_for(device):
-                    measure = None
+                program = feed.programs.setdefault(index, ProgramTwin(scene)) if scene.whens else None
+                faces: dict[str, MeasureTwin | None] = {}
+                ladders = [scene.levels_for(device), *(scene.levels_for(device, {when.key}) for when in scene.whens)]
+                for level in (level for ladder in ladders for level in ladder):
+                    name, measure = str(level.measure(scene.zone)), None
                     if level.condition not in READING_ITSELF:
-                        name = f"{level.measure(scene.zone)}"
                         measure = feed.measures.setdefault((index, name), MeasureTwin(level, scene.zone))
+                    faces[name] = measure
+                for level in scene.levels_for(device):
                     silent = scene.feeds.silent_after if level.condition != "absent_for" else None
-                    number = len(self.machines)
-                    self.machines.append(Machine(number, len(self.feeds) - 1, index, level, silent, feed, measure))
+                    number, measure = len(self.machines), faces[str(level.measure(scene.zone))]
+                    self.machines.append(
+                        Machine(
+                            number, len(self.feeds) - 1, index, level, silent, feed, measure, program, device, faces
+                        )
+                    )  # fmt: skip
 
     def on_batch(self, batch: ReadingBatch) -> None:
         """Readings in their order."""
@@ -170,7 +197,10 @@ class EngineTwin:
         for measure in state.measures.values():
             measure.on_reading(event, value)
             measure.numbers()
+        for program in state.programs.values():
+            program.turn(event)
         for machine in mine:
+            machine.turn()
             self._look(machine, event, arrival_ns, reading=True)
 
     def on_timer(self, now_ms: int) -> None:
@@ -189,7 +219,7 @@ class EngineTwin:
     def expect(self, now_ms: int) -> None:
         """Every feed is known from now on."""
         for feed in self.feeds:
-            if not feed.measures:
+            if not feed.measures and not feed.programs:
                 continue
             if feed.event == 0 and feed.arrival_ms == 0:
                 feed.event = feed.arrival_ms = now_ms
@@ -217,7 +247,8 @@ class EngineTwin:
             time = measure.wakes(used=used)
             if time is not None:
                 found.append((time, 0, feed))
-        return found
+        turns = (program.turns_at() for program in self.feeds[feed].programs.values())
+        return found + [(time, 0, feed) for time in turns if time is not None]
 
     def _happen(self, what: tuple[int, int, int], arrival_ns: int, *, by_reading: bool) -> None:
         time, kind, number = what
@@ -232,7 +263,27 @@ class EngineTwin:
             if due is not None and due <= time and not (by_reading and measure.level.condition == "absent_for"):
                 awake[id(measure)] = measure.on_time(time)
                 measure.numbers()
+        turned = set()
+        for index, program in self.feeds[number].programs.items():
+            due = program.turns_at()
+            if due is not None and due <= time and program.turn(time):
+                turned.add(index)
         for machine in mine:
+            if machine.scene in turned:
+                machine.turn()
+                unheard = machine.feed.value is None
+                late = machine.measure is not None and machine.measure.level.condition != "absent_for"
+                if (
+                    machine.measure is not None
+                    and late
+                    and machine.measure.at is not None
+                    and id(machine.measure) not in awake
+                ):
+                    awake[id(machine.measure)] = machine.measure.on_time(time)
+                    machine.measure.numbers()
+                if not machine.is_held(time) and not (machine.measure is None and unheard):
+                    self._look(machine, time, arrival_ns, reading=False)
+                continue
             begins = awake.get(id(machine.measure))
             if begins is not None and not machine.is_held(time) and (begins or not machine.idle):
                 self._look(machine, time, arrival_ns, reading=False)
@@ -245,7 +296,9 @@ class EngineTwin:
         level, delay = machine.level, machine.delay
         if not reading and delay.samples and not (machine.active and level.latch):
             return
-        if machine.measure is None:
+        if not machine.open and (machine.measure is None or machine.measure.numbers() is not None):
+            wanted = machine.active
+        elif machine.measure is None:
             held = condition_holds(level, machine.feed.value or 0.0)
             wanted = beyond_clear_value(level, machine.feed.value or 0.0) if machine.active else held
         else:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from core.units import parse_duration
 from thresholds.level import LevelBase
+from thresholds.scene import Scene
 
 DAY_MS = 86_400_000
 
@@ -202,6 +203,30 @@ class MeasureTwin:
                 return _slope(inside)
             case _:
                 return math.fsum(values), 0
+
+
+@dataclass
+class ProgramTwin:
+    """Which schedules of a scene are in force for a feed."""
+
+    scene: Scene
+    at: int | None = None
+    in_force: frozenset[str] = frozenset()
+
+    def turn(self, time: int) -> bool:
+        """Time has come to an instant; whether something else is in force now."""
+        before, fresh = self.in_force, self.at is None
+        self.at = time if self.at is None else max(self.at, time)
+        self.in_force = self.scene.in_force_at(self.at)
+        return fresh or self.in_force != before
+
+    def turns_at(self) -> int | None:
+        """When something else will be in force; looked for minute by minute, for half an hour."""
+        if self.at is None:
+            return None
+        minute = (self.at // 60_000 + 1) * 60_000
+        later = range(minute, minute + 1_800_000, 60_000)
+        return next((time for time in later if self.scene.in_force_at(time) != self.in_force), None)
 
 
 def _slope(readings: list[tuple[int, float]]) -> tuple[float, float] | None:

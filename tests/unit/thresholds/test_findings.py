@@ -7,14 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType, Metric
 from thresholds.check import load_scenes, scene_files
 from thresholds.conditions import CONDITIONS
 from thresholds.finding import Code, Finding
+from thresholds.scene import SPECIFIC
 from thresholds.scene_set import SceneSet
 
 ROOT = Path(__file__).resolve().parents[3]
+CASES = cases_when_asked()
 TYPES = {
     "water": DeviceType("water", "", "", {"depth_cm": Metric("depth_cm"), "wet": Metric("wet", kind="state")}),
     "gas": DeviceType("gas", "", "", {"lel": Metric("lel")}),
@@ -189,15 +192,15 @@ MISTAKES = {
     ),
     "a latch with a clear delay": (
         "clear_for: 10m", "clear_for: 10m, latch: manual", "clear_for: ¦10m",
-        "S020 `clear_for` does not go with a latch: a person clears it",
+        "S021 `clear_for` does not go with a latch: a person clears it",
     ),
     "a delay of an absence": (
         "above: 5, clear_below: 3", "absent_for: 5m, for: 1m", "for: ¦1m",
-        "S020 `for` does not go with absent_for: write the longer time there",
+        "S021 `for` does not go with absent_for: write the longer time there",
     ),
     "a total of a calendar that begins below": (
         "above: 5, clear_below: 3", "total_below: {value: 1, in: calendar day}", "¦total_below:",
-        "S020 total_below would hold at the beginning of every day: give a time like 12h",
+        "S021 total_below would hold at the beginning of every day: give a time like 12h",
     ),
     "a window that is missing": (
         "above: 5, clear_below: 3", "mean_above: 5", "- ¦{severity: info, mean",
@@ -231,9 +234,21 @@ MISTAKES = {
         "raises:", "zone: Shanghai\nraises:", "¦Shanghai",
         "S006 'Shanghai' is no time zone: write it like Asia/Shanghai",
     ),
-    "a place for later in an override": (
-        "{kind: road}", "{kind: road, season: flood}", "¦season:",
-        "S015 `season` is part of the language but not evaluated by this version: take it away or wait for it",
+    "hours that are none": (
+        "{where: {kind: road}", "{when: {hours: '25:00-06:00'}", "¦'25:00",
+        "S006 '25:00-06:00' are no hours: write 22:00-06:00, in quotes",
+    ),
+    "a schedule that has no such name": (
+        "{where: {kind: road}", "{when: nights", "¦nights",
+        "S006 'nights' is no schedule: write day, night, working days, holidays, or hours, days, months, season as keys",
+    ),
+    "a month that is none": (
+        "raises:", "when: {months: [13]}\nraises:", "¦13",
+        "S006 months: input should be less than or equal to 12",
+    ),
+    "an override of everything": (
+        "{where: {kind: road}, levels", "{levels", "- ¦{levels: {critical",
+        "S017 an override needs `where`, `when` or `profile`",
     ),
     "a limit that is not a number": (
         "above: 5,", "above: high,", "¦high",
@@ -293,7 +308,7 @@ MISTAKES = {
     ),
     "an empty where": (
         "{kind: road}", "{}", "¦where:",
-        "S017 `where` is empty: give one of device, place, gateway, town, kind, type",
+        f"S017 `where` is empty: give one of {', '.join(SPECIFIC)}",
     ),
     "no devices": (
         "type: water, metric: depth_cm", "device: []", "¦device:",
@@ -609,6 +624,42 @@ def test_a_finding_is_a_line_for_people_and_fields_for_programs() -> None:
     assert finding.to_json() == {
         "path": "a/b.yaml", "line": 3, "column": 7, "code": "S004", "message": "unknown key `abov`", "hint": "above",
     }  # fmt: skip
+
+
+def test_a_leaf_that_the_case_catalogue_does_not_hold_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    for code, expected in (("02-02-01", None), ("02-02-09", "02-02-01 废物箱满溢 Litter bin full"), ("99-99-99", "")):
+        path.write_text(GOOD.replace("14-01-02", code), encoding="utf-8")
+        scenes, findings = load_scenes([path], TYPES, cases=CASES)
+        if expected is None:
+            assert findings == []
+            assert len(scenes.scenes) == 1
+        else:
+            message = f"the case catalogue has no leaf {code}"
+            assert findings == [Finding(path, 9, 16, Code.UNKNOWN_LEAF, message, expected)]
+            assert scenes.scenes == ()
+
+
+def test_a_leaf_of_another_form_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    path.write_text(GOOD.replace("14-01-02", "14-1-2"), encoding="utf-8")
+    (finding,) = load_scenes([path], TYPES, cases=CASES)[1]
+    assert finding.code is Code.WRONG_TYPE
+
+
+def test_a_case_catalogue_that_is_wrong_is_told_at_the_leaf(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    (finding,) = load_scenes([path], TYPES, cases=cases_when_asked(tmp_path / "gone"))[1]
+    assert finding.code is Code.UNKNOWN_LEAF
+    assert "14-01-02 cannot be looked up, the case catalogue is wrong" in finding.message
+    assert "catalogue.yaml:1: cannot be read" in finding.message
+
+
+def test_without_a_leaf_nobody_asks_for_the_case_catalogue(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    path.write_text(GOOD.replace('leaf: "14-01-02", ', ""), encoding="utf-8")
+    assert load_scenes([path], TYPES, cases=cases_when_asked(tmp_path / "gone"))[1] == []
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
