@@ -288,7 +288,10 @@ class Pipeline:
         ends = self._chain.engine.calendar_ends_ms
         if ends is not None and self._clock.now_ms() > ends - _CALENDAR_NOTICE_MS:
             day = rfc3339(ends)[:10]
-            log.warning("the working calendar ends at %s: update chinesecalendar; until then days are Mon-Fri", day)
+            log.warning(
+                "the working calendar ends at %s: update chinesecalendar; from then on people work Monday to Friday",
+                day,
+            )
         for refused in self._chain.engine.refused:
             if refused not in self._told_refused:
                 self._told_refused.add(refused)

@@ -76,6 +76,10 @@ class Engine:
         zones = [scene.zone for scene in self.scenes.scenes if any(when.uses_working_days for when in scene.whens)]
         return min((working_days_end_ms(zone) for zone in zones), default=None)
 
+    def device(self, feed: int) -> Device:
+        """Who stands behind a feed."""
+        return self._devices[feed]
+
     def bind(self, feed: int, device: Device, metric: str) -> int:
         """Let the scenes that watch `metric` of `device` decide on `feed`; how many they are.
 

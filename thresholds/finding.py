@@ -50,6 +50,8 @@ class Code(enum.StrEnum):
     """The case catalogue has no such leaf."""
     COMBINATION = "S021"
     """Two keys that do not go together."""
+    UNKNOWN_SCENE = "S022"
+    """A scene names another one that is not there, or itself."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

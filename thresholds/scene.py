@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from city.device import Device
 from core.severity import Severity
+from thresholds.across import Confirm, Inhibit, across_problems
 from thresholds.conditions import Change, Level
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
@@ -20,7 +21,7 @@ from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
 from thresholds.overrides import override_problems
 from thresholds.schedule import When, holds_at
 
-LATER = frozenset({"confirm", "inhibit_by", "deviates", "limits_from"})
+LATER = frozenset({"deviates", "limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
@@ -330,6 +331,8 @@ class SceneParts(Model):
     levels: tuple[Level, ...] = Field(min_length=1, description="The ladder, mildest first. 级别, 由轻到重")
     overrides: tuple[Override, ...] = Field((), description="Other limits for some devices or times. 例外")
     when: When | None = Field(None, description="It watches only then; at other times nothing holds. 监测时段")
+    confirm: Confirm | None = Field(None, description="What else has to be so before it alerts. 确认条件")
+    inhibit_by: tuple[Inhibit, ...] = Field((), description="Scenes while which are active it raises nothing. 抑制")
     fold: Fold = Field(Fold(), description="Which alerts are one. 合并")
     evidence: Evidence | None = Field(None, description="Pictures to go with it. 取证")
     raises: Raises = Field(Raises(), description="What an alert opens. 立案")
@@ -346,6 +349,7 @@ class SceneParts(Model):
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
         found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone)]
+        found += across_problems(self.scene, self.confirm, self.inhibit_by)
         if self.stage == "pilot" and self.pilot is None:
             found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
         return found

@@ -187,8 +187,8 @@ MISTAKES = {
         "S015 `deviates` is part of the language but not evaluated by this version: take it away or wait for it",
     ),
     "a key for later": (
-        "raises:", "confirm: {any: []}\nraises:", "¦confirm: {any: [",
-        "S015 `confirm` is part of the language but not evaluated by this version: take it away or wait for it",
+        "raises:", "limits_from: {table: a.csv}\nraises:", "¦limits_from:",
+        "S015 `limits_from` is part of the language but not evaluated by this version: take it away or wait for it",
     ),
     "a latch with a clear delay": (
         "clear_for: 10m", "clear_for: 10m, latch: manual", "clear_for: ¦10m",
@@ -240,11 +240,37 @@ MISTAKES = {
     ),
     "a schedule that has no such name": (
         "{where: {kind: road}", "{when: nights", "¦nights",
-        "S006 'nights' is no schedule: write day, night, working days, holidays, or hours, days, months, season as keys",
+        ("S006 'nights' is no schedule: write day, night, working days, holidays, "
+        "or hours, days, months, season as keys"),
     ),
     "a month that is none": (
         "raises:", "when: {months: [13]}\nraises:", "¦13",
         "S006 months: input should be less than or equal to 12",
+    ),
+    "a confirmation by nothing": (
+        "raises:", "confirm: {any: []}\nraises:", "confirm: {¦any: [",
+        "S006 any: at least one is needed here",
+    ),
+    "a confirmation that says both or neither": (
+        "raises:", "confirm: {any: [{within: town}]}\nraises:", "any: [¦{within",
+        "S017 give either `scene` or `feeds`",
+    ),
+    "a confirmation from no distance": (
+        "raises:", "confirm: {any: [{feeds: 2, within: 300}]}\nraises:", "within: ¦300",
+        ("S006 300 is no nearness: write one of device, place, module, grid, disposal_grid, gateway, town, "
+        "area_class, kind, type, or a distance up to 20km like 300m"),
+    ),
+    "a confirmation from long ago": (
+        "raises:", "confirm: {any: [{feeds: 2, within: town, in_last: 8d}]}\nraises:", "in_last: ¦8d",
+        "S007 in_last is 7d at most",
+    ),
+    "an inhibition by itself": (
+        "raises:", "inhibit_by: [{scene: road-flooding, same: device}]\nraises:", "[{scene: ¦road-fl",
+        "S022 a scene cannot inhibit itself",
+    ),
+    "an inhibition by nobody": (
+        "raises:", "inhibit_by: [{scene: road-floding, same: device}]\nraises:", "[{scene: ¦road-fl",
+        "S022 the scene 'road-floding', which this one names, is not there",
     ),
     "an override of everything": (
         "{where: {kind: road}, levels", "{levels", "- ¦{levels: {critical",
@@ -495,7 +521,7 @@ levels:
   - {severity: minor, abov: 15, for: 60}
   - {severity: critical, above: 3, clear_above: 22}
   - {severity: critical, above: .nan}
-confirm: {any: []}
+deviates: {from: seasonal, by: 4 sigma}
 raises: {auto: "yes", budget_per_day: 4.5}
 """
     found = [line.split()[:2] for line in told(tmp_path, text)]

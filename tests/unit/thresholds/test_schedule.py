@@ -100,7 +100,7 @@ def test_the_place_is_more_specific_than_the_time() -> None:
 
 def test_two_schedules_that_never_meet_do_not_tie() -> None:
     day, night = ({"when": name, "levels": {"minor": {"above": limit}}} for name, limit in (("day", 58), ("night", 48)))
-    assert scene({"above": 60}, overrides=[day, night])
+    assert scene({"above": 60}, overrides=[day, night]).overrides
     with pytest.raises(ValueError, match="as specific as"):
         scene({"above": 60}, overrides=[night, {**night, "when": {"days": "working"}}])
 
