@@ -222,9 +222,9 @@ class Engine:
         known = Gauges.unpacked(snapshot, bound=len(self._devices))
         self._install(scenes)
         self._bind_rest(0)
-        self._take_up(running)
-        # Measures say what their feeds were last, and idle levels have a face as well.
         self._gauges.take_up(known, self._tables, self._feeds)
+        self._show_faces()
+        self._take_up(running)
         waiting = np.flatnonzero(self._slots["phase"][: self._n_slots] != arrays.IDLE)
         kernel.arm_all(np.concatenate([waiting, self._gauges.on_heap()]), self._settle_ms, self._state())
 
@@ -241,6 +241,15 @@ class Engine:
             if filled:
                 parts.append(_transitions(self._out[:filled]))
         return Transitions.concat(parts)
+
+    def _show_faces(self) -> None:
+        """Let the rows be in force that the schedules said last."""
+        slots, feeds = self._slots[: self._n_slots], self._feeds
+        heads = self._tables.levels[slots["level"]]
+        turning = np.flatnonzero(heads["program"] != arrays.READING)
+        gauges = self._gauges.rows[feeds["gauge"][slots["feed"][turning]] + heads["program"][turning]]
+        begun = gauges["begun"] == 1
+        slots["level"][turning[begun]] = heads["faces"][turning[begun]] + gauges["face"][begun]
 
     def _state(self) -> State:
         tables, gauges = self._tables, self._gauges

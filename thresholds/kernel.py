@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from core.reading import Float64, Int32, Int64, UInt8
+from thresholds.kernel_borrow import borrowed
 from thresholds.kernel_heap import arm_gauge, arm_slot, pop, push, queued, set_queued
 from thresholds.kernel_heap import moment_of as _moment_of
 from thresholds.kernel_level import catch_up, due_at, end, holds, is_timed, look_measured, look_plain, wake
@@ -101,7 +102,10 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         out: Rows,
     ) -> tuple[int, int]:
         _ = stamp
-        s = State(feeds, slots, levels, measures, gauges, cells, times, faces, heap, meta, out)
+        s = State(
+            borrowed(feeds), borrowed(slots), borrowed(levels), borrowed(measures), borrowed(gauges), borrowed(cells),
+            borrowed(times), borrowed(faces), borrowed(heap), borrowed(meta), borrowed(out),
+        )  # fmt: skip
         # Typed, since numba compiles a callee once more for a literal.
         n = int(np.int64(0))
         decisions = 0

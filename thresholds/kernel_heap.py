@@ -96,7 +96,7 @@ def push(key: int, slot: int, s: State) -> None:
     heap[at]["slot"] = slot
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def moment_of(feed: int, time: int, settle_ms: int, s: State) -> int:
     """Wall time in ms at which the clock of a feed has come to an event time.
 
@@ -123,7 +123,7 @@ def arm_slot(slot: int, settle_ms: int, s: State) -> None:
         push(moment, slot, s)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def arm_gauge(gauge: int, settle_ms: int, s: State) -> None:
     """The same for a gauge and when it wakes."""
     state = s.gauges[gauge]

@@ -67,7 +67,7 @@ def holds(op: int, value: float, other: float, lo: float, hi: float) -> bool:
     return False
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def is_timed(phase: int, raise_by: int, clear_by: int) -> bool:
     """Whether a delay in time runs."""
     return (phase == RAISING and raise_by == BY_TIME) or (phase == CLEARING and clear_by == BY_TIME)
@@ -224,7 +224,7 @@ def _look_active(
     return n
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _look_at(
     slot: int, value: float, other: float, reading: bool, time: int, arrival: int, settle_ms: int, s: State, n: int
 ) -> int:
@@ -259,7 +259,7 @@ def look_plain(feed: int, time: int, value: float, arrival: int, settle_ms: int,
     return n
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def look_measured(feed: int, time: int, value: float, arrival: int, settle_ms: int, s: State, n: int) -> int:
     """A reading at every measure and every level of a feed; the new number of rows."""
     row = s.feeds[feed]
@@ -288,13 +288,13 @@ def wake(feed: int, time: int, overtaken: bool, arrival: int, settle_ms: int, s:
     return n
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def is_absence(gauge: int, s: State) -> bool:
     """Whether a gauge tells that nothing comes."""
     return bool(s.measures[s.gauges[gauge]["measure"]]["kind"] == ABSENT)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _look_levels(feed: int, reading: bool, time: int, arrival: int, settle_ms: int, s: State, n: int) -> int:
     """Every level of a measured feed at a reading, or those whose gauges woke; then say when gauges wake next."""
     row = s.feeds[feed]
@@ -314,7 +314,7 @@ def _look_levels(feed: int, reading: bool, time: int, arrival: int, settle_ms: i
     return n
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _look_measure(
     slot: int, measure: int, reading: bool, turned: bool, time: int, arrival: int, settle_ms: int, s: State, n: int
 ) -> int:
@@ -346,7 +346,7 @@ def _look_measure(
     return _look_at(slot, gauge["value"], gauge["other"], reading, time, arrival, settle_ms, s, n)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _turn(slot: int, head: Row, s: State) -> bool:
     """Let the row of the table be in force that the level's schedule says; whether that is another one.
 
@@ -377,7 +377,7 @@ def _take_length(state: Row, old_by: int, by: int, arg: int, event: int) -> None
         state["due"] = max(state["onset"] + arg, event)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def catch_up(feed: int, time: int, arrival: int, settle_ms: int, s: State, n: int) -> tuple[int, bool]:
     """What time alone does to a feed before a reading of event time `time`, earliest first.
 
@@ -405,7 +405,7 @@ def catch_up(feed: int, time: int, arrival: int, settle_ms: int, s: State, n: in
             n = wake(feed, first, bool(np.bool_(True)), arrival, settle_ms, s, n)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def due_at(slot: int, s: State) -> int:
     """Event time at which time alone ends the delay of a level, UNQUEUED if it does not."""
     state = s.slots[slot]

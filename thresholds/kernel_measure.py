@@ -41,7 +41,7 @@ _LOUDEST = 3_000.0
 """In dB: beyond it the energy is no finite number."""
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _merge(kind: int, into: int, what: int, width: int, s: State) -> None:
     """Add the cells from `what` on to those from `into` on; the first one is always how many readings they are."""
     cells = s.cells
@@ -74,38 +74,41 @@ def _merge(kind: int, into: int, what: int, width: int, s: State) -> None:
         cells[into + 1] += cells[what + 1]
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _clear(begin: int, end: int, cell: int, width: int, s: State) -> None:
     """Empty the groups of cells from `begin` up to `end`; group 0 is the sum, group 1 + j is pane j."""
     for k in range(cell + begin * width, cell + end * width):
         s.cells[k] = 0.0
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _roll(gauge: int, pane: int, s: State) -> None:
     """Bring a gauge to a pane, not before the one in hand."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"]
+    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"] + m["width"]
     if state["pane"] == NO_PANE:
-        state["pane"] = pane
+        state["pane"], state["here"] = pane, pane - (pane // panes) * panes
         return
     if pane <= state["pane"]:
         return
-    block = state["pane"] // panes
-    here = state["pane"] - block * panes
-    ahead = pane // panes - block
-    there = pane - (pane // panes) * panes
+    # Without a division: most readings open a pane, and a division costs as much as all the rest.
+    here = state["here"]
+    there = here + (pane - state["pane"])
     state["pane"] = pane
-    if ahead == 0:
+    if there < panes:
+        state["here"] = there
         _merge(kind, cell, cell + (1 + here) * width, width, s)
         _clear(2 + here, 2 + there, cell, width, s)
-    elif ahead == 1:
+    elif there < 2 * panes:
+        there -= panes
+        state["here"] = there
         _clear(2 + here, 1 + panes, cell, width, s)
         for j in range(panes - 2, -1, -1):
             _merge(kind, cell + (1 + j) * width, cell + (2 + j) * width, width, s)
         _clear(0, 2 + there, cell, width, s)
     else:
+        state["here"] = pane - (pane // panes) * panes
         _clear(0, 1 + panes, cell, width, s)
 
 
@@ -133,7 +136,7 @@ def _enter(gauge: int, time: int, s: State) -> int:
     return index
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _to_pane(gauge: int, time: int, s: State) -> None:
     """Bring a gauge to the pane that a time lies in."""
     state = s.gauges[gauge]
@@ -144,15 +147,15 @@ def _to_pane(gauge: int, time: int, s: State) -> None:
         _roll(gauge, _enter(gauge, time, s), s)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _tell(gauge: int, s: State) -> None:
     """Work out the number of a window, if it has one."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"]
-    here = state["pane"] - (state["pane"] // panes) * panes
-    # The sum, the pane in hand, and what is left of the block before, put together in cells set aside behind the panes.
-    total = cell + (1 + panes) * width
+    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"] + m["width"]
+    here = state["here"]
+    # The sum, the pane in hand, and what is left of the block before, put together in the first cells.
+    total = cell - width
     for k in range(width):
         s.cells[total + k] = s.cells[cell + k]
     _merge(kind, total, cell + (1 + here) * width, width, s)
@@ -186,7 +189,7 @@ def _tell(gauge: int, s: State) -> None:
     state["known"] = 1
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _amount(value: float, before: float, fresh: bool, m: Row) -> float:
     """What a reading adds to a window."""
     kind = m["kind"]
@@ -201,14 +204,14 @@ def _amount(value: float, before: float, fresh: bool, m: Row) -> float:
     return value
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _add(gauge: int, time: int, amount: float, s: State) -> None:
     """Add one to the pane in hand."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    panes, width, kind = m["panes"], m["width"], m["kind"]
+    width, kind = m["width"], m["kind"]
     cells = s.cells
-    at = state["cell"] + (1 + state["pane"] - (state["pane"] // panes) * panes) * width
+    at = state["cell"] + (2 + state["here"]) * width
     have = cells[at]
     cells[at] = have + 1.0
     if kind == RATE:
@@ -232,7 +235,7 @@ def _add(gauge: int, time: int, amount: float, s: State) -> None:
         cells[at + 1] += amount
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _into_block(gauge: int, time: int, value: float, s: State) -> None:
     """Add a reading to the block whose mean will be counted."""
     state = s.gauges[gauge]
@@ -243,7 +246,7 @@ def _into_block(gauge: int, time: int, value: float, s: State) -> None:
     state["block_n"] += 1.0
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def take(gauge: int, time: int, value: float, before: float, s: State) -> None:
     """A reading, `before` being the value of the one before; its feed holds it already.
 
@@ -303,13 +306,13 @@ def pass_to(gauge: int, time: int, s: State) -> None:
         _tell(gauge, s)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _block_end(state: Row, m: Row) -> int:
     """The last millisecond of the block in hand, at which its mean is there: so it counts in the day it belongs to."""
     return int((state["block"] + 1) * m["block_ms"] - 1)
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def set_wake(gauge: int, used: bool, s: State) -> None:
     """When time alone may change the number next; `used`: a level that compares it is not idle.
 
@@ -326,8 +329,7 @@ def set_wake(gauge: int, used: bool, s: State) -> None:
     if kind == SCHEDULE:
         state["wake"] = state["until"]
     elif kind != STUCK:
-        total = state["cell"] + (1 + m["panes"]) * m["width"]
-        if used and s.cells[total] > 0.0:
+        if used and s.cells[state["cell"]] > 0.0:
             state["wake"] = state["until"] if m["count"] > 0 else (state["pane"] + 1) * m["pane_ms"]
         if state["block_n"] > 0.0:
             state["wake"] = min(state["wake"], _block_end(state, m))

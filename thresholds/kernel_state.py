@@ -141,7 +141,7 @@ same for ever (NaN: none). `block_ms`: length of the blocks whose means are coun
 
 GAUGE = np.dtype(
     [
-        ("at", "i8"), ("since", "i8"), ("last", "i8"), ("pane", "i8"), ("until", "i8"), ("wake", "i8"),
+        ("at", "i8"), ("since", "i8"), ("last", "i8"), ("pane", "i8"), ("here", "i8"), ("until", "i8"), ("wake", "i8"),
         ("block", "i8"), ("block_sum", "f8"), ("block_n", "f8"), ("value", "f8"), ("other", "f8"),
         ("begun", "i4"), ("known", "i4"), ("face", "i4"), ("woke", "i4"),
         ("queued", "i8"), ("cell", "i8"), ("feed", "i4"), ("measure", "i4"),
@@ -149,10 +149,11 @@ GAUGE = np.dtype(
     align=True,
 )  # fmt: skip
 """State of a measure of a feed: event time up to which it has been brought; since when the feed is heard without a gap,
-or its value is the same; the last reading; the pane in hand; where the calendar's window or the face in force ends;
-when it may change next by time alone; the block in hand with its sum and number of readings; the number (and the other
-one, of a change) with whether there is one; the face in force; then what a snapshot does not hold: its earliest key on
-the heap, its first cell, its feed, its row of `MEASURE`. `woke`: why it is being looked at."""
+or its value is the same; the last reading; the pane in hand and its place in its block; where the calendar's window or
+the face in force ends; when it may change next by time alone; the block whose mean is counted, with its sum and number
+of readings; the number (and the other one, of a change) with whether there is one; the face in force; then what a
+snapshot does not hold: its earliest key on the heap, its first cell, its feed, its row of `MEASURE`. `woke`: why it is
+being looked at."""
 
 SAVED = tuple(name for name in GAUGE.names or () if name not in ("woke", "queued", "cell", "feed", "measure"))
 """Of a gauge, what a snapshot holds."""

@@ -179,7 +179,7 @@ class MeasureTwin:
         if self.at is None:
             return None
         if condition == "stuck_for":
-            return float(self.at - self.since), 0
+            return float((self.last or 0) - self.since), 0
         inside = self._inside()
         if not inside and self.window[1]:
             return 0.0, 0

@@ -22,6 +22,7 @@ from thresholds.check import load_scenes
 from thresholds.finding import Code
 from thresholds.conditions import CLEAR_KEYS, CONDITIONS
 from thresholds.scene import LATER
+from tools.draw_conditions import FOLDER, PICTURES, Picture, draw
 from tools.check_docs import broken, documents
 
 ROOT = Path(__file__).parents[3]
@@ -159,3 +160,11 @@ def test_the_notice_of_a_refusal_is_described_as_it_is() -> None:
     assert schema["properties"]["reason"]["enum"] == [reason.value for reason in Reason]
     notice = msgspec.json.decode(Rejected(Reason.AHEAD, "sw/v1/g/tele/d", "why", b"1").to_json(1, 2))
     assert set(notice) == set(schema["required"])
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_the_picture_of_a_condition_is_what_the_engine_decides(picture: Picture) -> None:
+    kept = (FOLDER / f"{picture.name}.svg").read_text(encoding="utf-8")
+    assert kept == draw(picture), "run: python tools/draw_conditions.py"
+    assert "#f4b6ad" in kept
+    assert f"pictures/{picture.name}.svg" in (DOCS / "reference" / "conditions.md").read_text(encoding="utf-8")

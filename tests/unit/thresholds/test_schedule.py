@@ -114,3 +114,11 @@ def test_a_profile_is_stronger_than_the_place() -> None:
     assert read(engine, at("2026-11-25", "12:00"), 50) == []
     engine.replace(engine.scenes.under({"typhoon"}))
     assert len(read(engine, at("2026-11-25", "12:10"), 50)) == 1
+
+
+def test_a_restart_keeps_the_delay_of_the_limit_in_force() -> None:
+    parts = {"overrides": [{"when": "night", "levels": {"minor": {"above": 50, "for": "10m"}}}]}
+    engine, again = watched(**parts), watched(**parts)
+    assert [kind for kind, *_ in read(engine, at("2026-11-25", "23:00"), 52)] == ["onset"]
+    again.restore(engine.snapshot())
+    assert again.next_timer() == engine.next_timer() == at("2026-11-25", "23:10") + 1_000
