@@ -43,7 +43,7 @@ class Codec:
 
     Args:
         resolve: Finds or makes the feed of (gateway, device, metric).
-        max_pack: Most readings of one pack.
+        max_pack: Most readings of one message.
         recording: Whether `clock` messages are listened to.
     """
 
@@ -97,6 +97,10 @@ class Codec:
                 return
         else:
             values = {"value": document}
+        if len(values) > self._max_pack:
+            detail = f"{len(values)} readings in one message, at most {self._max_pack} are taken"
+            yield Rejected(Reason.OVERSIZED_PACK, topic, detail, payload)
+            return
         quality = Quality.GOOD
         if time is None:
             if retained:

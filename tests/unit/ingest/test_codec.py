@@ -40,6 +40,7 @@ REFUSALS = [
     ("elsewhere", b"1", Reason.UNKNOWN_TOPIC),
     ("sw/v1/gw-1/pack", b'{"r": 1}', Reason.MALFORMED),
     ("sw/v1/gw-1/pack", b'{"r": [[], [], [], []]}', Reason.OVERSIZED_PACK),
+    (TELE, b'{"v": {"a": 1, "b": 1, "c": 1, "d": 1}}', Reason.OVERSIZED_PACK),
     ("sw/v1/gw-1/state", b'{"online": "yes"}', Reason.MALFORMED),
 ]  # fmt: skip
 
