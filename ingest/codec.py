@@ -201,7 +201,8 @@ def _json(payload: bytes) -> object:
 
 
 def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rejected:
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or not math.isfinite(time):
+    # An integer may have any number of digits and is compared as one: as a float it would be an error.
+    if isinstance(time, bool) or not (isinstance(time, int) or (isinstance(time, float) and math.isfinite(time))):
         return Rejected(Reason.BAD_TIME, topic, "a time is a number of milliseconds since the epoch", payload)
     at = int(time)
     if not 0 <= at <= LAST_MS:
