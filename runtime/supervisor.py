@@ -76,6 +76,7 @@ class Supervisor:
         self._running: dict[str, _Running] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._over = threading.Event()
         self._changed = threading.Condition()
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
@@ -131,10 +132,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop all within 3 s, the last one started first; a second call does nothing."""
-        self._stopping.set()
-        os.write(self._wake_write, b"s")
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        with self._lock:
+            self._stopping.set()
         deadline = time.monotonic() + _TERM_S
         for spec in reversed(self._specs):
             role = self._running.get(spec.name)
@@ -147,6 +146,12 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 role.process.kill()
                 role.process.wait()
+        # The thread ends last: Linux kills a child when the thread that started it ends, and this one restarts roles.
+        self._over.set()
+        os.write(self._wake_write, b"s")
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        for role in self._running.values():
             if role.process.stdout is not None:
                 role.process.stdout.close()
 
@@ -200,8 +205,10 @@ class Supervisor:
         return all(role.ready is not None for role in self._running.values())
 
     def _watch(self) -> None:
-        while not self._stopping.is_set():
+        while not self._over.is_set():
             due = [role.due for role in self._running.values() if role.due is not None and role.due < float("inf")]
+            if self._stopping.is_set():
+                due = []
             timeout = min((moment - time.monotonic() for moment in due), default=None)
             for key, _ in self._selector.select(None if timeout is None else max(0.0, timeout)):
                 if key.data is None:
@@ -250,10 +257,10 @@ class Supervisor:
         now = time.monotonic()
         for role in list(self._running.values()):
             with self._lock:
-                if role.due is None or role.due > now:
+                if role.due is None or role.due > now or self._stopping.is_set():
                     continue
                 role.due = None
-            self._launch(role.spec, role)
+                self._launch(role.spec, role)
 
 
 def roles(names: Sequence[str], config: Path) -> list[RoleSpec]:
