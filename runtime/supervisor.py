@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ class Supervisor:
             spec.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - no lock of ours is held in the child
+            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - no lock of ours is held in the child
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
