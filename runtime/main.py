@@ -1,10 +1,11 @@
 """The command line: `scenewatch`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -177,9 +178,15 @@ def case_catalogue(
 
 def main() -> None:
     """Entry point: 0 done, 1 a finding, 2 usage or bad input; one plain line for what a person has to know."""
+    signal.signal(signal.SIGTERM, _asked_to_end)
     status = guarded(app)
     sys.stdout.flush()
     raise SystemExit(status)
+
+
+def _asked_to_end(number: int, _: object) -> NoReturn:
+    """End as Ctrl-C does: what was started is stopped, what was made for a while is removed."""
+    raise SystemExit(128 + number)
 
 
 def guarded(command: Callable[..., Any]) -> int:

@@ -161,7 +161,7 @@ def shown_summary(console: Console, result: dict[str, Any]) -> None:
     console.print(
         f"{result['readings']:,} readings in {result['seconds']:.0f} s, {result['decisions']:,} decisions, "
         f"{result['alerts']} alerts, {result['cases']} cases; "
-        f"lost {result['lost']}, doubled {result['doubled']}; "
+        f"lost {'unknown' if result['lost'] is None else result['lost']}, doubled {result['doubled']}; "
         f"{incidents['found']} of {incidents['sent']} incidents seen, {len(incidents['false'])} false alerts",
         highlight=False,
     )
