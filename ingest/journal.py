@@ -198,6 +198,10 @@ class Journal:
         """Files of the journal, oldest first."""
         return sorted(path for path in self._folder.glob("journal-*.sqlite") if _SEGMENT.fullmatch(path.name))
 
+    def unsynced(self) -> list[Path]:
+        """Files of the journal that a power cut may take the end of: those whose log is not in the file yet."""
+        return [path for path in self.segments() if path.with_name(path.name + "-wal").exists()]
+
     def drop_before(self, seq: int, *, keep_since_s: float = float("inf"), keep_bytes: int = 0) -> int:
         """Delete segments all of whose entries come before `seq`; the one written to stays. Returns how many went.
 
@@ -292,10 +296,14 @@ class Journal:
 
 
 class FeedNames:
-    """The feeds' names on disk: index and key, appended before the first batch that uses them."""
+    """The feeds' names on disk: index and key, appended before the first batch that uses them.
 
-    def __init__(self, path: Path, *, synced: bool = False) -> None:
-        """Open or make the file; `synced` makes every append outlive a power cut.
+    They are synced whatever the journal's durability is: a name that a power cut took would be given to another feed,
+    and the readings in the journal with it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file.
 
         Raises:
             UnavailableError: If it cannot be opened.
@@ -305,7 +313,7 @@ class FeedNames:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE)"
             )

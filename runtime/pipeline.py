@@ -296,7 +296,8 @@ class Pipeline:
     def _snapshot(self, *, wait: bool) -> None:
         seq = self._journal.last_seq
         if seq > self._snapshots.written_seq:
-            self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
+            behind = [*self._journal.unsynced(), self._store.path]
+            self._snapshots.write(seq, self._chain.snapshot(), behind=behind, wait=wait)
         if self._snapshots.written_seq:
             self._journal.drop_before(
                 self._snapshots.written_seq + 1,

@@ -142,7 +142,7 @@ def _open(config: Config) -> _Parts:
     paths = config.scenes.paths or [shipped("scenes")]
     folder = config.data.dir
     registry = FeedRegistry(config.ingest.max_feeds)
-    names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
+    names = FeedNames(folder / "feeds.sqlite")
     registry.load(names.load())
     door = Door(registry, names, devices, types)
     journal = Journal(
