@@ -1,5 +1,6 @@
 """The role `pipeline`: opens what the loop works on, recovers, and runs it."""
 
+import contextlib
 import logging
 import os
 import random
@@ -23,7 +24,7 @@ from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from city.registry import load_devices
 from core.clock import wall_ns
-from core.errors import ConfigError
+from core.errors import ConfigError, UnavailableError
 from ingest.journal import FeedNames, Journal
 from ingest.registry import FeedRegistry
 from ingest.sequencing import Sequencer
@@ -110,6 +111,7 @@ def run(config: Config) -> None:
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+    broken = end_when_a_thread_breaks(pipeline.stop)
     version = parts.chain.engine.scenes.version
     scenes = SceneWatch(parts.paths, parts.types, config.scenes.metrics, parts.cases, version, pipeline.on_scenes, stop)
     ops = OpsServer(
@@ -134,6 +136,25 @@ def run(config: Config) -> None:
         parts.journal.close()
         parts.names.close()
         parts.store.close()
+    if broken:
+        raise broken[0]
+
+
+def end_when_a_thread_breaks(stop: Callable[[], None]) -> list[BaseException]:
+    """Call `stop` when a bug ends any thread of this process: nobody would deliver, or look at files, any more.
+
+    Returns:
+        What ended them; filled from then on.
+    """
+    broken: list[BaseException] = []
+
+    def end(thread: threading.ExceptHookArgs) -> None:
+        if thread.exc_value is not None:
+            broken.append(thread.exc_value)
+            stop()
+
+    threading.excepthook = end
+    return broken
 
 
 def _open(config: Config) -> _Parts:
@@ -274,7 +295,8 @@ def _feedback(config: Config, pipeline: Pipeline, stop: threading.Event) -> Feed
 
 def _keep(store: AlertStore, stop: threading.Event) -> None:
     while not stop.wait(_KEEP_S):
-        store.checkpoint()
+        with contextlib.suppress(UnavailableError):  # a full disk: the loop says so at its next alert
+            store.checkpoint()
 
 
 def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latency: LatencyLog) -> Status:
