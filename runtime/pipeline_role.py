@@ -1,6 +1,7 @@
 """The role `pipeline`: opens what the loop works on, recovers, and runs it."""
 
 import contextlib
+import fcntl
 import logging
 import os
 import random
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from alerts.lifecycle import AlertStage
 from alerts.sinks.backoff import Backoff
@@ -81,6 +83,7 @@ def run(config: Config) -> None:
     """
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    held = alone_in(config.data.dir)
     # The loop and the delivery share one interpreter: at the usual 5 ms an alert would wait for it several times.
     sys.setswitchinterval(_SWITCH_S)
     parts = _open(config)
@@ -136,8 +139,30 @@ def run(config: Config) -> None:
         parts.journal.close()
         parts.names.close()
         parts.store.close()
+        held.close()
     if broken:
         raise broken[0]
+
+
+def alone_in(folder: Path) -> IO[bytes]:
+    """A data folder for this process alone, as long as what is returned is open; the kernel lets go of it at any end.
+
+    Raises:
+        UnavailableError: If another process has it, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / "pipeline.lock").open("wb")
+    except OSError as error:
+        raise UnavailableError(f"{folder}: the data folder cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UnavailableError(
+            f"{folder}: another pipeline works in this data folder; stop it, or set data.dir"
+        ) from error
+    return lock
 
 
 def end_when_a_thread_breaks(stop: Callable[[], None]) -> list[BaseException]:
