@@ -340,5 +340,6 @@ def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latenc
         "shadow": dict(stage.shadow_opened),
         "delivery_error": delivery.last_error if delivery else None,
         "latency_ms": latency.summary(),
+        "latency_totals": latency.totals(),
         "rules": parts.chain.engine.scenes.version,
     }
