@@ -130,6 +130,7 @@ class Pipeline:
             ConfigError: If the broker refuses us for good.
             UnavailableError: If the journal cannot be written.
         """
+        warm_up(self._decoder, self._chain)
         gc.collect()
         gc.freeze()
         while not self._stopping:
@@ -304,6 +305,16 @@ class Pipeline:
                 keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,
                 keep_bytes=self._options.keep_bytes,
             )
+
+
+def warm_up(decoder: Decoder, chain: Chain) -> None:
+    """Have every kernel compiled, or loaded, by readings that are none: on a new machine that takes seconds.
+
+    The first readings would wait for it, and the alerts among them.
+    """
+    decoder.warm_up()
+    chain.on_batch(ReadingBatch.of([], [], []))
+    chain.next_timer()
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:
