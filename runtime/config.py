@@ -121,6 +121,14 @@ class Scenes(_Section):
     """What decides."""
 
     paths: list[Path] = Field(default_factory=list, description="files and folders; empty: the shipped scenes")
+    register_dir: Path | None = Field(
+        None,
+        description="folder of the register of scenes, which `paths` fill once; absent: `paths` decide by themselves",
+    )
+    budget_watch: Duration = Field(
+        86_400_000,
+        description="how long after publishing a scene falls back to its last version if it breaks its budget",
+    )
     settle: Duration = Field(1_000, description="allowed for transport before a delay ends by time alone")
     metrics: list[str] = Field(default_factory=list, description="metrics that exist beside the catalogue's")
     cases: Path | None = Field(None, description="folder of the case catalogue; absent: the shipped one")
@@ -160,6 +168,12 @@ class Hub(_Section):
     database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
 
 
+class City(_Section):
+    """The map: towns, grids, modules and assets."""
+
+    folder: Path | None = Field(None, description="city folder; absent: `city` in the data folder, where there is one")
+
+
 class Log(_Section):
     """What is written to standard error."""
 
@@ -183,8 +197,14 @@ class Config(_Section):
     pipeline: PipelineSection = PipelineSection()
     dispatch: Dispatch = Dispatch()
     hub: Hub = Hub()
+    city: City = City()
     log: Log = Log()
     gateways: Gateways = Gateways()
+
+    def city_folder(self) -> Path | None:
+        """The city folder, or None where there is none."""
+        beside = self.data.dir / "city"
+        return self.city.folder or (beside if beside.is_dir() else None)
 
 
 def load_config(path: Path) -> Config:
@@ -227,9 +247,11 @@ def _line(path: Path, detail: Mapping[str, Any]) -> str:
 
 def _resolved(config: Config, folder: Path) -> Config:
     """The same with paths made absolute."""
+    register = folder / config.scenes.register_dir if config.scenes.register_dir else None
     scenes = config.scenes.model_copy(
         update={
             "paths": [folder / p for p in config.scenes.paths],
+            "register_dir": register,
             "cases": folder / config.scenes.cases if config.scenes.cases else None,
         }
     )
@@ -254,5 +276,6 @@ def _resolved(config: Config, folder: Path) -> Config:
             "ingest": ingest,
             "broker": broker,
             "gateways": Gateways(plan=plan),
+            "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }
     )

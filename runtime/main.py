@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.city_commands import city_app
+from runtime.device_commands import device_app
+from runtime.scene_commands import scene_app
 
 app = typer.Typer(
     name="scenewatch",
@@ -20,8 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
+app.add_typer(device_app, name="device")
+app.add_typer(city_app, name="city")
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 
@@ -152,7 +156,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, peers or all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, locate, peers or all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.", callback=_json)] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).", callback=_plot)] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
@@ -187,19 +191,6 @@ def doctor(
     from runtime.cli_doctor import doctor as run
 
     raise typer.Exit(run(config, json_out=json_out))
-
-
-@scene_app.command("check")
-def scene_check(
-    paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
-    device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
-    cases: Annotated[Path | None, typer.Option(help="Case catalogue's folder; default: the shipped one.")] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
-    from runtime.cli_scene import check as run
-
-    raise typer.Exit(run(paths, device_types, cases, json_out=json_out))
 
 
 @case_app.command("catalogue")

@@ -10,7 +10,7 @@ from runtime.latency import LatencyLog
 from runtime.ops import metrics
 
 COUNTS = ("readings", "repeated", "late", "decisions", "transitions", "reconnects")
-GAUGES = ("feeds", "active", "pending", "outbox", "parked", "journal_seq")
+GAUGES = ("feeds", "devices", "barred", "active", "pending", "outbox", "parked", "journal_seq")
 
 
 def status_of(latency: LatencyLog) -> dict[str, Any]:
@@ -18,6 +18,7 @@ def status_of(latency: LatencyLog) -> dict[str, Any]:
         **dict.fromkeys((*COUNTS, *GAUGES), 3),
         "connected": True,
         "rejected": {"malformed": 2},
+        "unknown": {"devices": 1, "dropped": 0, "newest": []},
         "latency_ms": latency.summary(),
         "latency_totals": latency.totals(),
     }
