@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from alerts.event import AlertEvent, Feedback, Verdict
@@ -15,9 +14,9 @@ from console.lanes import Lane
 from console.metrics import Metrics
 from console.problems import Problem, ProblemCode
 from console.stream import Broadcast
-from core.clock import Clock
+from core.clock import Clock, civil_day
 from core.errors import UnavailableError
-from dispatch.intake import SHANGHAI, Plan, Refused
+from dispatch.intake import Plan, Refused
 from dispatch.store import Store
 from history.query import History
 from thresholds.register import SceneRegister
@@ -185,7 +184,7 @@ class Hub:
     def atlas(self) -> Atlas | None:
         """The map of today (in Asia/Shanghai), or None if the hub has none."""
         if self._atlas is not None:
-            today = datetime.fromtimestamp(self._clock.now_ms() / 1000, SHANGHAI).date()
+            today = civil_day(self._clock.now_ms())
             if today != self._atlas.day:
                 self._atlas = self._atlas.on(today)
         return self._atlas

@@ -22,9 +22,8 @@ from city.make import make_district
 from city.make_assets import make_assets
 from city.picture import draw
 from city.places import Place
-from core.clock import wall_ns
+from core.clock import civil_day, wall_ns
 from core.errors import ConfigError
-from dispatch.intake import SHANGHAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def _day(text: str | None) -> dt.date:
     if text is None:
-        return dt.datetime.fromtimestamp(wall_ns() / 1e9, SHANGHAI).date()
+        return civil_day(wall_ns() // 1_000_000)
     try:
         return dt.date.fromisoformat(text)
     except ValueError:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,9 +20,8 @@ from city.catalogue import load_catalogue, shipped
 from city.folder import load_city
 from city.geojson import LAYERS
 from city.registry import load_devices
-from core.clock import wall_ns
+from core.clock import civil_day, wall_ns
 from core.errors import ScenewatchError
-from dispatch.intake import SHANGHAI
 from runtime.broker.mosquitto import find_mosquitto
 from runtime.broker.rumqttd import Rumqttd
 from runtime.config import Config, load_config
@@ -126,7 +124,7 @@ def _map(folder: Path | None) -> Iterator[Look]:
         yield Look("WARN", "map", "no city folder: points have no places", "scenewatch city make, or import")
         return
     try:
-        atlas = load_city(folder, datetime.fromtimestamp(wall_ns() / 1e9, SHANGHAI).date())
+        atlas = load_city(folder, civil_day(wall_ns() // 1_000_000))
         counts = ", ".join(f"{len(atlas.of(layer)):,} {layer.replace('_', ' ')}" for layer in LAYERS)
         yield Look("OK", "map", f"{counts} in {folder}")
     except ScenewatchError as error:

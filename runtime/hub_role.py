@@ -1,7 +1,6 @@
 """The role `hub`: the built-in dispatch core with its HTTP interface."""
 
 import threading
-from datetime import datetime
 from pathlib import Path
 
 from city.atlas import Atlas
@@ -10,9 +9,8 @@ from city.folder import load_city
 from console.devices import DeviceDirectory
 from console.hub import Beside
 from console.serve import run_hub
-from core.clock import SystemClock, wall_ns
+from core.clock import SystemClock, civil_day, wall_ns
 from dispatch.database import open_database
-from dispatch.intake import SHANGHAI
 from dispatch.queries import Queries
 from ingest.unknown import FILE as UNKNOWN_FILE
 from runtime.budget import BudgetGuard
@@ -67,6 +65,6 @@ def _atlas(folder: Path | None) -> Atlas | None:
     """The map of today with its index made, so that no request waits for it."""
     if folder is None:
         return None
-    atlas = load_city(folder, datetime.fromtimestamp(wall_ns() / 1e9, SHANGHAI).date())
+    atlas = load_city(folder, civil_day(wall_ns() // 1_000_000))
     atlas.prepare()
     return atlas
