@@ -13,11 +13,13 @@ from console import (
     routes_devices,
     routes_events,
     routes_feedback,
+    routes_history,
     routes_lists,
     routes_live,
     routes_places,
     routes_scenes,
 )
+from console.history import HistoryDesk
 from console.hub import Hub
 from console.metrics import Timed
 
@@ -38,6 +40,7 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     for routes in (
         routes_events,
         routes_lists,
+        routes_history,
         routes_devices,
         routes_places,
         routes_feedback,
@@ -54,6 +57,7 @@ def create_app(hub: Hub) -> FastAPI:
     """The application that serves `hub` and closes it when it ends."""
     app = describe(_closing)
     app.state.hub = hub
+    app.state.history = HistoryDesk(hub.settings.history)
     app.include_router(page.router())
     app.add_middleware(Timed, metrics=hub.metrics)
     return app
@@ -62,5 +66,7 @@ def create_app(hub: Hub) -> FastAPI:
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
     yield
+    desk: HistoryDesk = app.state.history
+    desk.close()
     hub: Hub = app.state.hub
     hub.close()

@@ -18,6 +18,7 @@ from core.clock import Clock, civil_day
 from core.errors import UnavailableError
 from dispatch.intake import Plan, Refused
 from dispatch.store import Store
+from history.query import History
 from thresholds.register import SceneRegister
 
 Answer = TypeVar("Answer")
@@ -33,6 +34,7 @@ class HubSettings:
 
     `token` is asked for on every write, `read_token` (or `token`) on every read if it is set.
     `most_waiting` is the length of a listener's queue; a longer one is cut off.
+    `history` opens the readings at rest, if this hub shows them.
     """
 
     token: str
@@ -40,6 +42,7 @@ class HubSettings:
     max_body_bytes: int = 1024 * 1024
     most_waiting: int = 2_000
     heartbeat_s: float = 15.0
+    history: Callable[[], History] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from console.stream import TRANSPORT
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, UnavailableError
 from dispatch.store import Store
+from history.query import History
 
 _STOP_WITHIN_S = 1
 
@@ -155,6 +156,7 @@ def run_hub(
     read_token: str | None = None,
     durability: str = "process",
     clock: Clock | None = None,
+    history: Callable[[], History] | None = None,
     beside: Beside | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -168,6 +170,7 @@ def run_hub(
         read_token: Bearer token for reads; without one reads are open, and `host` must be loopback.
         durability: `process` or `power`.
         clock: What the hub takes for now.
+        history: Opens the readings at rest, if this hub shows them.
         beside: What it shows beside alerts and cases; None: nothing.
         on_ready: Called with the hub's URL as soon as it takes requests.
 
@@ -175,7 +178,7 @@ def run_hub(
         ConfigError: If an argument is wrong.
         UnavailableError: If the port is taken or the database cannot be opened.
     """
-    settings = HubSettings(token=token, read_token=read_token)
+    settings = HubSettings(token=token, read_token=read_token, history=history)
     server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, beside=beside)
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)

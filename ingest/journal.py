@@ -45,6 +45,7 @@ class Kind(enum.IntEnum):
     RULES = 6
     RESUME = 7
     DEVICES = 8
+    LISTENING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,27 @@ def encode_clock(tick: ClockTick) -> tuple[Kind, bytes]:
 def decode_clock(entry: Entry) -> ClockTick:
     """The tick of an entry."""
     return msgspec.json.decode(entry.body, type=ClockTick)
+
+
+class Listening(enum.IntEnum):
+    """What the pipeline knows of its own ears when it writes down that it listens."""
+
+    NEW = 0
+    """From now on; the broker kept nothing for us meanwhile."""
+    KEPT = 1
+    """From now on; the broker kept its session, so what it had acknowledged comes now."""
+    STILL = 2
+    """It has listened all along since the entry before."""
+
+
+def encode_listening(at_ms: int, how: Listening) -> tuple[Kind, bytes]:
+    """That the pipeline listens at `at_ms`, as an entry."""
+    return Kind.LISTENING, at_ms.to_bytes(8, "little") + bytes([how])
+
+
+def decode_listening(entry: Entry) -> tuple[int, Listening]:
+    """(ms, how) of the entry."""
+    return int.from_bytes(entry.body[:8], "little"), Listening(entry.body[8])
 
 
 class Journal:
@@ -369,6 +391,27 @@ def _last_seq(path: Path) -> int | None:
         return last
 
 
+def follow(folder: Path, after: int) -> Iterator[Entry]:
+    """Entries behind position `after` of a journal that another process writes; those that are gone are passed over.
+
+    Whoever follows looks at the positions: where one does not follow the one before, entries were dropped.
+
+    Raises:
+        DataLossError: If a segment cannot be read.
+    """
+    paths = sorted(folder.glob("journal-*.sqlite"))
+    for path, following in zip(paths, [*paths[1:], None], strict=True):
+        if following is not None and _first_seq(following) <= after + 1:
+            continue
+        try:
+            for entry in _entries(path, after + 1):
+                yield entry
+                after = entry.seq
+        except DataLossError:
+            if path.exists():
+                raise
+
+
 def _entries(path: Path, first: int) -> Iterator[Entry]:
     with _segment(path) as db:
         _require_ours(path, db)
@@ -387,7 +430,9 @@ def _segment(path: Path) -> Iterator[sqlite3.Connection]:
         DataLossError: If it cannot be read, or is shorter than it says.
     """
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        # Not to make a file that was dropped between the look and the opening.
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
             log = path.with_name(path.name + "-wal")
             if not log.exists() or not log.stat().st_size:  # else the pages at the end may still be in there
                 (pages,), (page,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))

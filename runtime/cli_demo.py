@@ -60,7 +60,7 @@ def demo(
             f"{sensors:,} sensors and {cameras:,} cameras behind {len(world.gateways)} gateways; starting ..."
         )
     view: View = LiveView(console) if attended else Line(console, quiet=quiet)
-    system = PrivateSystem(devices, broker=broker, more={"gateways": gateways}, on_line=view.note)
+    system = PrivateSystem(devices, broker=broker, more={"gateways": gateways}, history=True, on_line=view.note)
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -162,6 +162,10 @@ def _reachable(config: Config) -> Iterator[Look]:
     if config.broker.url is not None:
         host, port, _ = config.broker.address()
         yield _answers("broker", host, port, "start it, or mend broker.url")
+    if config.history.kind == "influxdb":
+        parts = urlsplit(config.history.influxdb_url)
+        cure = "start it, or mend history.influxdb_url; the journal keeps readings meanwhile"
+        yield _answers("influxdb", parts.hostname or "", parts.port or 8086, cure)
     if config.dispatch.url is not None:
         parts = urlsplit(config.dispatch.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -174,6 +174,45 @@ class City(_Section):
     folder: Path | None = Field(None, description="city folder; absent: `city` in the data folder, where there is one")
 
 
+class HistorySection(_Section):
+    """Readings at rest."""
+
+    kind: Literal["parquet", "influxdb", "none"] = Field("parquet", description="what holds them")
+    dir: Path | None = Field(None, description="folder of the archive and its ledger; absent: in the data folder")
+    host: str = Field("127.0.0.1", description="address of /status and /metrics")
+    http_port: int = Field(0, ge=0, le=65535, description="port of /status and /metrics; 0: any free one")
+    flush: Duration = Field(10_000, description="readings are in history so long after they came, at the latest")
+    waiting_mib: int = Field(
+        16_384, ge=1, description="the journal is kept until history has it, but no more of it than this"
+    )
+    keep: Duration = Field(400 * 86_400_000, description="how long readings are kept")
+    keep_types: dict[str, Duration] = Field(
+        default_factory=dict, description="how long those of some device types are kept instead"
+    )
+    keep_minutes: Duration = Field(1_100 * 86_400_000, description="how long roll-ups of a minute are kept")
+    keep_hours: Duration = Field(3_650 * 86_400_000, description="how long roll-ups of an hour are kept")
+    influxdb_url: str = Field("http://127.0.0.1:8086", description="InfluxDB 2, for kind influxdb")
+    influxdb_org: str = Field("scenewatch", description="its organisation")
+    influxdb_bucket: str = Field("scenewatch", description="its bucket; made if it is not there")
+    influxdb_token: SecretStr = Field(SecretStr(""), description="its token; never shown")
+    influxdb_token_file: Path | None = Field(None, description="a file with the token instead")
+
+    def secret(self) -> str:
+        """The token.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        if self.influxdb_token_file is None:
+            return self.influxdb_token.get_secret_value()
+        try:
+            return self.influxdb_token_file.read_text().strip()
+        except OSError as error:
+            raise ConfigError(
+                f"history.influxdb_token_file: {self.influxdb_token_file} cannot be read: {error.strerror}"
+            ) from error
+
+
 class Log(_Section):
     """What is written to standard error."""
 
@@ -198,6 +237,7 @@ class Config(_Section):
     dispatch: Dispatch = Dispatch()
     hub: Hub = Hub()
     city: City = City()
+    history: HistorySection = HistorySection()
     log: Log = Log()
     gateways: Gateways = Gateways()
 
@@ -268,6 +308,13 @@ def _resolved(config: Config, folder: Path) -> Config:
             if (value := getattr(config.broker, name)) is not None
         }
     )
+    token = config.history.influxdb_token_file
+    history = config.history.model_copy(
+        update={
+            "dir": folder / (config.history.dir or config.data.dir / "history"),
+            "influxdb_token_file": folder / token if token else None,
+        }
+    )
     plan = folder / config.gateways.plan if config.gateways.plan else None
     return config.model_copy(
         update={
@@ -275,6 +322,7 @@ def _resolved(config: Config, folder: Path) -> Config:
             "scenes": scenes,
             "ingest": ingest,
             "broker": broker,
+            "history": history,
             "gateways": Gateways(plan=plan),
             "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }

@@ -16,6 +16,7 @@ from ingest.unknown import FILE as UNKNOWN_FILE
 from runtime.budget import BudgetGuard
 from runtime.config import Config
 from runtime.scene_source import open_register
+from runtime.store import store_of
 from runtime.supervisor import announce
 from thresholds.register import SceneRegister
 
@@ -41,6 +42,7 @@ def run(config: Config) -> None:
             url,
             config.dispatch.token.get_secret_value(),
             durability=config.journal.durability,
+            history=None if config.history.kind == "none" else store_of(config).history,
             beside=Beside(
                 scenes=scenes,
                 devices=DeviceDirectory(

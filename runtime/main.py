@@ -13,6 +13,7 @@ import typer
 from core.errors import ConfigError, ScenewatchError
 from runtime.city_commands import city_app
 from runtime.device_commands import device_app
+from runtime.history_commands import history_app
 from runtime.scene_commands import scene_app
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(scene_app, name="scene")
 app.add_typer(device_app, name="device")
 app.add_typer(city_app, name="city")
+app.add_typer(history_app, name="history")
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 
@@ -96,7 +98,7 @@ def demo(
 @app.command()
 def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="TOML file.")],
-    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub.")] = "",
+    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub, history.")] = "",
 ) -> None:
     """The roles against real servers, until Ctrl-C. 运行"""
     from runtime.cli_serve import serve as run

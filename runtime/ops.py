@@ -1,4 +1,4 @@
-"""The pipeline's own small HTTP port: what it does, in numbers. It takes nothing in."""
+"""A role's own small HTTP port: what it does, in numbers. It takes nothing in."""
 
 import json
 import threading
@@ -14,14 +14,30 @@ Status = dict[str, Any]
 class OpsServer:
     """Serves `/status` (JSON), `/metrics` (Prometheus), `/healthz` and `/readyz` on loopback or where it is told.
 
+    Args:
+        host: Address.
+        port: Port, 0 for any free one.
+        status: What the role does; it is ready while `connected` in it is true.
+        describe: The status as Prometheus' text; by default the pipeline's.
+        role: Whose port it is.
+
     Raises:
         UnavailableError: If the port is taken.
     """
 
-    def __init__(self, host: str, port: int, status: Callable[[], Status]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        status: Callable[[], Status],
+        describe: Callable[[Status], str] | None = None,
+        role: str = "pipeline",
+    ) -> None:
+        told = describe or metrics
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                code, kind, body = _answer(self.path, status)
+                code, kind, body = _answer(self.path, status, told)
                 self.send_response(code)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -35,7 +51,7 @@ class OpsServer:
             self._server = ThreadingHTTPServer((host, port), Handler)
         except OSError as error:
             raise UnavailableError(
-                f"port {port} for the pipeline's status is taken ({error.strerror}); set pipeline.http_port"
+                f"port {port} for the {role}'s status is taken ({error.strerror}); set {role}.http_port"
             ) from error
         self._server.daemon_threads = True
         self.address = f"http://{host}:{self._server.server_address[1]}"
@@ -48,17 +64,17 @@ class OpsServer:
         self._server.server_close()
 
 
-def _answer(path: str, status: Callable[[], Status]) -> tuple[int, str, bytes]:
+def _answer(path: str, status: Callable[[], Status], describe: Callable[[Status], str]) -> tuple[int, str, bytes]:
     route = path.partition("?")[0]
     if route == "/healthz":
         return 200, "text/plain", b"ok\n"
     if route == "/readyz":
         ready = bool(status()["connected"])
-        return (200, "text/plain", b"ready\n") if ready else (503, "text/plain", b"not connected to the broker\n")
+        return (200, "text/plain", b"ready\n") if ready else (503, "text/plain", b"not connected\n")
     if route == "/status":
         return 200, "application/json", json.dumps(status()).encode()
     if route == "/metrics":
-        return 200, "text/plain; version=0.0.4; charset=utf-8", metrics(status()).encode()
+        return 200, "text/plain; version=0.0.4; charset=utf-8", describe(status()).encode()
     return 404, "text/plain", b"there are /status, /metrics, /healthz and /readyz\n"
 
 
@@ -75,6 +91,7 @@ def metrics(status: Status) -> str:
         ("decisions", "Readings that were looked at by at least one scene, summed over scenes."),
         ("transitions", "Changes of a level."),
         ("reconnects", "Connections made to the broker."),
+        ("unarchived_dropped", "Journal segments dropped before history had them."),
     ):
         name = f"scenewatch_{key}_total"
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {status[key]}"]

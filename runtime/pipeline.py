@@ -22,7 +22,15 @@ from core.clock import ManualClock, SystemClock, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
-from ingest.journal import Journal, Kind, encode_batch, encode_clock, encode_gateway
+from ingest.journal import (
+    Journal,
+    Kind,
+    Listening,
+    encode_batch,
+    encode_clock,
+    encode_gateway,
+    encode_listening,
+)
 from ingest.rejected import Reason, Rejected, RejectionLog
 from ingest.session import Session
 from ingest.tap import Tap
@@ -31,6 +39,7 @@ from runtime.chain import Chain
 from runtime.device_list import DeviceShelf
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
+from runtime.journal_keep import JournalKeep
 from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
@@ -41,6 +50,7 @@ log = logging.getLogger("scenewatch.pipeline")
 
 _IDLE_S = 0.5
 _NOTICES_PER_STEP = 20
+_STILL_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +61,12 @@ class LoopOptions:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
         snapshot_every_ms: Longest time between two snapshots.
-        keep_ms: How long journal segments stay after they are needed for recovery,
-        keep_bytes: as long as they are not larger than this together.
         recording: The readings bring their own clock.
     """
 
     max_ahead_ms: int = 300_000
     max_pack: int = 10_000
     snapshot_every_ms: int = 30_000
-    keep_ms: int = 86_400_000
-    keep_bytes: int = 4 << 30
     recording: bool = False
 
 
@@ -74,6 +80,7 @@ class Pipeline:
         session: Session,
         door: Door,
         journal: Journal,
+        keep: JournalKeep,
         chain: Chain,
         store: AlertStore,
         snapshots: Snapshots,
@@ -89,6 +96,10 @@ class Pipeline:
         self._session = session
         self._door = door
         self._journal = journal
+        self._keep = keep
+        self._heard = 0
+        self._noted_seq = 0
+        self._next_still = 0
         self._chain = chain
         self._store = store
         self._snapshots = snapshots
@@ -151,6 +162,7 @@ class Pipeline:
             if self._session.step(self._wait_s(now)):
                 self._take_all()
                 self._tell_ready()
+            self._note_listening()
             self._drain_feedback()
             self._switch_scenes()
             self._switch_devices()
@@ -179,6 +191,7 @@ class Pipeline:
             "reconnects": self._session.reconnects,
             "resumed": self._session.resumed,
             "journal_seq": self._journal.last_seq,
+            "unarchived_dropped": self._keep.unarchived_dropped,
             "clock_ms": self._settled_ms,
             "live_readings": self._live,
             "last_batch_ns": self._last_batch_ns,
@@ -221,6 +234,7 @@ class Pipeline:
 
     def _commit(self, taken: Taken) -> None:
         """Journal, acknowledge, decide: in this order."""
+        self._note_listening()
         self._batches += 1
         self._live += sum(len(entry) for entry in taken.entries if isinstance(entry, ReadingBatch))
         self._slow += taken.slow
@@ -304,6 +318,23 @@ class Pipeline:
         self._journal.append([encode_resume(now)])
         self._chain.on_resume(now)
 
+    def _note_listening(self) -> None:
+        """Write down that a new connection stands, before the first reading over it."""
+        if self._session.reconnects != self._heard and self._session.connected:
+            self._heard = self._session.reconnects
+            kept = self._session.resumed and self._session.options.qos > 0
+            how = Listening.KEPT if kept else Listening.NEW
+            self._noted_seq = self._journal.append([encode_listening(self._clock.now_ms(), how)])
+
+    def _note_still_listening(self, now: int) -> None:
+        """Write down, where nothing else is written, that the sensors are silent and not we deaf."""
+        if now < self._next_still or self._options.recording:
+            return
+        self._next_still = now + _STILL_MS
+        if self._session.connected and self._journal.last_seq == self._noted_seq:
+            self._journal.append([encode_listening(self._clock.now_ms(), Listening.STILL)])
+        self._noted_seq = self._journal.last_seq
+
     def _pass_time(self) -> None:
         """Let delays end by time; without a connection nobody knows what the readings say, so nothing ends then."""
         now = self._clock.now_ms()
@@ -324,6 +355,7 @@ class Pipeline:
             return
         self._next_misc = now + 1000
         self._session.misc()
+        self._note_still_listening(now)
         for _ in range(min(len(self._notices), _NOTICES_PER_STEP)):
             self._session.publish(*self._notices.popleft())
         if now >= self._next_snapshot:
@@ -337,11 +369,7 @@ class Pipeline:
             self._snapshots.write(seq, self._chain.snapshot(), behind=behind, wait=wait)
         if self._snapshots.written_seq:
             self._device_shelf.drop_before(self._snapshots.oldest_seq())
-            self._journal.drop_before(
-                self._snapshots.written_seq + 1,
-                keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,
-                keep_bytes=self._options.keep_bytes,
-            )
+            self._keep.drop(self._snapshots.written_seq + 1, wall_ns() / 1e9)
 
 
 def warm_up(decoder: Decoder, chain: Chain) -> None:

@@ -27,6 +27,7 @@ from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
+from history.ledger import archived_seq
 from ingest.journal import FeedNames, Journal
 from ingest.registry import FeedRegistry
 from ingest.sequencing import Sequencer
@@ -41,6 +42,7 @@ from runtime.config import Config
 from runtime.device_list import DeviceList, DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
 from runtime.door import Door
+from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
@@ -107,13 +109,18 @@ def run(config: Config) -> None:
             max_ahead_ms=config.ingest.max_ahead,
             max_pack=config.ingest.max_pack,
             snapshot_every_ms=config.pipeline.snapshot_every,
-            keep_ms=config.journal.keep,
-            keep_bytes=config.journal.keep_mib << 20,
             recording=recording,
         ),
         session=session,
         door=parts.door,
         journal=parts.journal,
+        keep=JournalKeep(
+            parts.journal,
+            keep_ms=config.journal.keep,
+            keep_bytes=config.journal.keep_mib << 20,
+            archived=_archived(config),
+            unarchived_bytes=config.history.waiting_mib << 20,
+        ),
         chain=parts.chain,
         store=parts.store,
         snapshots=parts.snapshots,
@@ -199,6 +206,12 @@ def end_when_a_thread_breaks(stop: Callable[[], None]) -> list[BaseException]:
 
     threading.excepthook = end
     return broken
+
+
+def _archived(config: Config) -> Callable[[], int] | None:
+    """Asks up to which journal entry history has it; None where there is no history."""
+    folder = config.history.dir
+    return None if config.history.kind == "none" or folder is None else lambda: archived_seq(folder)
 
 
 def _open(config: Config) -> _Parts:

@@ -47,6 +47,7 @@ class PrivateSystem:
         recording: Whether the readings bring their own clock.
         more: Further roles, with further sections of the configuration.
         qos: Of the pipeline's subscriptions.
+        history: Whether readings are kept beyond the journal.
         data: Where the data goes and stays; None for the private folder.
         on_line: Takes lines about restarts.
     """
@@ -61,6 +62,7 @@ class PrivateSystem:
         recording: bool = False,
         more: Mapping[str, Callable[["PrivateSystem"], Mapping[str, Any]]] | None = None,
         qos: int = 1,
+        history: bool = False,
         data: Path | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
@@ -68,7 +70,7 @@ class PrivateSystem:
         try:
             self._prepare(
                 list(devices), scenes=scenes, metrics=metrics, broker=broker, recording=recording, more=more or {},
-                qos=qos, data=data, on_line=on_line,
+                qos=qos, history=history, data=data, on_line=on_line,
             )  # fmt: skip
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -84,6 +86,7 @@ class PrivateSystem:
         recording: bool,
         more: Mapping[str, Callable[["PrivateSystem"], Mapping[str, Any]]],
         qos: int,
+        history: bool,
         data: Path | None,
         on_line: Callable[[str], None] | None,
     ) -> None:
@@ -106,11 +109,13 @@ class PrivateSystem:
             },
             "dispatch": {"url": self.hub_url, "token": secrets.token_urlsafe(18)},
             "hub": {"port": int(self.hub_url.rpartition(":")[2])},
+            "history": {"kind": "parquet" if history else "none", "flush": "2s"},
         }
         for name, section in more.items():
             content[name] = section(self)
         write_config(config, content)
-        first = [RoleSpec.of(name, config) for name in ("broker", "hub", "pipeline")]
+        names = ("broker", "hub", "pipeline", *(("history",) if history else ()))
+        first = [RoleSpec.of(name, config) for name in names]
         self._supervisor = Supervisor(first, on_line=on_line)
         self._later = [RoleSpec.of(name, config) for name in more]
         self._later_supervisor: Supervisor | None = None

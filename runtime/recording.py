@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+from pyarrow import parquet, timestamp, types
 
 from city.registry import usable
 from core.errors import ConfigError
@@ -128,10 +129,6 @@ def _layout(path: Path, first: list[str]) -> tuple[tuple[int, int, int], bool]:
 
 
 def _parquet(path: Path) -> Rows:
-    try:
-        from pyarrow import parquet, timestamp, types  # noqa: PLC0415 - an optional part (extra `parquet`)
-    except ImportError as error:
-        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'scenewatch[parquet]'") from error
     try:
         table = parquet.read_table(path)
     except (OSError, ValueError) as error:

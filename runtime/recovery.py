@@ -94,8 +94,9 @@ def _apply(
             return chain.on_gateway(decode_gateway(entry))
         case Kind.CLOCK:
             return chain.on_clock(decode_clock(entry))
-        case Kind.RESUME:
-            chain.on_resume(int.from_bytes(entry.body, "little"))
+        case Kind.RESUME | Kind.LISTENING:
+            if entry.kind is Kind.RESUME:  # the other is for history, which tells a hole from silence by it
+                chain.on_resume(int.from_bytes(entry.body, "little"))
             return []
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)

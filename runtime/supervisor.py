@@ -30,6 +30,7 @@ _LOOK_S = 0.2
 _LEAST_S = 0.2
 _START_S = 60.0
 _WRONG = 2
+_BESIDE = ("history",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,18 @@ class RoleSpec:
     Attributes:
         name: What people call it.
         command: The program and its arguments; by default this interpreter on `runtime.role`.
+        beside: Whether no other role needs it: it is told to stop first and waited for last.
     """
 
     name: str
     command: tuple[str, ...]
+    beside: bool = False
 
     @classmethod
     def of(cls, name: str, config: Path) -> "RoleSpec":
         """The role `name` with its configuration."""
-        return cls(name, (sys.executable, "-m", "runtime.role", name, "--config", str(config)))
+        command = (sys.executable, "-m", "runtime.role", name, "--config", str(config))
+        return cls(name, command, beside=name in _BESIDE)
 
 
 @dataclass(slots=True)
@@ -134,12 +138,17 @@ class Supervisor:
     def stop(self, within_s: float = _TERM_S) -> None:
         """Ask all to end, the last one started first, and make those end that have not by `within_s`.
 
-        It takes at most 0.2 s longer for each role that has to be made; a second call does nothing.
+        Roles beside the others are told first and waited for last. It takes at most 0.2 s longer for each role that
+        has to be made; a second call does nothing.
         """
         with self._lock:
             self._stopping.set()
         deadline = time.monotonic() + within_s
-        for spec in reversed(self._specs):
+        for each in self._running.values():
+            if each.spec.beside and each.process.poll() is None:
+                each.process.terminate()
+        first = [spec for spec in reversed(self._specs) if not spec.beside]
+        for spec in (*first, *(spec for spec in self._specs if spec.beside)):
             role = self._running.get(spec.name)
             if role is None:
                 continue
