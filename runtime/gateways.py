@@ -15,8 +15,8 @@ from core.errors import ConfigError, UnavailableError
 from runtime.accounts import load_accounts
 from runtime.config import Config
 from runtime.supervisor import announce
+from simulators.demo_world import Group, World
 from simulators.wire import Connection, RefusedError, Singles, publish_packet
-from simulators.world import Group, World
 
 _TICK_S = 0.01
 _REPORT_S = 0.25
