@@ -54,7 +54,7 @@ class Limit:
             passed = (value < limit) if self.below else (value > limit)
             rank = np.where(passed & holds, RANK[severity], rank)
             if i == 0:
-                calm = self._limit(self.calm, at) if self.relative == "design" else self.calm
+                calm = self._limit(self.calm, at) if self.relative in ("design", "station") else self.calm
                 near = np.where(holds, (value - calm) / (limit - calm), 0.0)
         return rank, near
 

@@ -103,23 +103,30 @@ class _Stretch(msgspec.Struct, frozen=True):
     peak: int
 
 
-def truth_of(world: World, sent: Sent) -> Truth:
-    """The truth of a run, of which so much was sent."""
-    found = [*_injected(world), *_by_weather(world)]
+def truth_of(world: World, sent: Sent, *, until_ms: int | None = None) -> Truth:
+    """The truth of a run, of which so much was sent.
+
+    Args:
+        world: What was played.
+        sent: What the generator counted.
+        until_ms: When it was ended, if before its time: what had not begun by then did not happen.
+    """
+    until = world.scenario.end_ms if until_ms is None else until_ms
+    found = [one for one in (*_injected(world), *_by_weather(world)) if one[0] < until]
     found.sort(key=lambda one: (one[0], one[1].kind, one[1].place))
     scenario, district = world.scenario, world.district
     return Truth(
         version=VERSION,
         seed=scenario.seed,
         begin=rfc3339(scenario.begin_ms),
-        end=rfc3339(scenario.end_ms),
+        end=rfc3339(until),
         sensors=district.sensors,
         cameras=len(district.devices) - district.sensors,
         sent=SentCount(
             messages=sent.messages, readings=sent.readings, duplicates=sent.duplicates, by_gateway=sent.by_gateway
         ),
         incidents=[msgspec.structs.replace(one, id=f"inc-{i + 1:04d}") for i, (_, one) in enumerate(found)],
-        faults=_faults(world),
+        faults=_faults(world, until),
     )
 
 
@@ -257,7 +264,7 @@ def _told(
     )  # fmt: skip
 
 
-def _faults(world: World) -> list[TrueFault]:
+def _faults(world: World, until_ms: int) -> list[TrueFault]:
     district = world.district
     return [
         TrueFault(
@@ -266,5 +273,5 @@ def _faults(world: World) -> list[TrueFault]:
             gateway=district.gateways[fault.gateway] if fault.gateway >= 0 else None,
             start=rfc3339(fault.start), end=rfc3339(fault.end), scenes=list(faults.SCENES.get(fault.name, ())),
         )
-        for i, fault in enumerate(world.faults)
+        for i, fault in enumerate(f for f in world.faults if f.start < until_ms)
     ]  # fmt: skip

@@ -221,6 +221,11 @@ class Connection:
         except BlockingIOError:
             return
 
+    def cut(self) -> None:
+        """Break off without a word, as a gateway does that loses power: the broker publishes the will."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def close(self) -> None:
         """Say good-bye, so that the will is not published."""
         self.socket.setblocking(True)

@@ -4,9 +4,10 @@ Everything is a pure function of the seed, the device and the time, or of fields
 the reports of a stretch are the same whoever asks for it, in whatever pieces.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,8 +37,7 @@ _WET_MM_H = 12.0
 _WET = ("road-water-level", "river-level", "sewer-level", "weather-station")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be played.
 
     Attributes:
@@ -60,7 +60,7 @@ class Scenario:
     storm: bool = False
     brisk: bool = False
     period_s: float | None = None
-    scenes: Collection[str] | None = None
+    scenes: tuple[str, ...] | None = None
 
     @property
     def end_ms(self) -> int:
