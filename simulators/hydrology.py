@@ -16,7 +16,7 @@ DRAIN_MM_H = 30.0
 """Rain that a road's gullies take; what is more stands on it."""
 ROAD_CM_PER_MM = 0.38
 UNDERPASS_CM_PER_MM = 1.15
-RIVER_M_PER_MM_H = 0.24
+RIVER_M_PER_MM_H = 0.07
 _RIVER_M_S = 0.9
 _POND_MIN = 22.0
 _M2_H = 12.4206

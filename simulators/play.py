@@ -56,7 +56,6 @@ class Player:
         world: What.
         connect: Opens a gateway's connection, with a window of messages under way.
         qos: 0 or 1.
-        gateways: Ids of those to play; None for all that have devices.
     """
 
     def __init__(self, world: World, connect: Callable[[str], Connection], *, qos: int = 1) -> None:
@@ -222,6 +221,8 @@ def _moves(world: World) -> list[tuple[int, int, str]]:
     return found
 
 
-def connector(host: str, port: int, passwords: Mapping[str, str]) -> Callable[[str], Connection]:
-    """Opens connections at a broker with a password for each gateway."""
-    return lambda gateway: Connection(host, port, gateway, passwords[gateway], window=_WINDOW)
+def connector(
+    host: str, port: int, passwords: Mapping[str, str], *, user: str | None = None
+) -> Callable[[str], Connection]:
+    """Opens connections at a broker with a password for each gateway; `user` is one user for all of them."""
+    return lambda gateway: Connection(host, port, gateway, passwords[gateway], user=user, window=_WINDOW)

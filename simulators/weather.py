@@ -151,7 +151,7 @@ class Weather:
         for day in range(int(first) - 1, int(last) + 1):
             rng = np.random.default_rng([self.seed, day, 11])
             warm = float(season(np.array(day * _DAY_MS)))
-            found += [self._front(rng, day, warm) for _ in range(rng.poisson(0.42 + 0.18 * warm))]
+            found += [self._front(rng, day, warm) for _ in range(rng.poisson(0.60 + 0.22 * warm))]
         return found
 
     def _front(self, rng: np.random.Generator, day: int, warm: float) -> Front:
@@ -169,7 +169,7 @@ class Weather:
         )
         return Front(
             at_min, rng.uniform(-0.9, 0.9), rng.uniform(5, 13) * 60, depth, peak,
-            float(rng.uniform(1.0, 2.5) + 0.12 * peak * rng.uniform(0.5, 1.5)), cells,
+            float(rng.uniform(1.0, 3.0) + 0.25 * peak * rng.uniform(0.5, 1.5)), cells,
         )  # fmt: skip
 
     def _add(self, front: Front) -> None:
