@@ -21,6 +21,7 @@ from runtime.accounts import load_accounts_file
 from runtime.cli_demo import failed, finish
 from runtime.cli_replay import password_of, tell
 from runtime.gateways import Count, count_of, soon
+from runtime.outcome import quick_scenes, scene_ids
 from runtime.private import broker_line
 from runtime.publisher import broker_of
 from runtime.simulate_plot import midnight, plot
@@ -161,6 +162,9 @@ def _alone(there: District, scenario: Scenario, options: SimulateOptions) -> int
         console.print(broker_line(options.broker), highlight=False)
     stop = _until_told()
     scenes = [options.scenes] if options.scenes else []
+    # What no scene here can see is no incident for them; nor is what a scene sees only after the run.
+    seen = quick_scenes(scenes) if scenario.brisk else scene_ids(scenes)
+    scenario = msgspec.structs.replace(scenario, scenes=tuple(sorted(seen)))
     with SimulatedSystem(there, scenario, scenes=scenes, broker=options.broker, on_line=tell) as system:
         begin = time.monotonic()
         with _Shown(scenario, quiet=options.quiet) as shown:

@@ -82,10 +82,14 @@ def scene_ids(paths: Sequence[Path] = ()) -> set[str]:
     return {scene.id for scene in load_or_refuse(list(paths) or [shipped("scenes")], load_catalogue()).scenes}
 
 
-def quick_scenes() -> set[str]:
-    """Shipped scenes that raise within seconds once a value is past a limit: what a demo of a minute can show."""
+def quick_scenes(paths: Sequence[Path] = ()) -> set[str]:
+    """Those that raise within seconds once a value is past a limit: what a run of a minute can show.
+
+    Raises:
+        ConfigError: With every finding.
+    """
     found = set()
-    for scene in load_or_refuse([shipped("scenes")], load_catalogue()).scenes:
+    for scene in load_or_refuse(list(paths) or [shipped("scenes")], load_catalogue()).scenes:
         content = scene.content
         plain = not {"confirm", "when", "schedule", "season", "inhibit_by"} & set(content)
         delays = [level.for_ for level in scene.levels if _PLAIN & set(level.model_dump(exclude_none=True))]
