@@ -29,7 +29,8 @@ def key(seed: int, *names: object) -> int:
 def bits(of: int, rows: Ints, ticks: Ints | int = 0) -> NDArray[np.uint64]:
     """64 random bits for each (row, tick)."""
     x = rows.astype(np.uint64) * _ROW
-    x += np.asarray(ticks, np.int64).astype(np.uint64) * _TICK + np.uint64(of)
+    # Of one dimension, because numpy warns of what wraps around in a single number only.
+    x += np.atleast_1d(np.asarray(ticks, np.int64)).astype(np.uint64) * _TICK + np.uint64(of)
     x ^= x >> np.uint64(30)
     x *= _MIX_1
     x ^= x >> np.uint64(27)

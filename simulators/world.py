@@ -308,11 +308,11 @@ class World:
         by_cell: dict[int, list[tuple[int, int, int]]] = {}
         order = np.lexsort((minute, cell))
         for one, begin, end in _runs(cell[order], weather.start_ms + minute[order] * _STEP_MS):
-            by_cell.setdefault(one, []).append((one, begin - _STEP_MS, end))
+            by_cell.setdefault(one, []).append((one, begin, end))
         for row, its in enumerate(fleet.cell.tolist()):
             for _, begin, end in by_cell.get(its, ()):
-                # Not all in the same moment: each wakes with the first reports of its own within half a minute.
-                yield row, begin + 30_000 + int(fleet.share("phase")[row] * 30_000), end
+                # Not all in the same moment, but all within a minute.
+                yield row, begin + int(fleet.share("phase")[row] * 55_000), end
 
     def calm_grid(self, kind: int, metric: int) -> Iterator[tuple[Ints, Ints, Floats]]:
         """(times, rows, true values without incidents) of all devices, minute by minute, a device after the other."""
