@@ -77,8 +77,8 @@ def simulate(options: SimulateOptions) -> int:
         ConfigError: If an option is wrong.
         UnavailableError: If something cannot be started or reached.
     """
-    scenario = _scenario(options)
     _check(options)
+    scenario = _scenario(options)
     console = Console(stderr=True)
     if not options.quiet:
         console.print(f"placing {options.sensors:,} sensors and {options.cameras:,} cameras ...", highlight=False)
@@ -148,8 +148,12 @@ def _check(options: SimulateOptions) -> None:
     ):  # fmt: skip
         if path is not None and not path.absolute().parent.is_dir():
             raise ConfigError(f"{name} {path}: there is no such folder")
-    if options.begin is not None and options.plot is None:
-        raise ConfigError("--begin: only --plot can begin on another day; what is played begins now")
+    if options.begin is not None:
+        _day(options.begin)
+        if options.plot is None:
+            raise ConfigError("--begin: only --plot can begin on another day; what is played begins now")
+    if options.to is not None and broker_of(options.to)[2]:
+        raise ConfigError(f"--to {options.to}: the simulated gateways speak MQTT without TLS: write mqtt://host:port")
     if options.to is None and (options.accounts or options.user or options.password_file):
         raise ConfigError("--accounts, --user and --password-file are for a running broker: give it with --to")
     if options.to is not None and options.accounts and options.user:
@@ -184,9 +188,7 @@ def _alone(there: District, scenario: Scenario, options: SimulateOptions) -> int
 
 
 def _elsewhere(there: District, scenario: Scenario, options: SimulateOptions) -> int:
-    host, port, tls = broker_of(str(options.to))
-    if tls:
-        raise ConfigError(f"--to {options.to}: the simulated gateways speak MQTT without TLS: write mqtt://host:port")
+    host, port, _ = broker_of(str(options.to))
     begun = _at(scenario, soon(len(there.gateways)))
     world = World(there, begun)
     player = Player(world, connector(host, port, _passwords(there, options), user=options.user))

@@ -127,32 +127,6 @@ def test_the_device_list_that_it_writes_is_one_that_a_system_reads(tmp_path: Pat
     assert (tmp_path / "day.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--rate", "fast"], "--rate fast: write real, or how many messages a second, like 5000"),
-        (["--rate", "1e9"], "15,000 sensors give at most 15,000,000"),
-        (["--truth", "nowhere/at/all.json"], "--truth nowhere/at/all.json: there is no such folder"),
-        (["--seconds", "1e9"], "at most 2.6784e+06, 31 days"),
-        (
-            ["--begin", "tomorrow", "--plot", "x.png", "--sensors", "28", "--cameras", "0"],
-            "--begin tomorrow: write a day",
-        ),
-        (["--begin", "2026-07-29"], "only --plot can begin on another day"),
-        (["--user", "me"], "are for a running broker: give it with --to"),
-        (
-            ["--to", "mqtts://127.0.0.1:8883", "--sensors", "28", "--cameras", "0"],
-            "without TLS: write mqtt://host:port",
-        ),
-    ],
-)
-def test_a_wrong_option_is_one_plain_line(options: list[str], says: str) -> None:
-    done = simulate(*options, "--quiet")
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
 def test_a_broker_that_is_not_there_is_one_plain_line() -> None:
     environment = {**os.environ, "SCENEWATCH_PASSWORD": "any"}
     done = subprocess.run(
