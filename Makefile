@@ -3,10 +3,10 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## the environment, and mosquitto where it may be installed; instant when nothing changed
 	@sh tools/setup.sh
@@ -31,6 +31,9 @@ fmt: setup ## format, and mend what ruff can mend
 bench: setup ## measure, each against its floor in the same run; out/bench.json and out/bench.png
 	@mkdir -p out
 	@$(bin)/scenewatch bench all --json out/bench.json --plot out/bench.png
+
+ekuiper: ## build the peer that `scenewatch bench peers` compares with (needs Go, minutes, once)
+	@sh tools/ekuiper.sh
 
 figures: ## put what `make bench` measured into the README
 	@$(bin)/python -m benchmarks.figures out/bench.json README.md

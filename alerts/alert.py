@@ -46,6 +46,7 @@ class OpenAlert(msgspec.Struct, kw_only=True, eq=False):
     title_zh: str
     leaf: str | None
     auto: bool
+    case_from: int
     rules: str
     place: str
     town: str
@@ -108,7 +109,7 @@ class OpenAlert(msgspec.Struct, kw_only=True, eq=False):
             raised_at=rfc3339(self.raised_ms),
             cleared_at=None if self.cleared_ms is None else rfc3339(self.cleared_ms),
             leaf=self.leaf,
-            auto=self.auto,
+            auto=self.auto and self.worst >= self.case_from,
             measured=self.measured,
             feeds=list(self.feeds.values()),
             acknowledged_by=self.acknowledged_by,

@@ -3,7 +3,7 @@
 `thresholds.SceneSet` and the feed registry have these shapes; tests bring their own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from city.device import Device
@@ -29,9 +29,8 @@ class Scene(Protocol):
     def stage(self) -> str:
         """`shadow`, `pilot` or `live`."""
 
-    @property
-    def pilot_towns(self) -> Collection[str]:
-        """Towns in which a pilot opens alerts; everywhere else it is in shadow."""
+    def pilot_at(self, device: Device) -> bool:
+        """Whether a pilot opens alerts of `device`; everywhere else it is in shadow."""
 
     @property
     def leaf(self) -> str | None:
@@ -40,6 +39,10 @@ class Scene(Protocol):
     @property
     def auto(self) -> bool:
         """Whether its alerts open cases by themselves."""
+
+    @property
+    def case_from(self) -> Severity:
+        """The mildest severity that opens a case; a milder alert is only listed."""
 
     @property
     def fold_window_ms(self) -> int | None:

@@ -24,7 +24,7 @@ def run(*, quick: bool = False) -> Report:
 def _one(kind: str, qos: int, offered: float, messages: int) -> list[Row]:
     of = fleet()
     floor = c_subscriber(kind, of, rate=offered, messages=messages, qos=qos)
-    drained, per_batch, cpu_us = _pipeline(kind, qos, offered, messages)
+    drained, per_batch, cpu_us = pipeline(kind, qos, offered, messages)
     name = f"{kind}, QoS {qos}"
     target = _TARGET[qos]
     return [
@@ -34,7 +34,7 @@ def _one(kind: str, qos: int, offered: float, messages: int) -> list[Row]:
     ]
 
 
-def _pipeline(kind: str, qos: int, offered: float, messages: int) -> tuple[float, float, float]:
+def pipeline(kind: str, qos: int, offered: float, messages: int) -> tuple[float, float, float]:
     """(messages a second, mean batch, microseconds of CPU a message) of the whole pipeline with its shipped scenes."""
     of = fleet()
     with PrivateSystem(devices(of), broker=kind, qos=qos) as system:

@@ -36,13 +36,17 @@ _WHAT = {
 }
 
 
+_OPENING = frozenset({EventType.RAISED, EventType.CHANGED})
+"""An alert that is too mild for a case when it is raised gets one when it has become bad enough."""
+
+
 class Decision(enum.StrEnum):
     """What became of one event."""
 
     OPENED = "opened"
     """A case was opened for its alert."""
     LISTED = "listed"
-    """The alert is new and listed; it has no case (raised with `auto` false, or not its first event)."""
+    """The alert is new and listed; it has no case: `auto` is false, or it is no event that opens one."""
     UPDATED = "updated"
     """A newer revision of a known alert."""
     DUPLICATE = "duplicate"
@@ -256,7 +260,7 @@ class Intake:
         seq = self._next_seq()
         self.plan.events.append(StoredEvent(seq, event, applied))
         view = self._view(event, before, seq) if before is None or applied else before
-        opens = case is None and event.type is EventType.RAISED and data.auto
+        opens = case is None and event.type in _OPENING and data.auto
         if opens:
             case = self._open(data, view)
         if case is not None:

@@ -7,15 +7,16 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from alerts.event import AlertData, AlertEvent, Feedback
+from alerts.event import AlertData, AlertEvent, Feedback, Verdict
 from core.clock import rfc3339
 from dispatch import tables
-from dispatch.case import Alert, AuditLine, Case
+from dispatch.case import Alert, AuditLine, Case, What
 from dispatch.database import STREAM_COUNTER, open_database, tidy, unavailable_as_such
 from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, checked, working_day
 from dispatch.queries import Queries, alert_of, case_of
 
 ACKNOWLEDGE = "acknowledge"
+VERDICT = "verdict"
 _encode = msgspec.json.Encoder().encode
 # Statements are built once: building one costs more than running it.
 _OF_STREAM = tables.counters.c.name == STREAM_COUNTER
@@ -33,6 +34,13 @@ _TAKEN = select(tables.events.c.id).where(tables.events.c.id.in_(bindparam("ids"
 _ONE_ALERT = select(tables.alerts).where(tables.alerts.c.id == bindparam("id"))
 _ONE_TAKEN = select(tables.events.c.id).where(tables.events.c.id == bindparam("id"))
 _UPDATE_ALERT = update(tables.alerts).where(tables.alerts.c.seq == bindparam("key"))
+_NEXT_DAY = insert(tables.task_counters)
+_KEEP_NUMBER = (
+    update(tables.task_counters).where(tables.task_counters.c.day == bindparam("of")).values(last=bindparam("number"))
+)
+_NEW_EVENTS, _NEW_ALERTS, _NEW_CASES, _NEW_LINES = (
+    insert(table) for table in (tables.events, tables.alerts, tables.cases, tables.case_events)
+)
 _UPDATE_CASE = update(tables.cases).where(tables.cases.c.id == bindparam("key"))
 
 
@@ -105,6 +113,28 @@ class Store(Queries):
             connection.execute(insert(tables.feedback), [row])
         return Feedback(seq=seq, kind=ACKNOWLEDGE, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
 
+    def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None, now_ms: int) -> Feedback:
+        """Write down what the alert turned out to be; the last word counts. Its case gets a line of audit.
+
+        The pipeline fetches it; the case's state stays what it is.
+        """
+        with unavailable_as_such(), self._engine.begin() as connection:
+            seq = _reserve(connection, 2)
+            row = {
+                "seq": seq, "kind": VERDICT, "alert": alert, "by": by, "comment": comment, "verdict": verdict.value,
+                "at": now_ms,
+            }  # fmt: skip
+            connection.execute(insert(tables.feedback), [row])
+            case = connection.execute(_CASES, {"ids": [alert]}).mappings().first()
+            if case is not None:
+                words = f"{verdict.value}: {comment}" if comment else verdict.value
+                line = AuditLine(
+                    seq=seq + 1, case=case["id"], at=now_ms, who=by, what=What.JUDGED, from_state=case["state"],
+                    to_state=case["state"], note=words, event=f"feedback.{seq}",
+                )  # fmt: skip
+                connection.execute(_NEW_LINES, [_line_row(line)])
+        return Feedback(seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms))
+
     def tidy(self) -> None:
         """Do what the database wants done now and then; call it every hundred batches, beside the writer."""
         tidy(self._engine)
@@ -125,10 +155,9 @@ def _reserve(connection: Connection, count: int) -> int:
 
 def _keep_number(connection: Connection, day: str, last: int | None, used: int) -> None:
     if last is None:
-        connection.execute(insert(tables.task_counters), [{"day": day, "last": used}])
+        connection.execute(_NEXT_DAY, {"day": day, "last": used})
     else:
-        counter = tables.task_counters
-        connection.execute(update(counter).where(counter.c.day == day).values(last=last + used))
+        connection.execute(_KEEP_NUMBER, {"of": day, "number": last + used})
 
 
 def _known(connection: Connection, events: Sequence[AlertEvent]) -> Known:
@@ -152,22 +181,22 @@ def _number(case: Case | None) -> str | None:
 
 def _write(connection: Connection, plan: Plan, known: Known, now_ms: int) -> None:
     if plan.events:
-        connection.execute(insert(tables.events), [_event_row(stored, now_ms) for stored in plan.events])
+        connection.execute(_NEW_EVENTS, [_event_row(stored, now_ms) for stored in plan.events])
     _write_alerts(connection, plan.alerts, known.alerts)
     new = [_case_row(case) for alert, case in plan.cases.items() if alert not in known.cases]
     if new:
-        connection.execute(insert(tables.cases), new)
+        connection.execute(_NEW_CASES, new)
     changed = [{"key": c.id, **_case_row(c)} for alert, c in plan.cases.items() if alert in known.cases]
     if changed:
         connection.execute(_UPDATE_CASE, changed)
     if plan.lines:
-        connection.execute(insert(tables.case_events), [_line_row(line) for line in plan.lines])
+        connection.execute(_NEW_LINES, [_line_row(line) for line in plan.lines])
 
 
 def _write_alerts(connection: Connection, alerts: Mapping[str, Alert], known: Mapping[str, Alert]) -> None:
     new = [_alert_row(alert) for alert in alerts.values() if alert.data.alert not in known]
     if new:
-        connection.execute(insert(tables.alerts), new)
+        connection.execute(_NEW_ALERTS, new)
     changed = [
         {"key": alert.seq, **_alert_row(alert)}
         for alert in alerts.values()

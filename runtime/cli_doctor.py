@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from city.registry import load_devices
 from core.errors import ScenewatchError
@@ -79,7 +80,12 @@ def _broker() -> Iterator[Look]:
 
 def _shipped() -> Iterator[Look]:
     types = load_catalogue()
-    scenes, findings = load_scenes([shipped("scenes")], types)
+    cases = cases_when_asked()
+    try:
+        yield Look("OK", "shipped case catalogue", f"version {cases().version}, {len(cases().leaves)} leaves")
+    except ScenewatchError as error:
+        yield Look("FAIL", "shipped case catalogue", str(error).splitlines()[0], "reinstall")
+    scenes, findings = load_scenes([shipped("scenes")], types, cases=cases)
     if findings:
         yield Look("FAIL", "shipped scenes", str(findings[0]), "reinstall")
     else:
@@ -97,7 +103,10 @@ def _configured(path: Path) -> Iterator[Look]:
         types = load_catalogue(config.ingest.device_types)
         yield Look("OK", "devices", f"{len(load_devices(config.ingest.devices, types))} in {config.ingest.devices}")
         _, findings = load_scenes(
-            config.scenes.paths or [shipped("scenes")], types, extra_metrics=config.scenes.metrics
+            config.scenes.paths or [shipped("scenes")],
+            types,
+            extra_metrics=config.scenes.metrics,
+            cases=cases_when_asked(config.scenes.cases, types),
         )
         yield from (Look("FAIL", "scenes", str(finding), "mend the scene") for finding in findings)
     except ScenewatchError as error:

@@ -149,6 +149,8 @@ def event_of(alert: StoredAlert) -> dict[str, Any]:
         "raised_at": rfc3339(alert.raised_ms),
         "cleared_at": None if alert.cleared_ms is None else rfc3339(alert.cleared_ms),
         "task_number": alert.task_number,
+        "feeds": alert.data.feeds,
+        "configured_delay_ms": 0 if alert.latency is None else alert.latency.configured_delay_ms,
     }
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.device_commands import device_app
+from runtime.scene_commands import scene_app
 
 app = typer.Typer(
     name="scenewatch",
@@ -18,8 +20,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
+app.add_typer(device_app, name="device")
+case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
+app.add_typer(case_app, name="case")
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
@@ -146,7 +150,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="ingest, packed, latency, engine, generator, memory, start or all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, generator, ingest, latency, memory, start, peers or all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
@@ -155,6 +159,21 @@ def bench(
     from benchmarks.run import main as run
 
     raise typer.Exit(run(name, json_file, plot, quick=quick))
+
+
+@app.command()
+def score(
+    truth: Annotated[Path, typer.Option(help="What was made to happen: truth.json of a simulated run.")],
+    run: Annotated[Path | None, typer.Option(help="What the run's --json wrote.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Or the folder with a pipeline's data.")] = None,
+    slack: Annotated[str, typer.Option(help="How long after its end an incident still explains an alert.")] = "1h",
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """What a run raised against what happened in it: found, missed, late, false. 评分"""
+    from runtime.cli_score import compare as run_score
+
+    raise typer.Exit(run_score(truth=truth, run=run, data=data, slack=slack, json_file=json_file, quiet=quiet))
 
 
 @app.command()
@@ -168,16 +187,20 @@ def doctor(
     raise typer.Exit(run(config, json_out=json_out))
 
 
-@scene_app.command("check")
-def scene_check(
-    paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
-    device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
+@case_app.command("catalogue")
+def case_catalogue(
+    what: Annotated[
+        str, typer.Argument(help="Code (14, 14-01, 14-01-02), or words of a name.", show_default=False)
+    ] = "",
+    path: Annotated[
+        Path | None, typer.Option("--check", help="Check the catalogue in this folder, and use it.")
+    ] = None,
     json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
-    from runtime.cli_scene import check as run
+    """Look up the case catalogue: who handles what, by when. 案件目录"""
+    from runtime.cli_cases import catalogue as run
 
-    raise typer.Exit(run(paths, device_types, json_out=json_out))
+    raise typer.Exit(run(what, path, json_out=json_out))
 
 
 def main() -> None:

@@ -29,6 +29,9 @@ def test_a_short_round_reports_in_the_documented_form(name: str, tmp_path: Path)
     found = json.loads(out.read_text())
     assert found["name"] == name
     assert {"cpu", "cores", "memory_gib"} <= set(found["machine"])
+    if name == "peers" and not found["rows"]:
+        assert "make ekuiper" in done.stderr
+        return
     assert found["rows"]
     assert all({"what", "value", "unit", "floor", "floor_what", "ratio"} <= set(row) for row in found["rows"])
     assert any(row["floor"] for row in found["rows"])

@@ -207,6 +207,7 @@ title: {en: Path is busy, zh: 人流密集}
 feeds: {type: camera, metric: foreground_share}
 levels:
   - {severity: info, above: 0.015, clear_below: 0.008, for: 500ms, clear_for: 2s}
+raises: {from: info}
 sources: [{text: "a campus path seen from above: a few walkers cover under one percent", verified: false}]
 """
 

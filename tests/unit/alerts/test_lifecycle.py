@@ -140,6 +140,14 @@ def test_a_value_that_leaves_one_level_for_another_does_not_close_the_alert() ->
     assert line.told[-1].decision is Decision.ROSE
 
 
+def test_an_alert_is_to_have_a_case_from_the_severity_on_that_its_scene_names() -> None:
+    line = Timeline(SceneOf(case_from=Severity.MAJOR))
+    line.raised(0, T0, Severity.MINOR)
+    line.raised(0, T0 + 1, Severity.CRITICAL)
+    line.cleared(0, T0 + 2, Severity.CRITICAL)
+    assert [c.data.auto for c in line.told] == [False, True, True], "once bad enough, it stays so"
+
+
 def test_severity_is_the_worst_active_level_at_each_moment() -> None:
     line = Timeline()
     line.raised(0, T0, MINOR)

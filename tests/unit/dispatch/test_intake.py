@@ -50,6 +50,13 @@ def test_an_alert_that_opens_no_case_by_itself_is_only_listed() -> None:
     assert plan.alerts["a"].data.state == "cleared"
 
 
+def test_an_alert_too_mild_for_a_case_gets_one_when_it_has_become_bad_enough() -> None:
+    mild, worse, *rest = life("a")
+    plan = taken(with_data(mild, auto=False, severity="info", worst_severity="info"), worse, *rest)
+    assert decisions(plan) == [Decision.LISTED, Decision.OPENED, Decision.UPDATED, Decision.UPDATED]
+    assert plan.cases["a"].severity == "major"
+
+
 def test_the_same_event_again_is_a_duplicate_with_the_same_number_and_changes_nothing() -> None:
     plan = taken(event("a"), event("a"))
     assert decisions(plan) == [Decision.OPENED, Decision.DUPLICATE]
@@ -89,8 +96,8 @@ def test_an_older_revision_is_kept_but_does_not_take_the_view_back() -> None:
 
 
 def test_a_case_is_opened_even_when_raised_comes_after_what_followed_it() -> None:
-    raised, changed, _, cleared = life("a")
-    plan = taken(changed, cleared, raised)
+    raised, _, acknowledged, cleared = life("a")
+    plan = taken(acknowledged, cleared, raised)
     assert decisions(plan) == [Decision.LISTED, Decision.UPDATED, Decision.OPENED]
     case = plan.cases["a"]
     assert (case.alert_state, case.severity) == ("cleared", "major")

@@ -1,0 +1,202 @@
+"""`scenewatch score`: what a run raised against what was made to happen in it."""
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from alerts.store import AlertStore
+from alerts.stored import StoredAlert
+from core.clock import parse_rfc3339
+from core.errors import ConfigError
+from core.units import format_duration, parse_duration
+from runtime.score import CASES_A_DAY, Raised, Score, score
+from runtime.summary import write_json
+from runtime.truth import load_truth
+
+_SHOWN = 20
+
+
+class _Event(msgspec.Struct):
+    id: str
+    scene: str
+    feed: str
+    place: str
+    severity: str
+    raised_at: str
+    task_number: str | None = None
+    feeds: list[str] = []
+    configured_delay_ms: int = 0
+
+
+class _Run(msgspec.Struct):
+    events: list[_Event]
+    readings: int | None = None
+    doubled: int | None = None
+
+
+def compare(
+    *, truth: Path, run: Path | None, data: Path | None, slack: str, json_file: Path | None, quiet: bool
+) -> int:
+    """Score a run; 0 if it meets the target, else 1.
+
+    Raises:
+        ConfigError: If a file is wrong, or not just one of `run` and `data` is given.
+    """
+    try:
+        slack_ms = parse_duration(slack)
+    except ValueError as error:
+        raise ConfigError(f"--slack: {error}") from error
+    if (run is None) == (data is None):
+        raise ConfigError("give one of --run FILE (what a run's --json wrote) and --data FOLDER (a pipeline's data)")
+    happened = load_truth(truth)
+    alerts, taken, doubled = _of_run(run) if run is not None else (_of_folder(Path(str(data))), None, None)
+    result = score(happened, alerts, slack_ms=slack_ms, taken=taken, doubled=doubled or 0)
+    return finish(result, json_file, quiet=quiet)
+
+
+def finish(result: Score, json_file: Path | None, *, quiet: bool) -> int:
+    """Write and print a score; the exit status."""
+    if json_file is not None:
+        write_json(json_file, result)
+    if not quiet:
+        show(Console(), result)
+    return 0 if result.meets_target else 1
+
+
+def stored_alert(alert: StoredAlert) -> Raised:
+    """An alert of the store as the score takes it."""
+    spent = alert.latency
+    delay = None if spent is None else spent.configured_delay_ms
+    return Raised(
+        id=alert.id,
+        scene=alert.scene,
+        device=alert.feed.partition("/")[0],
+        place=alert.place,
+        severity=alert.worst,
+        raised_ms=alert.raised_ms,
+        case=alert.task_number is not None,
+        devices=frozenset(feed.partition("/")[0] for feed in alert.data.feeds),
+        delay_ms=int(delay or 0),
+    )
+
+
+def _of_folder(folder: Path) -> list[Raised]:
+    path = folder / "alerts.db"
+    if not path.exists():
+        raise ConfigError(f"--data {folder}: there is no alerts.db; give the folder that [data] dir names")
+    store = AlertStore(path)
+    try:
+        return [stored_alert(alert) for alert in store.by_raised()]
+    finally:
+        store.close()
+
+
+def _of_run(path: Path) -> tuple[list[Raised], int | None, int | None]:
+    try:
+        run = msgspec.json.decode(path.read_bytes(), type=_Run)
+        return [_raised(event) for event in run.events], run.readings, run.doubled
+    except OSError as error:
+        raise ConfigError(f"--run {path}: cannot be read: {error.strerror}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ConfigError(f"--run {path}: not what a run's --json writes: {error}") from error
+
+
+def _raised(event: _Event) -> Raised:
+    return Raised(
+        id=event.id,
+        scene=event.scene,
+        device=event.feed.partition("/")[0],
+        place=event.place,
+        severity=event.severity,
+        raised_ms=parse_rfc3339(event.raised_at),
+        case=event.task_number is not None,
+        devices=frozenset(feed.partition("/")[0] for feed in event.feeds),
+        delay_ms=event.configured_delay_ms,
+    )
+
+
+def show(console: Console, result: Score) -> None:
+    """Print it for a person: what was found, what it cried wolf about, and whether that is good enough."""
+    if result.scenes:
+        console.print(_found(result))
+    if result.noise:
+        console.print(_noise(result))
+    if result.faults:
+        console.print(_faults(result))
+    for line in _lines(result):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _found(result: Score) -> Table:
+    table = Table(title="Incidents 事件")
+    for column in ("scene 场景", "severity 级别"):
+        table.add_column(column)
+    for column in ("incidents 事件", "found 发现", "missed 漏报", "too mild 偏轻", "delay p50 延迟", "p90", "max"):
+        table.add_column(column, justify="right")
+    for row in result.scenes:
+        late = row.delay_ms
+        delays = ["", "", ""] if late is None else [_span(late.p50), _span(late.p90), _span(late.max)]
+        missed, mild = len(row.missed), len(row.too_mild)
+        table.add_row(
+            row.scene, row.severity, str(row.incidents), str(row.found), _wrong(missed), _wrong(mild), *delays
+        )  # fmt: skip
+    return table
+
+
+def _noise(result: Score) -> Table:
+    table = Table(title="Alerts 告警")
+    table.add_column("scene 场景")
+    for column in ("alerts 告警", "false 误报", "false a day 每日误报", "cases 案件", "cases a day 每日案件"):
+        table.add_column(column, justify="right")
+    for row in result.noise:
+        table.add_row(
+            row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.false_a_day:.1f}", f"{row.cases:,}",
+            f"{row.cases_a_day:.1f}",
+        )  # fmt: skip
+    return table
+
+
+def _faults(result: Score) -> Table:
+    table = Table(title="Faults 故障")
+    table.add_column("kind 类别")
+    for column in ("faults 故障", "to be noticed 应发现", "noticed 已发现"):
+        table.add_column(column, justify="right")
+    for row in result.faults:
+        table.add_row(row.kind, str(row.faults), str(row.to_notice), str(row.noticed))
+    return table
+
+
+def _lines(result: Score) -> list[str]:
+    missed = [name for row in result.scenes for name in row.missed]
+    verdict = "met 达标" if result.meets_target else "NOT met 未达标"
+    summed = (
+        f"{result.found} of {result.incidents} incidents found, {result.false} of {result.alerts} alerts false "
+        f"({result.false / result.days:.1f} a day), {result.cases} cases in {result.days:.3g} days, "
+        f"{result.busiest_day_cases} on the busiest"
+    )
+    lines = [summed]
+    r = result.readings
+    if r.taken is not None:
+        lines.append(f"{r.sent:,} readings sent, {r.taken:,} taken, {r.lost} lost, {r.doubled} doubled")
+    lines += _named("missed 漏报", missed)
+    lines += _named("several cases 多案", [f"{name} ({n})" for name, n in result.several_cases.items()])
+    lines += _named("found without a case 未立案", result.without_case)
+    lines.append(f"target (every incident found, one case each, at most {CASES_A_DAY} cases a day): {verdict}")
+    return lines
+
+
+def _named(what: str, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{what}: {', '.join(names[:_SHOWN])}{more}"]
+
+
+def _wrong(count: int) -> str:
+    return f"[red]{count}[/red]" if count else "0"
+
+
+def _span(ms: float) -> str:
+    return format_duration(round(ms / 1000) * 1000) if ms >= 1000 else f"{ms:.0f}ms"

@@ -1,0 +1,278 @@
+"""What was raised against what happened: found, missed, how late, and what it cried wolf about. No I/O, no clock.
+
+An alert is explained by an incident if its scene is one that is to find it, it is of one of the incident's devices or
+places, and it was raised between the start and a while after the end. What no incident explains may be explained by a
+fault; what neither does is false.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from core.clock import parse_rfc3339
+from core.severity import Severity
+from runtime.truth import Fault, Incident, Seen, Truth
+
+DAY_MS = 86_400_000
+EARLY_MS = 60_000
+"""A device's clock may be ahead: an alert so long before the start still belongs to it."""
+CASES_A_DAY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """One alert: `severity` is the worst it reached, `delay_ms` the configured delay of the level that opened it."""
+
+    id: str
+    scene: str
+    device: str
+    place: str
+    severity: str
+    raised_ms: int
+    case: bool
+    devices: frozenset[str] = frozenset()
+    delay_ms: int = 0
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """From the moment at which it was so to the raise, in ms, without the delay that the scene asks for."""
+
+    p50: float
+    p90: float
+    max: float
+
+
+class SceneScore(msgspec.Struct, frozen=True, kw_only=True):
+    """One scene and the severity that its incidents have; `missed` are ids of incidents."""
+
+    scene: str
+    severity: str
+    incidents: int
+    found: int
+    missed: list[str]
+    too_mild: list[str]
+    """Incidents that were found, but never at the severity that they had."""
+    delay_ms: Delay | None
+
+
+class SceneNoise(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one scene raised."""
+
+    scene: str
+    alerts: int
+    false: int
+    false_a_day: float
+    cases: int
+    cases_a_day: float
+
+
+class FaultScore(msgspec.Struct, frozen=True, kw_only=True):
+    """Faults of one kind: how many were to be noticed, and how many were."""
+
+    kind: str
+    faults: int
+    to_notice: int
+    noticed: int
+
+
+class Readings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sent against taken; None where nobody can know."""
+
+    sent: int
+    taken: int | None
+    lost: int | None
+    doubled: int | None
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole comparison."""
+
+    version: int
+    days: float
+    incidents: int
+    found: int
+    alerts: int
+    false: int
+    cases: int
+    busiest_day_cases: int
+    several_cases: dict[str, int]
+    """Incidents with more than one case, and how many."""
+    without_case: list[str]
+    """Incidents that were found and have no case, though they are bad enough for one."""
+    scenes: list[SceneScore]
+    noise: list[SceneNoise]
+    faults: list[FaultScore]
+    readings: Readings
+
+    @property
+    def meets_target(self) -> bool:
+        """Every incident found, one case for each, and no day with more cases than people can bear."""
+        told = not self.several_cases and not self.without_case
+        return self.found == self.incidents and told and self.busiest_day_cases <= CASES_A_DAY
+
+
+@dataclass(slots=True)
+class _Matched:
+    """Alerts by what explains them."""
+
+    by_incident: dict[str, list[Raised]] = field(default_factory=lambda: defaultdict(list))
+    by_fault: dict[str, list[Raised]] = field(default_factory=lambda: defaultdict(list))
+    false: list[Raised] = field(default_factory=list)
+
+
+def score(
+    truth: Truth, alerts: Sequence[Raised], *, slack_ms: int, taken: int | None = None, doubled: int = 0
+) -> Score:
+    """Compare.
+
+    Args:
+        truth: What happened.
+        alerts: What was raised, in any order; those in shadow left out.
+        slack_ms: How long after its end an incident still explains an alert, beside the alert's own delay.
+        taken: Distinct readings that the system has taken; None where nobody can know.
+        doubled: How many it has taken twice that were sent once.
+    """
+    matched = _match(truth, alerts, slack_ms)
+    days = max((parse_rfc3339(truth.end) - parse_rfc3339(truth.begin)) / DAY_MS, 1e-9)
+    cases = {i.id: sum(a.case for a in matched.by_incident.get(i.id, ())) for i in truth.incidents}
+    by_day = Counter((a.raised_ms - parse_rfc3339(truth.begin)) // DAY_MS for a in alerts if a.case)
+    sent = truth.sent.readings
+    lost = None if taken is None else sent - taken
+    return Score(
+        version=1,
+        days=days,
+        incidents=len(truth.incidents),
+        found=sum(bool(matched.by_incident.get(i.id)) for i in truth.incidents),
+        alerts=len(alerts),
+        false=len(matched.false),
+        cases=sum(a.case for a in alerts),
+        busiest_day_cases=max(by_day.values(), default=0),
+        several_cases={name: n for name, n in cases.items() if n > 1},
+        without_case=[
+            i.id for i in truth.incidents
+            if matched.by_incident.get(i.id) and not cases[i.id] and i.severity != Severity.INFO.word
+        ],
+        scenes=_scenes(truth.incidents, matched),
+        noise=_noise(alerts, matched.false, days),
+        faults=_faults(truth.faults, matched),
+        readings=Readings(sent=sent, taken=taken, lost=lost, doubled=doubled if taken is not None else None),
+    )  # fmt: skip
+
+
+class _Span:
+    """When and where an incident or a fault explains an alert."""
+
+    def __init__(self, of: Incident | Fault, names: Iterable[str]) -> None:
+        self.of = of
+        self.names = frozenset(names)
+        self.start = parse_rfc3339(of.start)
+        self.end = parse_rfc3339(of.end)
+
+    def explains(self, alert: Raised, slack_ms: int) -> bool:
+        """Whether the alert is about this."""
+        there = alert.device in self.names or alert.place in self.names or not alert.devices.isdisjoint(self.names)
+        return there and self.start - EARLY_MS <= alert.raised_ms <= self.end + alert.delay_ms + slack_ms
+
+
+def _match(truth: Truth, alerts: Iterable[Raised], slack_ms: int) -> _Matched:
+    incidents, faults = _by_scene(truth)
+    matched = _Matched()
+    for alert in sorted(alerts, key=lambda a: (a.raised_ms, a.id)):
+        incident = _nearest(incidents.get(alert.scene, ()), alert, slack_ms)
+        fault = None if incident else _nearest(faults.get(alert.scene, ()), alert, slack_ms)
+        if incident is not None:
+            matched.by_incident[incident.of.id].append(alert)
+        elif fault is not None:
+            matched.by_fault[fault.of.id].append(alert)
+        else:
+            matched.false.append(alert)
+    return matched
+
+
+def _by_scene(truth: Truth) -> tuple[dict[str, list[_Span]], dict[str, list[_Span]]]:
+    incidents: dict[str, list[_Span]] = defaultdict(list)
+    for i in truth.incidents:
+        span = _Span(i, [i.place or i.id, *(seen.device for seen in i.devices)])
+        for scene in i.scenes:
+            incidents[scene].append(span)
+    faults: dict[str, list[_Span]] = defaultdict(list)
+    for f in truth.faults:
+        span = _Span(f, [name for name in (f.device, f.gateway) if name])
+        for scene in f.scenes:
+            faults[scene].append(span)
+    return incidents, faults
+
+
+def _nearest(spans: Iterable[_Span], alert: Raised, slack_ms: int) -> _Span | None:
+    """Of those that explain the alert, the one that began last."""
+    return max((s for s in spans if s.explains(alert, slack_ms)), key=lambda s: (s.start, s.of.id), default=None)
+
+
+def _scenes(incidents: Sequence[Incident], matched: _Matched) -> list[SceneScore]:
+    groups: dict[tuple[str, str], list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        alerts = matched.by_incident.get(incident.id)
+        scene = alerts[0].scene if alerts else incident.scenes[0]
+        groups[scene, incident.severity].append(incident)
+    rows = []
+    for (scene, severity), group in sorted(groups.items(), key=lambda g: (g[0][0], -Severity.of(g[0][1]))):
+        found = {i.id: matched.by_incident[i.id] for i in group if matched.by_incident.get(i.id)}
+        rows.append(
+            SceneScore(
+                scene=scene,
+                severity=severity,
+                incidents=len(group),
+                found=len(found),
+                missed=[i.id for i in group if i.id not in found],
+                too_mild=[i.id for i in group if i.id in found and _worst(found[i.id]) < Severity.of(severity)],
+                delay_ms=_delay([_late_ms(i, found[i.id][0]) for i in group if i.id in found]),
+            )
+        )
+    return rows
+
+
+def _worst(alerts: Iterable[Raised]) -> Severity:
+    return max(Severity.of(alert.severity) for alert in alerts)
+
+
+def _late_ms(incident: Incident, first: Raised) -> int:
+    """How long after it was so where the alert came from, without the configured delay."""
+    there: Seen | None = next((seen for seen in incident.devices if seen.device == first.device), None)
+    return max(0, first.raised_ms - parse_rfc3339(there.begin if there else incident.start) - first.delay_ms)
+
+
+def _delay(late: Sequence[int]) -> Delay | None:
+    if not late:
+        return None
+    p50, p90 = np.percentile(late, (50, 90))
+    return Delay(p50=float(p50), p90=float(p90), max=float(max(late)))
+
+
+def _noise(alerts: Sequence[Raised], false: Sequence[Raised], days: float) -> list[SceneNoise]:
+    raised, wrong = Counter(a.scene for a in alerts), Counter(a.scene for a in false)
+    cases = Counter(a.scene for a in alerts if a.case)
+    return [
+        SceneNoise(
+            scene=scene, alerts=n, false=wrong[scene], false_a_day=wrong[scene] / days,
+            cases=cases[scene], cases_a_day=cases[scene] / days,
+        )
+        for scene, n in sorted(raised.items(), key=lambda pair: (-wrong[pair[0]], -pair[1], pair[0]))
+    ]  # fmt: skip
+
+
+def _faults(faults: Sequence[Fault], matched: _Matched) -> list[FaultScore]:
+    kinds: dict[str, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        kinds[fault.kind].append(fault)
+    return [
+        FaultScore(
+            kind=kind,
+            faults=len(group),
+            to_notice=sum(bool(f.scenes) for f in group),
+            noticed=sum(bool(matched.by_fault.get(f.id)) for f in group),
+        )
+        for kind, group in sorted(kinds.items())
+    ]
