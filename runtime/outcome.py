@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from alerts.stored import StoredAlert
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from city.device import Device
 from core.clock import parse_rfc3339
 from runtime.rules import load_or_refuse
 from simulators.truth import TrueIncident, Truth
+from thresholds.scene import Scene
 
 _PLAIN = frozenset({"above", "below", "outside", "inside", "equals", "not_equals", "state"})
 _QUICK_MS = 5_000
@@ -79,7 +81,7 @@ def scene_ids(paths: Sequence[Path] = ()) -> set[str]:
     Raises:
         ConfigError: With every finding.
     """
-    return {scene.id for scene in load_or_refuse(list(paths) or [shipped("scenes")], load_catalogue()).scenes}
+    return {scene.id for scene in _scenes(paths)}
 
 
 def quick_scenes(paths: Sequence[Path] = ()) -> set[str]:
@@ -89,10 +91,15 @@ def quick_scenes(paths: Sequence[Path] = ()) -> set[str]:
         ConfigError: With every finding.
     """
     found = set()
-    for scene in load_or_refuse(list(paths) or [shipped("scenes")], load_catalogue()).scenes:
+    for scene in _scenes(paths):
         content = scene.content
         plain = not {"confirm", "when", "schedule", "season", "inhibit_by"} & set(content)
         delays = [level.for_ for level in scene.levels if _PLAIN & set(level.model_dump(exclude_none=True))]
         if plain and any(d.ms <= _QUICK_MS and d.samples <= _QUICK_SAMPLES for d in delays):
             found.add(scene.id)
     return found
+
+
+def _scenes(paths: Sequence[Path]) -> tuple[Scene, ...]:
+    types = load_catalogue()
+    return load_or_refuse(list(paths) or [shipped("scenes")], types, (), cases_when_asked(None, types)).scenes

@@ -25,7 +25,7 @@ SCENES: Mapping[str, tuple[str, ...]] = {
 """Scenes that ought to notice; nobody has to notice the others."""
 _UNITS: Mapping[str, tuple[float, float]] = {
     "MPa": (1000.0, 0.0), "Cel": (1.8, 32.0), "cm": (0.01, 0.0), "m": (100.0, 0.0), "mg/m3": (1000.0, 0.0),
-    "ug/m3": (0.001, 0.0), "m/s": (3.6, 0.0), "%[LEL]": (500.0, 0.0), "mA": (0.001, 0.0), "mm": (0.1, 0.0),
+    "ug/m3": (0.001, 0.0), "m/s": (3.6, 0.0), "%{LEL}": (500.0, 0.0), "mA": (0.001, 0.0), "mm": (0.1, 0.0),
     "mg/L": (1000.0, 0.0),
 }  # fmt: skip
 """(factor, offset) to a unit that may be set by mistake: kPa, degF, m, cm, ug/m3, mg/m3, km/h, ppm, A, cm, ug/L."""

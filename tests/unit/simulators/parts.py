@@ -19,18 +19,18 @@ def world(there: District, seconds: float, **more: object) -> World:
     return World(there, Scenario(seed=SEED, begin_ms=BEGIN, seconds=seconds, **more))  # type: ignore[arg-type]
 
 
-def readings(played: World, **more: float) -> list[Reading]:
+def readings(played: World, *, chunk_s: float = 1_800.0) -> list[Reading]:
     """Everything of a run, in the order of arrival."""
     names = feeds(played)
     return [
         (*names[feed], event, value)
-        for batch in batches(played, **more)
+        for batch in batches(played, chunk_s=chunk_s)
         for feed, event, value in zip(batch.feed.tolist(), batch.event_ms.tolist(), batch.value.tolist(), strict=True)
     ]
 
 
-def joined(played: World, **more: float) -> Batch:
-    found = list(batches(played, **more))
+def joined(played: World) -> Batch:
+    found = list(batches(played))
     return Batch(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 

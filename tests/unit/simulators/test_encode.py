@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from simulators.district import District
 from simulators.encode import Encoder, number_text, time_text
@@ -39,9 +39,9 @@ class _Bytes:
 
 def through_paho(data: bytes) -> list[MQTTMessage]:
     """The messages that paho makes of a stream of MQTT 5."""
-    client = Client(CallbackAPIVersion.VERSION2, client_id="reader", protocol=5)
+    client = Client(CallbackAPIVersion.VERSION2, client_id="reader", protocol=MQTTProtocolVersion.MQTTv5)
     found: list[MQTTMessage] = []
-    client._handle_on_message = found.append  # type: ignore[method-assign]
+    client._handle_on_message = found.append  # type: ignore[method-assign,assignment]
     client._send_puback = lambda _: 0  # type: ignore[method-assign,assignment,return-value]
     client._sock = source = _Bytes(data)  # type: ignore[assignment]
     while source.data or client._in_packet["have_remaining"]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from simulators.chance import Floats
 from simulators.district import District
 from simulators.hydrology import DRAIN_MM_H, Hydrology
 from simulators.weather import SIDE, WARM_UP_MIN, Weather, cell_of
@@ -22,7 +22,7 @@ def showers(monkeypatch: pytest.MonkeyPatch, mm_h: float, minutes: int) -> Weath
     return weather
 
 
-def peak_min(series: Floats) -> int:
+def peak_min(series: NDArray[np.float32]) -> int:
     return int(np.argmax(series)) - WARM_UP_MIN - 60
 
 
