@@ -82,19 +82,19 @@ FIRE = (
         _state("smoke", main=True), _m("battery_pct", s.battery, 0.2, 0, 0, 100), _state("tamper"),
     )),
     Kind(type="residual-current-monitor", prefix="rcm", interval_s=300, alarm_s=10, full_every=6, metrics=(
-        _m("residual_ma", Around(mean=75, spread=16, by=28, rain=0.4, wander=5), 2.0, 0, 0, 3000, main=True),
+        _m("residual_ma", Around(mean=75, spread=16, by=28, rain=0.4, wander=5), 2.0, 0, 0, 2000, main=True),
         _m("cable_temp", Around(mean=27, spread=2.5, by=6, warm=0.55, wander=0.6), 0.2, 1, -40, 200),
         _state("arc"),
     )),
     Kind(type="ebike-charging-monitor", prefix="ebk", interval_s=300, alarm_s=5, full_every=4, metrics=(
         _m("cab_temp", s.cabinet_temp, 0.15, 1, -40, 150, main=True), _m("port_w", s.port_w, 1.5, 0, 0, 5000),
-        _m("port_a", s.port_a, 0.01, 2, 0, 25), _state("smoke"), _m("charge_h", s.charging, 0.0, 1, 0, 99),
+        _m("port_a", s.port_a, 0.01, 2, 0, 25), _state("smoke"), _m("charge_h", s.charging, 0.0, 1, 0, 72),
     )),
     Kind(type="hydrant-pressure", prefix="hyd", interval_s=1800, alarm_s=10, full_every=12, metrics=(
         _m("press", Around(mean=0.30, spread=0.022, by=-0.035, wander=0.006), 0.002, 3, 0, 1.6, main=True),
         _m("tilt", Around(mean=0.9, spread=0.25), 0.05, 1, 0, 90), _state("flow_open"),
     )),
-    Kind(type="indoor-water-pressure", prefix="spk", interval_s=900, alarm_s=60, full_every=1, metrics=(
+    Kind(type="indoor-water-pressure", prefix="spk", interval_s=900, alarm_s=900, full_every=1, metrics=(
         _m("press", s.end_pressure, 0.001, 3, 0, 2.5, main=True),
     )),
     Kind(type="fire-lane-sensor", prefix="lan", interval_s=21_600, alarm_s=60, full_every=1, metrics=(
@@ -105,7 +105,7 @@ FIRE = (
 STRUCTURES = (
     Kind(type="lift-monitor", prefix="lif", interval_s=600, alarm_s=10, full_every=6, metrics=(
         _state("trapped", main=True), _m("fault_code", never, 0, 0, 0, 99),
-        _m("door_cycles", s.door_cycles, 0, 0, 0, 9e6),
+        _m("door_cycles", s.door_cycles, 0, 0, 0, 1e5),
         _m("speed", s.lift_speed, 0.01, 2, 0, 10), _state("over_top"),
     )),
     Kind(type="building-tilt", prefix="bld", interval_s=3600, alarm_s=300, full_every=4, metrics=(
@@ -123,7 +123,7 @@ STRUCTURES = (
         _m("accel", Around(mean=0.01, spread=0.002, by=0.05, rhythm="traffic"), 0.005, 3, 0, 20),
         _m("temp", Around(mean=18, spread=0.5, warm=1.0, by=3, rhythm="sun"), 0.1, 1, -40, 80), _state("ship_hit"),
     )),
-    Kind(type="deep-pit-monitor", prefix="pit", interval_s=3600, alarm_s=300, full_every=4, metrics=(
+    Kind(type="deep-pit-monitor", prefix="pit", interval_s=3600, alarm_s=3600, full_every=4, metrics=(
         _m("rate_mm_d", s.pit_rate, 0.05, 2, -20, 100, main=True), _m("hdisp_mm", s.pit_displacement, 0.1, 1, -50, 500),
         _m("water_m", Around(mean=-3.2, spread=0.3, rain=0.006, wander=0.05), 0.01, 2, -30, 5),
         _m("axial_pct", Around(mean=46, spread=5, warm=0.25), 0.4, 0, 0, 200),
@@ -145,11 +145,11 @@ WATER = (
         _m("do", s.oxygen, 0.08, 2, 0, 20, main=True),
         _m("nh3n", Around(mean=0.75, spread=0.14, rain=0.004, wander=0.05), 0.02, 2, 0, 60),
         _m("ph", Around(mean=7.4, spread=0.12, by=0.2, rhythm="sun"), 0.02, 2, 0, 14),
-        _m("orp", Around(mean=190, spread=18, wander=8), 3, 0, -1500, 1500),
+        _m("orp", Around(mean=190, spread=18, wander=8), 3, 0, -1000, 1000),
         _m("turb", s.turbidity, 0.6, 1, 0, 3000), _m("secchi_cm", s.clarity, 0.5, 0, 0, 300),
     )),
     Kind(type="sewer-level", prefix="sew", interval_s=900, alarm_s=120, full_every=4, metrics=(
-        _m("level_pct", s.sewer_level, 0.6, 1, 0, 400, main=True), _m("flow", s.sewer_flow, 0.004, 3, 0, 20),
+        _m("level_pct", s.sewer_level, 0.6, 1, 0, 300, main=True), _m("flow", s.sewer_flow, 0.004, 3, 0, 20),
     )),
     Kind(type="confined-space-gas", prefix="csg", interval_s=600, alarm_s=30, full_every=12, metrics=(
         _m("h2s", Around(mean=1.2, spread=0.3, warm=0.03, wander=0.25), 0.1, 1, 0, 150, main=True),
@@ -175,10 +175,10 @@ ENVIRONMENT = (
     )),
     Kind(type="site-dust-noise", prefix="dst", interval_s=60, alarm_s=60, full_every=10, metrics=(
         _m("pm", s.site_dust, 0.012, 3, 0, 30, main=True), _m("laeq", s.site_noise, 0.7, 1, 20, 140, main=True),
-        _m("pm10", s.haze(58, 6, 0.25, "pm10"), 2, 0, 0, 3000), _m("lmax", s.site_lmax, 1.0, 1, 20, 150),
+        _m("pm10", s.haze(58, 6, 0.25, "pm10"), 2, 0, 0, 3000), _m("lmax", s.site_lmax, 1.0, 1, 20, 140),
         _m("wind", Around(mean=0.5, spread=0.1, wind=0.16), 0.2, 1, 0, 60),
     )),
-    Kind(type="air-station", prefix="air", interval_s=300, alarm_s=60, full_every=3, metrics=(
+    Kind(type="air-station", prefix="air", interval_s=300, alarm_s=300, full_every=3, metrics=(
         _m("pm25", s.haze(32, 3, 0.2, "pm25"), 1.2, 0, 0, 1000, main=True),
         _m("pm10", s.haze(52, 5, 0.25, "pm10"), 2, 0, 0, 2000), _m("o3", s.ozone, 2, 0, 0, 1000),
         _m("no2", Around(mean=26, spread=4, by=26, rhythm="traffic", rain=-0.3, wander=4), 1.5, 0, 0, 1000),
@@ -198,17 +198,17 @@ ENVIRONMENT = (
 CITY = (
     Kind(type="bin-fullness", prefix="bin", interval_s=3600, alarm_s=600, full_every=4, metrics=(
         _m("fill_pct", s.bin_fill, 0.8, 0, 0, 110, main=True),
-        _m("temp", Around(mean=19, spread=0.8, warm=1.0, by=4, rhythm="sun"), 0.3, 1, -40, 300),
+        _m("temp", Around(mean=19, spread=0.8, warm=1.0, by=4, rhythm="sun"), 0.3, 1, -40, 150),
         _m("tilt", Around(mean=2, spread=0.6), 0.2, 0, 0, 180),
     )),
-    Kind(type="street-lamp", prefix="lmp", interval_s=900, alarm_s=300, full_every=4, metrics=(
+    Kind(type="street-lamp", prefix="lmp", interval_s=900, alarm_s=900, full_every=4, metrics=(
         _state("on", s.lit, main=True),
         _m("leak_ma", Around(mean=2.5, spread=0.6, rain=0.08), 0.15, 1, 0, 1000, main=True),
         _m("w", s.lamp_w, 0.8, 0, 0, 1000), _m("a", s.lamp_a, 0.005, 2, 0, 20),
         _m("v", Around(mean=223, spread=1.2, by=-4), 0.6, 1, 0, 400),
     )),
     Kind(type="elderly-water-meter", prefix="wtr", interval_s=3600, alarm_s=3600, full_every=1, metrics=(
-        _m("m3_12h", s.water_12h, 0.002, 3, 0, 100, main=True), _m("flow", s.water_flow, 0.0, 3, 0, 20),
+        _m("m3_12h", s.water_12h, 0.002, 3, 0, 50, main=True), _m("flow", s.water_flow, 0.0, 3, 0, 10),
     )),
 )  # fmt: skip
 

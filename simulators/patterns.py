@@ -135,7 +135,7 @@ PATTERNS: tuple[Pattern, ...] = (
             rise_s=180, hold_s=900, fall_s=300),
     Pattern(kind="bin-not-emptied", scene="bin-overflow", type="bin-fullness", metric="fill_pct", target=98,
             rise_s=7200, hold_s=21_600, fall_s=600),
-    Pattern(kind="bin-fire", scene="bin-fire", type="bin-fullness", metric="temp", target=190,
+    Pattern(kind="bin-fire", scene="bin-fire", type="bin-fullness", metric="temp", target=140,
             rise_s=240, hold_s=1500, fall_s=900),
     Pattern(kind="lamp-leakage", scene="street-lamp-leakage", type="street-lamp", metric="leak_ma", target=58,
             rise_s=60, hold_s=10_800, fall_s=60),

@@ -113,7 +113,7 @@ def door_cycles(at: Moment) -> Floats:
     a_day = 260.0 + 90.0 * at.trait("level")
     done = np.cumsum(rhythm.busy("home", np.arange(1440), np.zeros(1440, np.int64)))
     share = done / done[-1]
-    return np.asarray(np.floor((at.day % 3650 + share[at.minute]) * np.maximum(a_day, 40.0)))
+    return np.asarray(np.floor((at.day % 180 + share[at.minute]) * np.maximum(a_day, 40.0)))
 
 
 def lift_speed(at: Moment) -> Floats:
