@@ -150,9 +150,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[
-        str, typer.Argument(help="packed, engine, generator, ingest, latency, memory, start, peers, all.")
-    ],
+    name: Annotated[str, typer.Argument(help="packed, engine, generator, ingest, latency, memory, start, peers, all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,

@@ -41,7 +41,7 @@ class SimulatedSystem(PrivateSystem):
     ) -> None:
         self._there = there
         self._scenario = scenario
-        self._scenes = scenes
+        self._scene_ids = scene_ids(scenes)
         super().__init__(there.devices, scenes=scenes, broker=broker, more={"gateways": _plan}, on_line=on_line)
 
     def plan(self) -> Mapping[str, Any]:
@@ -77,9 +77,7 @@ class SimulatedSystem(PrivateSystem):
         status, alerts = self.status(), self.alerts()
         happened = truth or self.truth(count)
         devices = {device.id: device for device in self._there.devices}
-        found = outcome(
-            happened, alerts, devices, scene_ids(self._scenes), seen_by_ms=count.until_ms - int(slack_s * 1000)
-        )
+        found = outcome(happened, alerts, devices, self._scene_ids, seen_by_ms=count.until_ms - int(slack_s * 1000))
         twice = len(alerts) - len({(a.scene, a.place, a.feed, a.raised_ms) for a in alerts})
         repeated = status.get("repeated", 0)
         return summary(

@@ -6,6 +6,7 @@ the reports of a stretch are the same whoever asks for it, in whatever pieces.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -113,12 +114,15 @@ class World:
         self.faults: list[Fault] = faults.plan(
             district, begin, end, scenario.faults, np.random.default_rng([scenario.seed, 17]), touched
         )
-        self._units = _units(district.kinds)
         self._effects = self._by_metric()
         self._alarm = [self._alarms(i) for i in range(len(district.kinds))]
         self._values = [[f for f in self._faults_of(i) if f.name in faults.VALUE] for i in range(len(district.kinds))]
         self._sending = [self._sending_of(i) for i in range(len(district.kinds))]
         self._gateways = {name: self._away(name) for name in faults.GATEWAY}
+
+    @cached_property
+    def _units(self) -> list[list[str]]:
+        return _units(self.district.kinds)  # read only when a sensor lies: the catalogue is long
 
     def moment(self, kind: int, rows: Ints, t: Ints) -> Moment:
         """Devices of a kind at some times."""
