@@ -1,10 +1,11 @@
 """All places of the district on one day, and where a point lies among them."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,16 @@ class Layers:
     disposal_grids: tuple[DisposalGrid, ...] = ()
     self_grids: tuple[SelfGrid, ...] = ()
     modules: tuple[Module, ...] = ()
+
+    def of(self, layer: str) -> tuple[Place, ...]:
+        """The places of a layer by its name."""
+        places: tuple[Place, ...] = getattr(self, layer)
+        return places
+
+    def replaced(self, layer: str, places: Iterable[Place]) -> "Layers":
+        """The same with other places in one layer."""
+        changed: dict[str, Any] = {layer: tuple(places)}
+        return replace(self, **changed)
 
 
 class Located(NamedTuple):
@@ -61,18 +72,20 @@ class Atlas:
     Args:
         layers: Every place that is known.
         day: The day.
+        kept: The arrays of an index of its finest layer, where they were kept.
 
     Raises:
         ConfigError: If a place names a parent that is not there on the day, or a code stands twice.
     """
 
-    def __init__(self, layers: Layers, day: dt.date) -> None:
+    def __init__(self, layers: Layers, day: dt.date, *, kept: Mapping[str, npt.NDArray[Any]] | None = None) -> None:
+        self._kept = kept
         self.layers = layers
         self.day = day
-        self.towns = _there(layers.towns, day)
-        self.disposal_grids = _there(layers.disposal_grids, day)
-        self.self_grids = _there(layers.self_grids, day)
-        self.modules = _there(layers.modules, day)
+        self.towns = of_day(layers.towns, day)
+        self.disposal_grids = of_day(layers.disposal_grids, day)
+        self.self_grids = of_day(layers.self_grids, day)
+        self.modules = of_day(layers.modules, day)
         self.town_index = _by_code(self.towns)
         self.disposal_grid_index = _by_code(self.disposal_grids)
         self.self_grid_index = _by_code(self.self_grids)
@@ -83,8 +96,13 @@ class Atlas:
         )
         self._town_of = _parents(self.disposal_grids, [g.town for g in self.disposal_grids], self.town_index)
 
+    def of(self, layer: str) -> tuple[Place, ...]:
+        """The places of a layer by its name, in the order of their codes."""
+        places: tuple[Place, ...] = getattr(self, layer)
+        return places
+
     def on(self, day: dt.date) -> "Atlas":
-        """The atlas of another day; the same one where nothing is different on it."""
+        """The atlas of another day; it shares the index of this one where nothing is different on it."""
         other = Atlas(self.layers, day)
         same = all(
             len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
@@ -95,12 +113,18 @@ class Atlas:
                 (self.towns, other.towns),
             )
         )
-        return self if same else other
+        if same:
+            other.__dict__.update({**self.__dict__, "day": day})
+        return other
 
     @cached_property
     def index(self) -> PointIndex:
         """The index of the finest layer; made when it is first asked for."""
-        return PointIndex([place.polygon for place in self._finest])
+        return PointIndex([place.polygon for place in self._finest], kept=self._kept)
+
+    def prepare(self) -> None:
+        """Make the index now, so that the first point does not wait for it."""
+        self.index  # noqa: B018 - asking makes it
 
     @property
     def _finest(self) -> Sequence[Place]:
@@ -137,14 +161,15 @@ class Atlas:
         )
 
 
-def _there(places: Sequence[AnyPlace], day: dt.date) -> tuple[AnyPlace, ...]:
+def of_day(places: Sequence[AnyPlace], day: dt.date) -> tuple[AnyPlace, ...]:
+    """The places that are there on a day, in the order of their codes."""
     return tuple(sorted((p for p in places if p.valid_on(day)), key=lambda p: p.code))
 
 
 def _by_code(places: Sequence[Place]) -> Mapping[str, int]:
     index = {place.code: i for i, place in enumerate(places)}
     if len(index) < len(places):
-        twice = next(a.code for a, b in zip(places, places[1:], strict=False) if a.code == b.code)
+        twice = next(a.code for a, b in itertools.pairwise(places) if a.code == b.code)
         raise ConfigError(f"the code {twice} stands twice on one day")
     return index
 

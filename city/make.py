@@ -2,32 +2,31 @@
 
 Nothing in it is surveyed. An outline is cut by a river, a ring road and two main roads into towns, the towns by
 streets into disposal grids, those into self-governance grids, those into modules; where more people live the pieces
-are smaller. All edges are noded on a grid of 1e-7 degrees (about a centimetre), so that neighbours share theirs exactly.
+are smaller. All edges are noded on a grid of 1e-7 degrees (about a centimetre), so neighbours share theirs exactly.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
 import shapely
-from scipy.interpolate import make_interp_spline
 from shapely import LineString, Polygon
 from shapely.ops import split
 
 from city.atlas import Atlas, Layers
+from city.datum import DECIMALS, metres_around
 from city.make_names import Name, names
 from city.places import DisposalGrid, GridKind, Module, SelfGrid, Shape, Town
-from city.streets import Floats, Ground, Streets, divide
+from city.streets import Floats, Ground, Streets, divide, streets_of
 
 CENTRE = (121.40, 31.06)
 """Degrees; about where Minhang lies. Nothing else is Minhang's."""
-DECIMALS = 7
 _GRID = 10.0**-DECIMALS
-_PEOPLE = 160_000
+_PEOPLE = 100_000
 _SHARES = ((GridKind.VILLAGERS, 0.16), (GridKind.EXTENSION, 0.09), (GridKind.STREET, 0.17))
 """Of the self-governance grids; the others are residents'. A guess: no source gives the shares."""
 _WORDS = {
@@ -61,30 +60,49 @@ class Plan:
     """x, y, reach, weight of each centre, one a row."""
 
 
-def projection() -> pyproj.Transformer:
-    """From metres around the centre to degrees."""
-    local = f"+proj=tmerc +lat_0={CENTRE[1]} +lon_0={CENTRE[0]} +ellps=WGS84"
-    return pyproj.Transformer.from_crs(local, "EPSG:4326", always_xy=True)
+Tell = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+_ANY_DAY = dt.date(2000, 1, 1)
 
 
-def make_district(seed: int, counts: Counts | None = None, *, day: dt.date = dt.date(2026, 1, 1)) -> Atlas:
-    """The layers of a made-up district, valid from `day` on; same seed, same bytes.
+def make_district(
+    seed: int, counts: Counts | None = None, *, valid_from: dt.date | None = None, tell: Tell | None = None
+) -> Atlas:
+    """The layers of a made-up district; same seed and counts, same bytes (with the same numpy, GEOS and PROJ).
+
+    Args:
+        seed: Which district.
+        counts: How many places of each layer.
+        valid_from: The first day of all of them; None for always.
+        tell: Told how far it is, now and then.
 
     Raises:
         ValueError: If the counts cannot be: each layer has at least as many places as the one above it.
     """
     counts = counts or Counts()
     numbers = (1, counts.towns, counts.disposal_grids, counts.self_grids, counts.modules)
-    if any(above > below for above, below in zip(numbers, numbers[1:], strict=False)):
+    if any(above > below for above, below in itertools.pairwise(numbers)):
         raise ValueError("each layer needs at least as many places as the one above it, and there is at least one town")
     rng = np.random.default_rng(seed)
     plan = make_plan(counts.area_km2, rng)
     towns = _in_order(_towns(plan, counts.towns, rng))
     tree = [_Level(towns, [0] * len(towns))]
+    done, total = 0, sum(numbers[2:]) + counts.modules // 4
     for number in numbers[2:]:
-        tree.append(_next_level(tree[-1].grounds, number, plan.streets, rng))
+        level = _Level([], [])
+        for parent, ground, share in _shared_out(tree[-1].grounds, number, rng):
+            parts = _in_order(divide(ground, share, plan.streets, rng))
+            level.grounds.extend(parts)
+            level.parents.extend([parent] * share)
+            done += share
+            if tell is not None:
+                tell(done, total)
+        tree.append(level)
     modules = _in_degrees([ground.polygon for ground in tree[-1].grounds])
-    return Atlas(_layers(tree, modules, _kinds(tree[-2].grounds, plan, rng), rng, day), day)
+    layers = _layers(tree, modules, _kinds(tree[-2].grounds, plan, rng), rng, valid_from)
+    if tell is not None:
+        tell(total, total)
+    return Atlas(layers, valid_from or _ANY_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +142,18 @@ def make_plan(area_km2: float, rng: np.random.Generator) -> Plan:
 
 
 def _make_streets(heart: Floats, river: LineString, radius: float, rng: np.random.Generator) -> Streets:
-    """Around the heart streets run along and across the rings, at the river along its banks, elsewhere as they please."""
+    """Around the heart streets run along and across the rings, at the river along its banks, else as they please."""
     turn = rng.uniform(0, 2 * np.pi, 10)
     rings = heart + 0.55 * radius * np.column_stack([np.cos(turn), np.sin(turn)])
     banks = np.array([river.interpolate(share, normalized=True).coords[0] for share in np.linspace(0.1, 0.9, 9)])
     ahead = np.array([river.interpolate(share + 0.01, normalized=True).coords[0] for share in np.linspace(0.1, 0.9, 9)])
     wild = rng.uniform(-1.1, 1.1, (16, 2)) * radius
     flow = np.arctan2(*(ahead - banks).T[::-1])
-    return Streets(
+    return streets_of(
         at=np.vstack([rings, banks, wild]),
         angle=np.concatenate([turn, flow, rng.normal(0.12, 0.28, len(wild))]),
         reach=np.concatenate([np.full(10, 0.16), np.full(9, 0.12), np.full(16, 0.22)]) * radius,
+        extent=1.5 * radius,
     )
 
 
@@ -152,6 +171,8 @@ def _outline(area_km2: float, radius: float, rng: np.random.Generator) -> Polygo
 
 def _curve(points: Floats) -> LineString:
     """A smooth line through points, with a vertex every 200 m or so."""
+    from scipy.interpolate import make_interp_spline  # noqa: PLC0415 - slow to load, and most never make a city
+
     at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     return LineString(make_interp_spline(at, points, k=3)(np.linspace(0, at[-1], int(at[-1] / 200) + 2)))
 
@@ -200,7 +221,8 @@ def _joined(pieces: list[Polygon], people: Floats, fair: float, most: int) -> li
 
 def _within(polygon: Polygon, people: Floats) -> Floats:
     shapely.prepare(polygon)
-    return people[shapely.contains_xy(polygon, people[:, 0], people[:, 1])]
+    inside: Floats = people[shapely.contains_xy(polygon, people[:, 0], people[:, 1])]
+    return inside
 
 
 def shares_of(weights: Sequence[float], total: int) -> list[int]:
@@ -213,15 +235,11 @@ def shares_of(weights: Sequence[float], total: int) -> list[int]:
     return [1 + int(share) for share in whole]
 
 
-def _next_level(grounds: list[Ground], number: int, streets: Streets, rng: np.random.Generator) -> _Level:
-    """Every piece cut into its share of `number`."""
+def _shared_out(grounds: list[Ground], number: int, rng: np.random.Generator) -> Iterator[tuple[int, Ground, int]]:
+    """(position, piece, into how many it is to be cut), of `number` in all."""
     weights = [len(ground.people) * rng.uniform(0.8, 1.25) for ground in grounds]
-    level = _Level([], [])
     for parent, (ground, share) in enumerate(zip(grounds, shares_of(weights, number), strict=True)):
-        parts = _in_order(divide(ground, share, streets, rng))
-        level.grounds.extend(parts)
-        level.parents.extend([parent] * len(parts))
-    return level
+        yield parent, ground, share
 
 
 def _in_order(grounds: Iterable[Ground]) -> list[Ground]:
@@ -253,16 +271,16 @@ def _kinds(grids: list[Ground], plan: Plan, rng: np.random.Generator) -> list[Gr
 
 def _in_degrees(polygons: list[Polygon]) -> list[Polygon]:
     """The same pieces in degrees, with edges that neighbours share vertex by vertex."""
-    to_degrees = projection()
-    # Noded in metres first: what is straight there is bent in degrees, and a corner on a neighbour's edge would leave it.
+    plane = metres_around(*CENTRE)
+    # Noded in metres first: what is straight there is bent in degrees, and a corner on an edge would leave it.
     edges = shapely.unary_union(shapely.get_exterior_ring(np.array(polygons, dtype=object)), grid_size=0.001)
-    bent = shapely.transform(edges, lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1])))
+    bent = shapely.transform(
+        edges, lambda xy: np.column_stack(plane.transform(xy[:, 0], xy[:, 1], direction="INVERSE"))
+    )
     exact = shapely.transform(shapely.unary_union(bent, grid_size=_GRID), lambda xy: np.round(xy, DECIMALS))
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(exact)))
     inside = [polygon.representative_point() for polygon in faces]
-    metres = shapely.transform(
-        inside, lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1], direction="INVERSE"))
-    )
+    metres = shapely.transform(inside, lambda xy: np.column_stack(plane.transform(xy[:, 0], xy[:, 1])))
     face, piece = shapely.STRtree(polygons).query(metres, predicate="intersects")
     if len(faces) != len(polygons) or len(np.unique(piece)) != len(polygons):
         raise ValueError(f"{len(polygons)} pieces became {len(faces)} faces: some are thinner than a centimetre")
@@ -270,7 +288,7 @@ def _in_degrees(polygons: list[Polygon]) -> list[Polygon]:
 
 
 def _layers(
-    tree: list[_Level], modules: list[Polygon], kinds: list[GridKind], rng: np.random.Generator, day: dt.date
+    tree: list[_Level], modules: list[Polygon], kinds: list[GridKind], rng: np.random.Generator, day: dt.date | None
 ) -> Layers:
     """Codes, names and polygons; the polygons of each layer are the union of those below."""
     polygons: list[Sequence[Shape]] = [modules]

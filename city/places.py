@@ -7,10 +7,11 @@ of those in one town; which in which is data, and so is how many there are.
 import datetime as dt
 import enum
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from shapely import MultiPolygon, Polygon
 
-Shape = Polygon | MultiPolygon
+Shape: TypeAlias = "Polygon | MultiPolygon"
 """Degrees, WGS-84, longitude first; straight edges in longitude and latitude, as RFC 7946 has them."""
 
 

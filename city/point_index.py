@@ -5,14 +5,13 @@ whole: their points are answered by a look-up. Points in the other cells ask sha
 few polygons whose edges touch the cell. Both ways give the same answer, so the grid's fineness is a matter of speed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy import ndimage
 
 from city.places import Shape
 
@@ -25,7 +24,7 @@ _SLACK = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where the cells lie; cell (row, column) of a point is its distance from the corner over the size, rounded down."""
+    """Where the cells lie; cell (row, column) of a point is its distance from the corner in sizes, rounded down."""
 
     west: float
     south: float
@@ -46,17 +45,30 @@ class PointIndex:
     """Finds the first of some polygons that covers a point, its edge included.
 
     Args:
-        polygons: In the order in which they win a point that several cover.
+        polygons: They do not overlap, and stand in the order in which they win a point of a common edge.
         cells: About how many cells to lay; 4 bytes each.
+        kept: `arrays()` of an index of the same polygons, instead of making them.
     """
 
-    def __init__(self, polygons: Sequence[Shape], *, cells: int = 4_000_000) -> None:
+    def __init__(
+        self, polygons: Sequence[Shape], *, cells: int = 4_000_000, kept: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> None:
         self._polygons: npt.NDArray[Any] = np.array(polygons, dtype=object)
         shapely.prepare(self._polygons)
-        self._grid = _grid_over(self._polygons, cells)
         self._tree = shapely.STRtree(self._polygons)
+        if kept is not None:
+            west, south, size, columns, rows = kept["grid"]
+            self._grid = Grid(float(west), float(south), float(size), int(columns), int(rows))
+            self._cells, self._starts, self._candidates = kept["cells"], kept["starts"], kept["candidates"]
+            return
+        self._grid = _grid_over(self._polygons, cells)
         touched, self._starts, self._candidates = _touched(self._polygons, self._grid)
         self._cells = self._labelled(touched)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What was laid over the polygons, to be kept."""
+        grid = np.array([self._grid.west, self._grid.south, self._grid.size, self._grid.columns, self._grid.rows])
+        return {"grid": grid, "cells": self._cells, "starts": self._starts, "candidates": self._candidates}
 
     def find(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Ints:
         """Index of the first polygon that covers each point, -1 where none does; int32 in the shape of `lon`.
@@ -72,6 +84,8 @@ class PointIndex:
         found: Ints = np.where(inside, self._cells[cell], np.int32(-1))
         asking = np.flatnonzero(found < -1)
         if len(asking):
+            # Neighbours one after the other: each polygon's own index is then in the processor's cache.
+            asking = asking[np.argsort(found[asking])]
             found[asking] = self._ask(x[asking], y[asking], -2 - found[asking])
         return found.reshape(shape)
 
@@ -97,6 +111,8 @@ class PointIndex:
 
     def _labelled(self, touched: npt.NDArray[np.bool_]) -> Ints:
         """The answer of each cell: a polygon, -1 for none, -2 - k for the k-th touched cell."""
+        from scipy import ndimage  # noqa: PLC0415 - slow to load, and a kept index needs none of it
+
         faces, _ = ndimage.label(~touched)
         cells = np.empty(touched.shape, np.int32)
         cells[touched] = -2 - np.arange(np.count_nonzero(touched), dtype=np.int32)
@@ -124,9 +140,9 @@ def _one_of_each(faces: Ints) -> npt.NDArray[np.int64]:
 
 
 def _grid_over(polygons: npt.NDArray[Any], cells: int) -> Grid:
-    west, south, east, north = shapely.total_bounds(polygons)
-    if not np.isfinite(west):
+    if not len(polygons):
         return Grid(0.0, 0.0, 1.0, 1, 1)
+    west, south, east, north = shapely.total_bounds(polygons)
     size = max(np.sqrt((east - west) * (north - south) / cells), (east - west) / cells, (north - south) / cells, 1e-7)
     # One empty cell all around: what lies outside is one face.
     columns, rows = int((east - west) / size) + 3, int((north - south) / size) + 3
@@ -145,7 +161,7 @@ def _touched(polygons: npt.NDArray[Any], grid: Grid) -> tuple[npt.NDArray[np.boo
     low, high = np.minimum(a, b) - _SLACK, np.maximum(a, b) + _SLACK
     columns = (grid.column(low[:, 0]), grid.column(high[:, 0]))
     rows = (grid.row(low[:, 1]), grid.row(high[:, 1]))
-    keys = np.unique(
+    keys = np.sort(
         np.concatenate(
             [
                 ((row * grid.columns + column) * len(polygons) + owner).astype(np.int64)
@@ -154,9 +170,10 @@ def _touched(polygons: npt.NDArray[Any], grid: Grid) -> tuple[npt.NDArray[np.boo
             ]
         )
     )
+    keys = keys[np.diff(keys, prepend=-1) != 0]  # np.unique hashes: far slower on so many
     cell, candidate = np.divmod(keys, max(1, len(polygons)))
     marked, starts = np.unique(cell, return_index=True)
     touched = np.zeros(grid.rows * grid.columns, np.bool_)
     touched[marked] = True
-    starts = np.append(starts, len(cell)).astype(np.int32)
-    return touched.reshape(grid.rows, grid.columns), starts, candidate.astype(np.int32)
+    ends = np.append(starts, len(cell)).astype(np.int32)
+    return touched.reshape(grid.rows, grid.columns), ends, candidate.astype(np.int32)

@@ -20,22 +20,22 @@ Floats = npt.NDArray[np.float64]
 _CURVED_FROM_M = 900.0
 """Ground longer than this is cut by a curved street, shorter by a straight one."""
 _STEP_M = 140.0
+_CELL_M = 100.0
 _TRIES = 48
 _FEWEST_POINTS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Streets:
-    """Which way streets run: anchors at `at` (metres), each with its direction `angle` and its `reach`."""
+    """Which way streets run, on a square of cells of `_CELL_M` around the middle; made by `streets_of`."""
 
-    at: Floats
-    angle: Floats
-    reach: Floats
+    angles: Floats
 
     def direction(self, x: float, y: float) -> float:
         """Angle of the streets at a point in radians; a quarter turn more or less is the same."""
-        weight = np.exp(-((self.at[:, 0] - x) ** 2 + (self.at[:, 1] - y) ** 2) / (2 * self.reach**2)) + 1e-12
-        return float(np.arctan2(weight @ np.sin(4 * self.angle), weight @ np.cos(4 * self.angle))) / 4
+        half, most = len(self.angles) // 2, len(self.angles) - 1
+        column, row = int(x // _CELL_M) + half, int(y // _CELL_M) + half
+        return float(self.angles[min(max(row, 0), most), min(max(column, 0), most)])
 
     def trace(self, x: float, y: float, heading: float, length: float) -> list[tuple[float, float]]:
         """Points of the street from (x, y) in the direction nearest to `heading`."""
@@ -48,9 +48,29 @@ class Streets:
         return points
 
 
+def streets_of(at: Floats, angle: Floats, reach: Floats, extent: float) -> Streets:
+    """Streets that run as their anchors say: the nearer one is, and the farther it reaches, the more it says.
+
+    Args:
+        at: Where the anchors are, metres around the middle, one a row.
+        angle: Their directions in radians.
+        reach: How far they reach, metres.
+        extent: How far from the middle anybody will ask; beyond, streets run as at the edge.
+    """
+    cells = 2 * (int(extent / _CELL_M) + 1)
+    middle = (np.arange(cells) - cells // 2 + 0.5) * _CELL_M
+    # Four times the angle: a street and its cross street are the same direction, and can be added.
+    sine, cosine = np.zeros((cells, cells)), np.zeros((cells, cells))
+    for (x, y), turn, far in zip(at, angle, reach, strict=True):
+        weight = np.exp(-((middle[None, :] - x) ** 2 + (middle[:, None] - y) ** 2) / (2 * far**2)) + 1e-12
+        sine += weight * np.sin(4 * turn)
+        cosine += weight * np.cos(4 * turn)
+    return Streets(np.arctan2(sine, cosine) / 4)
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A piece of ground and the people on it (points in metres, one a row): where there are more, pieces are smaller."""
+    """A piece of ground and the people on it (points in metres, one a row): where there are more, it is cut smaller."""
 
     polygon: Polygon
     people: Floats
@@ -118,5 +138,5 @@ def _sprinkled(polygon: Polygon, rng: np.random.Generator) -> Floats:
     """Some points all over a polygon."""
     west, south, east, north = polygon.bounds
     points = rng.random((96, 2)) * (east - west, north - south) + (west, south)
-    inside = points[shapely.contains_xy(polygon, points[:, 0], points[:, 1])]
-    return inside if len(inside) else shapely.get_coordinates(polygon.representative_point())
+    inside: Floats = points[shapely.contains_xy(polygon, points[:, 0], points[:, 1])]
+    return inside if len(inside) else np.array(polygon.representative_point().coords)

@@ -15,6 +15,7 @@ from console import (
     routes_feedback,
     routes_lists,
     routes_live,
+    routes_places,
     routes_scenes,
 )
 from console.hub import Hub
@@ -34,7 +35,15 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for routes in (routes_events, routes_lists, routes_devices, routes_feedback, routes_scenes, routes_live):
+    for routes in (
+        routes_events,
+        routes_lists,
+        routes_devices,
+        routes_places,
+        routes_feedback,
+        routes_scenes,
+        routes_live,
+    ):
         app.include_router(routes.router)
     problems.install(app)
     openapi.install(app)

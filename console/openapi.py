@@ -27,6 +27,8 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.CaseList,
     wire.CountsView,
     wire.Health,
+    wire.PlaceList,
+    wire.PlaceView,
     wire.Judged,
     wire.PrecisionList,
     wire.StreamedAlert,

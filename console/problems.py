@@ -27,7 +27,7 @@ class ProblemCode(enum.StrEnum):
     UNAUTHORIZED = "unauthorized"
     """401: no bearer token, or not the right one."""
     NOT_FOUND = "not_found"
-    """404: there is no such address, case, alert or device."""
+    """404: there is no such address, case, alert, device, place or scene."""
     METHOD_NOT_ALLOWED = "method_not_allowed"
     """405: the address is right, the method is not."""
     NOT_ACTIVE = "not_active"

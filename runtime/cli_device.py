@@ -15,10 +15,12 @@ from rich.table import Table
 from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
 from city.device_row import COLUMNS, RowReader, row_of
+from city.folder import load_city
 from city.gb28181 import parse
 from city.life import Act, State, after
+from city.placing import placed
 from city.registry import format_devices, load_devices
-from core.clock import rfc3339, wall_ns
+from core.clock import civil_day, rfc3339, wall_ns
 from core.errors import ConfigError
 from ingest.unknown import FILE, Sighting, read_unknown
 from runtime.config import load_config
@@ -72,6 +74,7 @@ class _Known:
     file: DeviceFile
     types: Mapping[str, DeviceType]
     unknown: Path | None
+    city: Path | None = None
 
 
 def show_list(options: ListOptions, wanted: Filter, *, unknown: bool, json_out: bool) -> int:
@@ -126,6 +129,7 @@ def take_in(options: ListOptions, file: Path, how: ChangeOptions, *, merge: bool
     """Let the list in another file take the place of this one, or be merged into it."""
     known = _known(options)
     new = load_devices(file, known.types)
+    new = _in_place(known, new)
     return _change(known.file, lambda devices: {**devices, **new} if merge else new, "import", how)
 
 
@@ -151,7 +155,7 @@ def adopt(options: ListOptions, name: str, values: Mapping[str, str], how: Chang
         device, faults = RowReader(list(cells), known.types).read(list(cells.values()))
         if device is None:
             raise ConfigError("\n".join(f"device {name!r}: {fault}" for fault in faults))
-        return {**devices, name: device}
+        return {**devices, **_in_place(known, {name: device})}
 
     return _change(known.file, edit, Act.ADOPT.value, how)
 
@@ -176,7 +180,20 @@ def _known(options: ListOptions) -> _Known:
         return _Known(DeviceFile(options.devices, types), types, None)
     config = load_config(options.config)
     types = load_catalogue(options.device_types or config.ingest.device_types)
-    return _Known(DeviceFile(options.devices or config.ingest.devices, types), types, config.data.dir / FILE)
+    file = DeviceFile(options.devices or config.ingest.devices, types)
+    return _Known(file, types, config.data.dir / FILE, config.city_folder())
+
+
+def _in_place(known: _Known, devices: Devices) -> Devices:
+    """Devices with place, grids and town by their points, where the configuration has a map."""
+    if known.city is None:
+        return devices
+    found = placed(devices.values(), load_city(known.city, civil_day(wall_ns() // 1_000_000)))
+    if found.outside:
+        names = ", ".join(found.outside[:_SHOWN])
+        more = f" and {len(found.outside) - _SHOWN} more" if len(found.outside) > _SHOWN else ""
+        sys.stderr.write(f"outside the district, left where the list says they are: {names}{more}\n")
+    return {device.id: device for device in found.devices}
 
 
 def _unknown(known: _Known) -> list[Sighting]:

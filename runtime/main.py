@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.city_commands import city_app
 from runtime.device_commands import device_app
 from runtime.scene_commands import scene_app
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(scene_app, name="scene")
 app.add_typer(device_app, name="device")
+app.add_typer(city_app, name="city")
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 
@@ -150,7 +152,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="packed, engine, generator, ingest, latency, memory, start, peers, all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, generator, ingest, latency, memory, start, locate ...")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,

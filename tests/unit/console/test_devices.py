@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from console.devices import DeviceDirectory
-from console.hub import HubSettings
+from console.hub import Beside, HubSettings
 from ingest.unknown import UnknownDevices
 from tests.unit.console.running import TOKEN, RunningHub
 from tests.unit.console.test_events import problem
@@ -38,7 +38,7 @@ def unknown(tmp_path: Path) -> UnknownDevices:
 def hub(tmp_path: Path, path: Path, unknown: UnknownDevices) -> Iterator[RunningHub]:
     assert len(unknown) == 4
     directory = DeviceDirectory(path, None, tmp_path / "unknown.sqlite")
-    hub = RunningHub(tmp_path / "hub.db", HubSettings(token=TOKEN), directory=directory)
+    hub = RunningHub(tmp_path / "hub.db", HubSettings(token=TOKEN), beside=Beside(devices=directory))
     yield hub
     hub.stop()
 
@@ -132,7 +132,7 @@ def test_answers_are_as_described(hub: RunningHub) -> None:
 
 def test_a_hub_without_a_list_or_with_one_that_never_was_right_says_so(tmp_path: Path) -> None:
     for directory in (None, DeviceDirectory(tmp_path / "gone.csv", None, tmp_path / "unknown.sqlite")):
-        hub = RunningHub(tmp_path / "hub.db", HubSettings(token=TOKEN), directory=directory)
+        hub = RunningHub(tmp_path / "hub.db", HubSettings(token=TOKEN), beside=Beside(devices=directory))
         answer = hub.client.get("/api/v1/devices")
         assert problem(answer) == (503, "unavailable")
         hub.stop()

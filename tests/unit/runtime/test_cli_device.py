@@ -181,3 +181,39 @@ def test_a_list_that_cannot_be_written_is_said_to_be_so(folder: Path) -> None:
     with pytest.raises(UnavailableError, match="cannot be written"):
         run(folder, "suspend", "a")
     assert (folder / "devices.csv").read_text() == LIST
+
+
+def test_the_point_decides_where_a_device_stands(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made = CliRunner().invoke(
+        app, ["city", "import", str(one_town(folder)), "--into", str(folder / "data" / "city"), "-q"]
+    )
+    assert made.exit_code == 0, made.output
+    (folder / "more.csv").write_text("device,gateway,lon,lat,town\nin,g,121.405,31.055,T99\nout,g,121.9,31.055,T99\n")
+    out = run(folder, "import", str(folder / "more.csv"), "--merge")
+    found = devices(folder)
+    assert (found["in"].place, found["in"].self_grid, found["in"].disposal_grid, found["in"].town) == (
+        "M0001", "S001", "D01", "T01",
+    )  # fmt: skip
+    assert found["out"].town == "T99"
+    assert "outside the district, left where the list says they are: out" in out + capfd.readouterr().err
+    run(folder, "adopt", "new", "--type", LEVEL, "--lon", "121.41", "--lat", "31.06")
+    assert devices(folder)["new"].place == "M0001"
+
+
+def one_town(folder: Path) -> Path:
+    """A district of one town, grid and module, as GeoJSON files."""
+    square = [[[121.40, 31.05], [121.42, 31.05], [121.42, 31.07], [121.40, 31.07], [121.40, 31.05]]]
+    layers = {
+        "towns": {"code": "T01", "name_zh": "镇", "name_en": "Town"},
+        "disposal_grids": {"code": "D01", "name_zh": "处置", "name_en": "Disposal", "town": "T01"},
+        "self_grids": {
+            "code": "S001", "name_zh": "自治", "name_en": "Self", "disposal_grid": "D01", "kind": "residents",
+        },
+        "modules": {"code": "M0001", "name_zh": "模块", "name_en": "Module", "self_grid": "S001"},
+    }  # fmt: skip
+    target = folder / "map"
+    target.mkdir()
+    for name, properties in layers.items():
+        feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": square}, "properties": properties}
+        (target / f"{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    return target
