@@ -8,7 +8,8 @@ import shapely
 from numpy.typing import NDArray
 
 from city.atlas import Atlas
-from city.make import Counts, make_district, make_plan, projection
+from city.datum import DECIMALS, metres_around
+from city.make import CENTRE, Counts, make_district, make_plan
 from city.places import GridKind
 from simulators.chance import Floats
 
@@ -52,7 +53,7 @@ class Land:
     def __init__(self, seed: int, share: float = 1.0) -> None:
         counts = counts_of(share)
         self.atlas = make_district(seed, counts)
-        self._degrees = projection()
+        self._plane = metres_around(*CENTRE)
         plan = make_plan(counts.area_km2, np.random.default_rng(seed))
         west, south, east, north = plan.outline.bounds
         self._corner = np.array([west, south])
@@ -82,9 +83,10 @@ class Land:
         return _onto(self._lines.waters, points)
 
     def degrees(self, points: Floats) -> Floats:
-        """Longitude and latitude, shape (n, 2), to seven decimals."""
+        """Longitude and latitude, shape (n, 2), as exact as the places' own edges."""
         metres = points + self._corner
-        return np.round(np.column_stack(self._degrees.transform(metres[:, 0], metres[:, 1])), 7)
+        lonlat = self._plane.transform(metres[:, 0], metres[:, 1], direction="INVERSE")
+        return np.round(np.column_stack(lonlat), DECIMALS)
 
     def inside(self, points: Floats) -> NDArray[np.bool_]:
         """Which points lie in the district."""
@@ -99,7 +101,7 @@ class Land:
 
     def _metres(self, shapes: list[Any]) -> list[Any]:
         def turn(lonlat: Floats) -> Floats:
-            x, y = self._degrees.transform(lonlat[:, 0], lonlat[:, 1], direction="INVERSE")
+            x, y = self._plane.transform(lonlat[:, 0], lonlat[:, 1])
             return np.asarray(np.column_stack([x, y]) - self._corner)
 
         return list(shapely.transform(np.array(shapes, dtype=object), turn))
