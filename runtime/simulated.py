@@ -42,6 +42,7 @@ class SimulatedSystem(PrivateSystem):
         self._there = there
         self._scenario = scenario
         self._scene_ids = scene_ids(scenes)
+        self._world: World | None = None
         super().__init__(there.devices, scenes=scenes, broker=broker, more={"gateways": _plan}, on_line=on_line)
 
     def plan(self) -> Mapping[str, Any]:
@@ -57,13 +58,16 @@ class SimulatedSystem(PrivateSystem):
 
     def count(self) -> Count:
         """What the gateways have sent so far."""
-        return read(self.folder / _REPORT)
+        count = read(self.folder / _REPORT)
+        if count.begin_ms and self._world is None:
+            # Laid out while it runs, so that the end, which somebody waits for, need not.
+            self._world = self._laid_out(count)
+        return count
 
     def truth(self, count: Count) -> Truth:
         """What happened while the gateways counted."""
-        scenario = msgspec.structs.replace(self._scenario, begin_ms=count.begin_ms)
         sent = Sent(count.messages, count.sent, count.duplicates, count.by_gateway)
-        return truth_of(World(self._there, scenario), sent, until_ms=count.until_ms)
+        return truth_of(self._world or self._laid_out(count), sent, until_ms=count.until_ms)
 
     def result(self, count: Count, ran_s: float, *, slack_s: float, truth: Truth | None = None) -> dict[str, Any]:
         """The summary, with lost and doubled readings counted against what was sent, and incidents found and missed.
@@ -90,6 +94,9 @@ class SimulatedSystem(PrivateSystem):
             late_ms=count.late_ms,
             incidents=found.as_json(),
         )
+
+    def _laid_out(self, count: Count) -> World:
+        return World(self._there, msgspec.structs.replace(self._scenario, begin_ms=count.begin_ms))
 
 
 def _plan(system: PrivateSystem) -> Mapping[str, Any]:
