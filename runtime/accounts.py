@@ -45,7 +45,16 @@ def load_accounts(folder: Path) -> Accounts:
     Raises:
         ConfigError: If there are none.
     """
-    stored = _load(folder / FILE)
+    return load_accounts_file(folder / FILE)
+
+
+def load_accounts_file(path: Path) -> Accounts:
+    """The accounts in a file.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    stored = _load(path)
     return Accounts(stored.pipeline, stored.gateways)
 
 

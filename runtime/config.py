@@ -220,9 +220,9 @@ class Log(_Section):
 
 
 class Gateways(_Section):
-    """The simulated district of the demo."""
+    """The simulated district of the demo and of `simulate`."""
 
-    plan: Path | None = Field(None, description="JSON written by the demo")
+    plan: Path | None = Field(None, description="JSON written by the command")
 
 
 class Config(_Section):
