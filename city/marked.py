@@ -130,7 +130,7 @@ class _Reader:
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self._seen:
-            self._add(node, "an alias: write it out, so that each line says what holds")
+            self._add(node, "used again by an alias: write it out there, so that each line says what holds")
             return None
         self._seen.add(id(node))
         return self._mapping(node) if isinstance(node, MappingNode) else [self.plain(item) for item in node.value]

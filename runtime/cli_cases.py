@@ -8,7 +8,6 @@ import msgspec
 
 from city.cases import check_cases, load_cases
 from city.leaf import CaseCatalogue, Entry, Leaf, Major, Sub
-from core.errors import ConfigError
 
 
 def catalogue(what: str, path: Path | None, *, json_out: bool) -> int:
@@ -42,7 +41,7 @@ def catalogue(what: str, path: Path | None, *, json_out: bool) -> int:
     elif entries:
         _write([_line(entry) for entry in entries], json_out=False)
     else:
-        raise ConfigError(f"{what!r} is no code and in no name of the catalogue{_meant(cases, what)}")
+        sys.stderr.write(f"{what!r} is no code and in no name of the catalogue{_meant(cases, what)}\n")
     return 0 if entries else 1
 
 
@@ -53,7 +52,7 @@ def _write(content: Any, *, json_out: bool) -> None:
 
 def _meant(cases: CaseCatalogue, what: str) -> str:
     near = cases.near(what)
-    return f" (did you mean {_line(near[0])}?)" if near else ""
+    return f" (did you mean {near[0].code} {near[0].zh} {near[0].en}?)" if near else ""
 
 
 def _line(entry: Entry) -> str:
