@@ -65,10 +65,10 @@ def _holds(level: LevelBase, value: float) -> bool:
 
 
 def _measure(scenes: SceneSet, watched: Sequence[_Watched], feeds: int, *, quick: bool) -> float:
-    """ns a reading of the best of some rounds, 1 % of the readings over their scene's worst limit."""
+    """Ns a reading of the best of some rounds, 1 % of the readings over their scene's worst limit."""
     engine = Engine(scenes, max_feeds=feeds)
     whose = np.arange(feeds) % len(watched)
-    engine.bind_many((watched[i].device, watched[i].metric) for i in whose)
+    engine.bind_many((watched[i].device, watched[i].metric) for i in whose.tolist())
     calm = np.array([one.calm for one in watched])[whose]
     beyond = np.array([one.beyond for one in watched])[whose]
     rng = np.random.default_rng(7)
