@@ -140,6 +140,9 @@ class AlertStage:
 
     def on_feedback(self, feedback: Feedback, now_ms: int, decided_ns: int | None = None) -> list[AlertChange]:
         """An alert that a person has seen stops telling its repeats, and nothing else."""
+        if feedback.kind == "verdict":
+            self.decisions[Decision.JUDGED] += 1  # it goes to the store: most alerts are cleared by then
+            return []
         if feedback.kind != "acknowledge":
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1
             return []
@@ -424,7 +427,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return scene.stage == "shadow" or (scene.stage == "pilot" and device.town not in scene.pilot_towns)
+    return scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from alerts.change import AlertChange, Timing, latency
-from alerts.event import AlertData, EventType, Receipt
+from alerts.event import AlertData, EventType, Feedback, Receipt, Verdict
 from alerts.stored import SELECT_STORED, Acknowledged, Durability, Status, StoredAlert, Waiting, stored
-from core.clock import wall_ns
+from core.clock import parse_rfc3339, wall_ns
 from core.errors import DataLossError, ScenewatchError, UnavailableError
 
 SCHEMA_VERSION = 1
@@ -57,6 +57,14 @@ CREATE TABLE IF NOT EXISTS outbox (
     done_ns INTEGER,
     reason TEXT
 );
+CREATE TABLE IF NOT EXISTS verdicts (
+    alert TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    by TEXT NOT NULL,
+    comment TEXT,
+    at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (seq) WHERE status = 0;
 CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, alert);
 """
@@ -74,6 +82,13 @@ ON CONFLICT (id) DO UPDATE SET
     revision = excluded.revision, severity = excluded.severity, worst = excluded.worst,
     state = excluded.state, cleared_ms = excluded.cleared_ms, count = excluded.count, data = excluded.data
 WHERE excluded.revision > alerts.revision
+"""
+
+_JUDGE = """
+INSERT INTO verdicts (alert, seq, verdict, by, comment, at_ms) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (alert) DO UPDATE SET
+    seq = excluded.seq, verdict = excluded.verdict, by = excluded.by, comment = excluded.comment, at_ms = excluded.at_ms
+WHERE excluded.seq > verdicts.seq
 """
 
 _WAITING = """
@@ -142,6 +157,31 @@ class AlertStore:
                 self._durable_ns.popitem(last=False)
             self._since_checkpoint += len(new)
         return len(new)
+
+    def judge(self, feedback: Feedback) -> None:
+        """Keep what an alert turned out to be; an older word than the one that is kept changes nothing.
+
+        Raises:
+            ValueError: If it is no verdict.
+        """
+        if feedback.verdict is None:
+            raise ValueError(f"feedback {feedback.seq} is no verdict")
+        row = (
+            feedback.alert,
+            feedback.seq,
+            feedback.verdict,
+            feedback.by,
+            feedback.comment,
+            parse_rfc3339(feedback.at),
+        )
+        with self._errors(), self._writing, self._transaction(synced=self._durability is Durability.POWER) as db:
+            db.execute(_JUDGE, row)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """What alerts turned out to be, by alert; those that nobody judged are not there."""
+        with self._errors():
+            rows = self._db().execute("SELECT alert, verdict FROM verdicts").fetchall()
+        return {alert: Verdict(verdict) for alert, verdict in rows}
 
     def pending(self, limit: int, *, after: int = 0, without: Collection[str] = ()) -> list[Waiting]:
         """Events that wait, in order.

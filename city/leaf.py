@@ -203,8 +203,11 @@ class CaseCatalogue:
         return tuple(leaf for leaf in self.leaves.values() if leaf.joint_duty)
 
     def near(self, code: str) -> tuple[Leaf, ...]:
-        """The leaves whose code is `code` but for one digit, those of its sub first, then those of its major."""
-        found = [leaf for leaf in self.leaves.values() if _differ(leaf.code, code) == 1]
+        """The leaves whose code is `code` but for one slip, those of its sub first, then those of its major.
+
+        A slip is one wrong digit, or two digits that have changed places.
+        """
+        found = [leaf for leaf in self.leaves.values() if _is_slip(leaf.code, code)]
         return tuple(sorted(found, key=lambda leaf: (leaf.sub != code[:5], leaf.major != code[:2], leaf.code)))
 
     def search(self, text: str) -> tuple[Entry, ...]:
@@ -236,8 +239,8 @@ def _has(entry: Entry, words: list[str]) -> bool:
     return all(any(word in name for name in names) for word in words)
 
 
-def _differ(one: str, other: str) -> int:
-    """In how many characters two codes differ, over any if they are not of one length."""
+def _is_slip(one: str, other: str) -> bool:
     if len(one) != len(other):
-        return max(len(one), len(other))
-    return sum(a != b for a, b in zip(one, other, strict=True))
+        return False
+    apart = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return len(apart) == 1 or (len(apart) == 2 and apart[0] == apart[1][::-1])

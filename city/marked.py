@@ -77,12 +77,15 @@ def read_marked(path: Path) -> tuple[Marked | None, list[Mistake]]:
         mark = error.problem_mark or error.context_mark
         what = " ".join(str(error.problem or error.context or "it cannot be read").split())
         return None, [Mistake(path, mark.line + 1 if mark else 1, f"not YAML: {what}")]
+    except RecursionError:
+        return None, [Mistake(path, 1, "not YAML: nested far too deep")]
     except YAMLError as error:
         return None, [Mistake(path, 1, f"not YAML: {' '.join(str(error).split())[:200]}")]
     if node is None:
         return None, [Mistake(path, 1, "the file is empty")]
     reader = _Reader(path, yaml)
-    return Marked(path, reader.plain(node), node), reader.mistakes
+    plain = reader.plain(node, 0)
+    return Marked(path, plain, node), reader.mistakes
 
 
 class _UnfitError(Exception):
@@ -124,7 +127,7 @@ class _Reader:
         self._seen: set[int] = set()
         self.mistakes: list[Mistake] = []
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, depth: int) -> Any:
         if node.tag == _TEXT:
             return node.value
         if isinstance(node, ScalarNode):
@@ -133,9 +136,14 @@ class _Reader:
             self._add(node, "used again by an alias: write it out there, so that each line says what holds")
             return None
         self._seen.add(id(node))
-        return self._mapping(node) if isinstance(node, MappingNode) else [self.plain(item) for item in node.value]
+        if depth > _DEEPEST:
+            self._add(node, "nested far too deep")
+            return None
+        if isinstance(node, MappingNode):
+            return self._mapping(node, depth)
+        return [self.plain(item, depth + 1) for item in node.value]
 
-    def _mapping(self, node: MappingNode) -> dict[str, Any]:
+    def _mapping(self, node: MappingNode, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key, value in node.value:
@@ -145,7 +153,7 @@ class _Reader:
                 self._add(key, f"`{key.value}` stands twice, first on line {lines[key.value]}")
             else:
                 lines[key.value] = _line(key)
-                found[key.value] = self.plain(value)
+                found[key.value] = self.plain(value, depth + 1)
         return found
 
     def _scalar(self, node: ScalarNode) -> Any:

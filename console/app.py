@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from console import openapi, page, problems, routes_events, routes_feedback, routes_lists, routes_live
+from console import openapi, page, problems, routes_events, routes_feedback, routes_lists, routes_live, routes_scenes
 from console.hub import Hub
 from console.metrics import Timed
 
@@ -24,8 +24,8 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for router in (routes_events.router, routes_lists.router, routes_feedback.router, routes_live.router):
-        app.include_router(router)
+    for routes in (routes_events, routes_lists, routes_feedback, routes_scenes, routes_live):
+        app.include_router(routes.router)
     problems.install(app)
     openapi.install(app)
     return app

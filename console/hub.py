@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.event import AlertEvent, Feedback
+from alerts.event import AlertEvent, Feedback, Verdict
 from console.lanes import Lane
 from console.metrics import Metrics
 from console.problems import Problem, ProblemCode
@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.errors import UnavailableError
 from dispatch.intake import Plan, Refused
 from dispatch.store import Store
+from thresholds.register import SceneRegister
 
 Answer = TypeVar("Answer")
 MOST_FEEDBACK = 500
@@ -42,12 +43,13 @@ class HubSettings:
 class Hub:
     """The hub behind the routes. Its coroutines are for the event loop on which `start` was called."""
 
-    def __init__(self, store: Store, settings: HubSettings, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: HubSettings, clock: Clock, scenes: SceneRegister | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.broadcast = Broadcast(self.metrics, most_waiting=settings.most_waiting)
         self._store = store
         self._clock = clock
+        self._scenes = scenes
         self._batches = 0
         self._tidying: asyncio.Task[None] | None = None
         self._writer = Lane("hub-writer", threads=1, most_waiting=256)
@@ -75,6 +77,17 @@ class Hub:
         """The answer of a query."""
         return await self._readers.run(lambda: query(self._store))
 
+    async def with_scenes(self, what: Callable[[SceneRegister, int], Answer]) -> Answer:
+        """What the register of scenes answers, given the time in ms.
+
+        Raises:
+            Problem: `not_found` if this hub has no register.
+        """
+        register = self._scenes
+        if register is None:
+            raise Problem(ProblemCode.NOT_FOUND, "this hub has no register of scenes; set scenes.register_dir")
+        return await self._readers.run(lambda: what(register, self._clock.now_ms()))
+
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.
 
@@ -90,6 +103,23 @@ class Hub:
             if found.data.state in {"cleared", "acknowledged"}:
                 raise Problem(ProblemCode.NOT_ACTIVE, f"the alert is {found.data.state} already")
             written = self._store.acknowledge(alert, by, comment, self._clock.now_ms())
+            loop.call_soon_threadsafe(self.broadcast.announce_feedback)
+            return written
+
+        return await self._writer.run(work)
+
+    async def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None) -> Feedback:
+        """Write down what an alert turned out to be, for the pipeline to fetch.
+
+        Raises:
+            Problem: `not_found`.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> Feedback:
+            if self._store.alert(alert) is None:
+                raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
+            written = self._store.judge(alert, verdict, by, comment, self._clock.now_ms())
             loop.call_soon_threadsafe(self.broadcast.announce_feedback)
             return written
 

@@ -2,13 +2,16 @@
 
 import base64
 import binascii
+from typing import TypeVar
 
+import msgspec
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from console.problems import Problem, ProblemCode
 from core.clock import parse_rfc3339
 
+Body = TypeVar("Body", bound=msgspec.Struct)
 _CURSOR = b"before:"
 _LARGEST = 2**63 - 1
 
@@ -32,6 +35,21 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
     except ClientDisconnect as error:
         raise Problem(ProblemCode.CONNECTION_LOST, "the connection was lost within the body") from error
     return b"".join(chunks)
+
+
+async def decoded(request: Request, kind: type[Body], most_bytes: int) -> Body:
+    """The body as a value of `kind`.
+
+    Raises:
+        Problem: `invalid_json` or `invalid_parameter`, and those of `body_of`.
+    """
+    payload = await body_of(request, most_bytes)
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(ProblemCode.INVALID_PARAMETER, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(ProblemCode.INVALID_JSON, f"the body is not JSON in UTF-8: {error}") from error
 
 
 def cursor_after(last: int) -> str:

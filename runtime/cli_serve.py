@@ -79,6 +79,7 @@ def _settled(config: Config, wanted: list[str]) -> Path:
         ("ingest", "max_ahead"),
         ("journal", "keep"),
         ("scenes", "settle"),
+        ("scenes", "budget_watch"),
     ):
         content[section][key] = f"{content[section][key]}ms"
     content["pipeline"]["snapshot_every"] = f"{content['pipeline']['snapshot_every']}ms"

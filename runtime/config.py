@@ -111,6 +111,14 @@ class Scenes(_Section):
     """What decides."""
 
     paths: list[Path] = Field(default_factory=list, description="files and folders; empty: the shipped scenes")
+    register_dir: Path | None = Field(
+        None,
+        description="folder of the register of scenes, which `paths` fill once; absent: `paths` decide by themselves",
+    )
+    budget_watch: Duration = Field(
+        86_400_000,
+        description="how long after publishing a scene falls back to its last version if it breaks its budget",
+    )
     settle: Duration = Field(1_000, description="allowed for transport before a delay ends by time alone")
     metrics: list[str] = Field(default_factory=list, description="metrics that exist beside the catalogue's")
     cases: Path | None = Field(None, description="folder of the case catalogue; absent: the shipped one")
@@ -208,9 +216,11 @@ def _line(path: Path, detail: Mapping[str, Any]) -> str:
 
 def _resolved(config: Config, folder: Path) -> Config:
     """The same with paths made absolute."""
+    register = folder / config.scenes.register_dir if config.scenes.register_dir else None
     scenes = config.scenes.model_copy(
         update={
             "paths": [folder / p for p in config.scenes.paths],
+            "register_dir": register,
             "cases": folder / config.scenes.cases if config.scenes.cases else None,
         }
     )

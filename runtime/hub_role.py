@@ -1,24 +1,47 @@
 """The role `hub`: the built-in dispatch core with its HTTP interface."""
 
+import threading
+
+from city.catalogue import load_catalogue
 from console.serve import run_hub
+from core.clock import SystemClock
+from dispatch.database import open_database
+from dispatch.queries import Queries
+from runtime.budget import BudgetGuard
 from runtime.config import Config
+from runtime.scene_source import open_register
 from runtime.supervisor import announce
+from thresholds.register import SceneRegister
 
 
 def run(config: Config) -> None:
     """Serve until SIGTERM.
 
     Raises:
-        ConfigError: If the token is missing.
+        ConfigError: If the token is missing, or the scenes that the register is filled with are wrong.
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = config.hub.database_url or f"sqlite:///{config.data.dir / 'cases.db'}"
-    run_hub(
-        config.hub.host,
-        config.hub.port,
-        url,
-        config.dispatch.token.get_secret_value(),
-        durability=config.journal.durability,
-        on_ready=lambda address: announce({"url": address}),
-    )
+    stop = threading.Event()
+    scenes = None
+    if config.scenes.register_dir is not None:
+        scenes = open_register(config, load_catalogue(config.ingest.device_types))
+        _guard(config, scenes, url, stop).start()
+    try:
+        run_hub(
+            config.hub.host,
+            config.hub.port,
+            url,
+            config.dispatch.token.get_secret_value(),
+            durability=config.journal.durability,
+            scenes=scenes,
+            on_ready=lambda address: announce({"url": address}),
+        )
+    finally:
+        stop.set()
+
+
+def _guard(config: Config, scenes: SceneRegister, url: str, stop: threading.Event) -> BudgetGuard:
+    cases = Queries(open_database(url, config.journal.durability))
+    return BudgetGuard(scenes, cases.opened_since, SystemClock(), config.scenes.budget_watch, stop)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.scene_commands import scene_app
 
 app = typer.Typer(
     name="scenewatch",
@@ -18,7 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
@@ -144,19 +144,6 @@ def doctor(
     from runtime.cli_doctor import doctor as run
 
     raise typer.Exit(run(config, json_out=json_out))
-
-
-@scene_app.command("check")
-def scene_check(
-    paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
-    device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
-    cases: Annotated[Path | None, typer.Option(help="Case catalogue's folder; default: the shipped one.")] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
-    from runtime.cli_scene import check as run
-
-    raise typer.Exit(run(paths, device_types, cases, json_out=json_out))
 
 
 @case_app.command("catalogue")

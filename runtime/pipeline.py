@@ -253,6 +253,8 @@ class Pipeline:
             now = self._clock.now_ms()
             self._journal.append([encode_feedback(feedback, now)])
             self._write(self._chain.on_feedback(feedback, now))
+            if feedback.verdict is not None:
+                self._store.judge(feedback)
 
     def _switch_scenes(self) -> None:
         while self._scenes:

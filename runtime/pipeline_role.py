@@ -18,7 +18,7 @@ from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from city.cases import cases_when_asked
-from city.catalogue import load_catalogue, shipped
+from city.catalogue import load_catalogue
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from city.registry import load_devices
@@ -39,6 +39,7 @@ from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.recovery import encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
+from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
@@ -139,7 +140,7 @@ def run(config: Config) -> None:
 def _open(config: Config) -> _Parts:
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
-    paths = config.scenes.paths or [shipped("scenes")]
+    paths = scene_paths(config, types)
     folder = config.data.dir
     registry = FeedRegistry(config.ingest.max_feeds)
     names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
@@ -204,7 +205,7 @@ def _recovered(
         if version != engine.scenes.version:
             chain.switch(wanted if version == wanted.version else shelf.take(version))
 
-    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write)
+    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write, judge=store.judge)
     if replayed:
         log.warning("%d journal entries replayed after the last snapshot", replayed)
     shelf.keep(wanted)

@@ -39,6 +39,7 @@ def recover(
     *,
     switch_rules: Callable[[str], None],
     write: Callable[[list[AlertChange]], object],
+    judge: Callable[[Feedback], object],
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Bring `chain` to the end of `journal`; alerts that were not durable yet are written now, others are known by id.
@@ -49,6 +50,7 @@ def recover(
         snapshots: Where a state to begin with may lie.
         switch_rules: Called with the version of the scenes that decide from an entry on.
         write: Takes the alert changes, idempotently.
+        judge: Takes what people said that alerts turned out to be, idempotently.
         progress: Called with the position, now and then.
 
     Returns:
@@ -64,7 +66,7 @@ def recover(
         chain.restore(stages)
     replayed = 0
     for entry in journal.read(after):
-        write(_apply(chain, entry, switch_rules))
+        write(_apply(chain, entry, switch_rules, judge))
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
@@ -75,7 +77,9 @@ def recover(
     return replayed
 
 
-def _apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> list[AlertChange]:
+def _apply(
+    chain: Chain, entry: Entry, switch_rules: Callable[[str], None], judge: Callable[[Feedback], object]
+) -> list[AlertChange]:
     match entry.kind:
         case Kind.READINGS | Kind.READINGS_WITH_ARRIVAL:
             return chain.on_batch(decode_batch(entry))
@@ -87,6 +91,8 @@ def _apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> l
             chain.on_resume(int.from_bytes(entry.body, "little"))
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)
+            if said.feedback.verdict is not None:
+                judge(said.feedback)
             return chain.on_feedback(said.feedback, said.at_ms)
         case Kind.RULES:
             switch_rules(entry.body.decode())

@@ -50,6 +50,24 @@ def load_scenes(
     return scenes, sorted(set(findings))
 
 
+def load_text(
+    text: str,
+    catalogue: Mapping[str, DeviceType],
+    *,
+    extra_metrics: Sequence[str] = (),
+    cases: Callable[[], CaseCatalogue] | None = None,
+    name: str = "scene.yaml",
+) -> tuple[SceneSet, list[Finding]]:
+    """The scenes in a text, and what is wrong with it; findings name `name`."""
+    findings: list[Finding] = []
+    known = Catalogue(catalogue, frozenset(extra_metrics), cases)
+    loaded: dict[str, _Loaded] = {}
+    for one in _scenes(Path(name), text, known, findings):
+        loaded.setdefault(one.scene.id, one)
+    scenes = SceneSet.of([one.scene for one in loaded.values()], [one.source for one in loaded.values()])
+    return scenes, sorted(set(findings))
+
+
 def scene_files(paths: Iterable[Path]) -> list[Path]:
     """The scene files in the files and folders of `paths`."""
     return list(_files(paths, []))

@@ -49,7 +49,7 @@ def test_the_demo_raises_cases_and_says_that_nothing_was_lost(kind: str, tmp_pat
     assert result["readings"] > 500
     assert result["lost"] == 0
     assert result["doubled"] == 0
-    assert result["alerts"] == result["cases"] >= 1
+    assert 1 <= result["cases"] <= result["alerts"], "a mild one has none"
     assert result["incidents"]["missed"] == []
     assert result["incidents"]["false"] == []
     assert {"p50", "p90", "p99", "max", "n"} == set(result["latency_ms"]["durable_to_case_ms"])

@@ -17,6 +17,7 @@ from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertEvent
 from console.hub import HubSettings
 from console.serve import HubServer
 from core.clock import ManualClock
+from thresholds.register import SceneRegister
 
 TOKEN = "test-token"  # noqa: S105 - of a hub that lives for one test
 NOW = 1_795_514_400_000
@@ -39,11 +40,11 @@ class _Faults(logging.Handler):
 class RunningHub:
     """A hub in a thread of its own, and a client that may write."""
 
-    def __init__(self, database: Path, settings: HubSettings) -> None:
+    def __init__(self, database: Path, settings: HubSettings, scenes: SceneRegister | None = None) -> None:
         self._faults = _Faults(logging.ERROR)
         logging.getLogger("uvicorn.error").addHandler(self._faults)
         self.clock = ManualClock(NOW)
-        self._server = HubServer("127.0.0.1", 0, f"sqlite:///{database}", settings, clock=self.clock)
+        self._server = HubServer("127.0.0.1", 0, f"sqlite:///{database}", settings, clock=self.clock, scenes=scenes)
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()

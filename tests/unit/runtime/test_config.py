@@ -28,6 +28,13 @@ def test_an_empty_file_is_the_defaults_in_the_folder_of_the_file(path: Path, tmp
     assert config.scenes.settle == 1_000
 
 
+def test_a_case_catalogue_of_ones_own_is_looked_for_beside_the_file(path: Path, tmp_path: Path) -> None:
+    path.write_text('[scenes]\ncases = "cases"')
+    assert load_config(path).scenes.cases == tmp_path / "cases"
+    path.write_text("")
+    assert load_config(path).scenes.cases is None
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
