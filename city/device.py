@@ -2,10 +2,11 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from city.life import OUT_OF_USE, State
 from city.limit import Evidence, Limit
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -98,7 +99,7 @@ class Device:
         calibrated: Day of the last calibration.
         calibration_due: Day by which the next one is due.
         design: Design values by metric, in the metric's unit.
-        state: Where it is in its life: `adopted`, `active`, `suspended` or `retired`.
+        state: Where it is in its life, a word of `city.life.State` other than `unknown`.
     """
 
     id: str
@@ -119,9 +120,23 @@ class Device:
     calibrated: dt.date | None = None
     calibration_due: dt.date | None = None
     design: Mapping[str, float] = field(default_factory=_nothing)
-    state: str = "active"
+    state: str = State.ACTIVE.value
 
     @property
     def alert_place(self) -> str:
         """The place of its alerts: `place`, or the device where none is known."""
         return self.place or self.id
+
+    @property
+    def out_of_use(self) -> bool:
+        """Whether its readings are refused and nothing decides about it."""
+        return self.state in OUT_OF_USE
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether its alerts are in shadow."""
+        return self.state == State.ADOPTED
+
+    def moved_to(self, state: State) -> "Device":
+        """The same device in another state of its life."""
+        return replace(self, state=state.value)

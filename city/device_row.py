@@ -20,6 +20,7 @@ _FIELDS = ("id", *COLUMNS[1:])
 _NUMBERS = {"lon": 180.0, "lat": 90.0}
 _DATES = ("installed", "calibrated", "calibration_due")
 _TEXTS = ("place", "town", "kind", "self_grid", "disposal_grid", "area_class", "owner")
+_REPEATED = ("gateway", "type", "state", *_TEXTS, *_DATES)
 _MAX_NAME = 64
 _MAX_TEXT = 200
 _MAX_DESIGN = 1e12
@@ -36,7 +37,7 @@ def usable(name: str) -> bool:
 class RowReader:
     """Reads rows of one list.
 
-    Text that stands in many rows (types, towns, gateways, owners) is kept once.
+    A value that stands in many rows (a type, town, gateway, owner or day) is checked once and kept once.
 
     Args:
         columns: The header.
@@ -46,11 +47,7 @@ class RowReader:
     def __init__(self, columns: Sequence[str], types: Mapping[str, DeviceType]) -> None:
         self._columns = columns
         self._types = types
-        self._words: dict[str, str] = {}
-        self._days: dict[str, dt.date] = {}
-        self._good: set[tuple[str, str]] = set()
-        self._fields = [_FIELDS[COLUMNS.index(name)] for name in columns]
-        self._checks: dict[str, Callable[[str, Row, Faults], Any]] = {
+        checks: dict[str, Callable[[str, Row, Faults], Any]] = {
             "device": self._name,
             "gateway": self._name,
             "type": self._type,
@@ -62,6 +59,12 @@ class RowReader:
             **dict.fromkeys(_DATES, self._date),
             **dict.fromkeys(_NUMBERS, self._number),
         }
+        self._known: dict[str, dict[str, Any]] = {name: {} for name in _REPEATED}
+        self._keys: dict[str, str] = {}
+        self._plan = [
+            (name, _FIELDS[COLUMNS.index(name)], name in NEEDED, self._known.get(name), checks[name])
+            for name in columns
+        ]
 
     def read(self, cells: Sequence[str]) -> tuple[Device | None, Faults]:
         """The device of a row; None and what is wrong, everything at once."""
@@ -71,33 +74,36 @@ class RowReader:
         row = dict(zip(self._columns, map(str.strip, cells), strict=True))
         faults: Faults = []
         values: dict[str, Any] = {}
-        for name, field in zip(self._columns, self._fields, strict=True):
-            if row[name] or name in NEEDED:
-                values[field] = self._checks[name](name, row, faults)
+        for name, field, needed, known, check in self._plan:
+            text = row[name]
+            if not text and not needed:
+                continue
+            value = None if known is None else known.get(text)
+            if value is None:
+                before = len(faults)
+                value = check(name, row, faults)
+                if known is not None and len(faults) == before:
+                    known[text] = value
+            values[field] = value
         if ("lon" in values) != ("lat" in values):
             there, gone = ("lon", "lat") if "lon" in values else ("lat", "lon")
             faults.append(f"{there} without {gone}: give both or none")
         self._in_order(values, faults)
         return (None, faults) if faults else (Device(**values), faults)
 
-    def _name(self, column: str, row: Row, faults: Faults) -> str:
+    @staticmethod
+    def _name(column: str, row: Row, faults: Faults) -> str:
         name = row[column]
-        if (column, name) not in self._good:
-            if not usable(name):
-                faults.append(f"{column} {name!r} cannot stand in a topic: 1 to {_MAX_NAME} characters, no / + #")
-            elif column == "gateway":
-                self._good.add((column, name))
-        return name if column == "device" else self._words.setdefault(name, name)
+        if not usable(name):
+            faults.append(f"{column} {name!r} cannot stand in a topic: 1 to {_MAX_NAME} characters, no / + #")
+        return name
 
-    def _text(self, column: str, row: Row, faults: Faults) -> str:
+    @staticmethod
+    def _text(column: str, row: Row, faults: Faults) -> str:
         text = row[column]
-        known = self._words.get(text)
-        if known is None:
-            if len(text) > _MAX_TEXT or not text.isprintable():
-                faults.append(f"{column} {text[:20]!r} is too long or has control characters: at most {_MAX_TEXT}")
-                return text
-            known = self._words[text] = text
-        return known
+        if len(text) > _MAX_TEXT or not text.isprintable():
+            faults.append(f"{column} {text[:20]!r} is too long or has control characters: at most {_MAX_TEXT}")
+        return text
 
     def _type(self, column: str, row: Row, faults: Faults) -> str:
         kind = self._types.get(row[column])
@@ -106,8 +112,9 @@ class RowReader:
             return ""
         return kind.id
 
-    def _gb28181(self, column: str, row: Row, faults: Faults) -> str:
-        text = row[column]
+    @staticmethod
+    def _gb28181(_column: str, row: Row, faults: Faults) -> str:
+        text = row["gb28181"]
         wrong = list(gb28181_faults(text))
         faults += [f"gb28181: {fault}" for fault in wrong]
         if not wrong and row.get("type") == CAMERA and text[10:13] not in CAMERA_TYPES:
@@ -116,7 +123,8 @@ class RowReader:
             )
         return text
 
-    def _number(self, column: str, row: Row, faults: Faults) -> float:
+    @staticmethod
+    def _number(column: str, row: Row, faults: Faults) -> float:
         most = _NUMBERS[column]
         number = _float(row[column])
         if number is None:
@@ -126,19 +134,19 @@ class RowReader:
             faults.append(f"{column} {row[column]} is not between -{most:g} and {most:g} degrees")
         return number
 
-    def _date(self, column: str, row: Row, faults: Faults) -> dt.date | None:
+    @staticmethod
+    def _date(column: str, row: Row, faults: Faults) -> dt.date | None:
         text = row[column]
-        day = self._days.get(text)
-        if day is None:
-            try:
-                if len(text) != len("2026-11-25"):
-                    raise ValueError  # noqa: TRY301 - the other forms of ISO 8601 are not taken
-                day = self._days[text] = dt.date.fromisoformat(text)
-            except ValueError:
-                faults.append(f"{column} {text!r} is not a day: write it like 2026-11-25")
-        return day
+        try:
+            if len(text) == len("2026-11-25"):  # the other forms of ISO 8601 are not taken
+                return dt.date.fromisoformat(text)
+        except ValueError:
+            pass
+        faults.append(f"{column} {text!r} is not a day: write it like 2026-11-25")
+        return None
 
-    def _state(self, column: str, row: Row, faults: Faults) -> str:
+    @staticmethod
+    def _state(column: str, row: Row, faults: Faults) -> str:
         try:
             state = State(row[column])
         except ValueError:
@@ -149,7 +157,7 @@ class RowReader:
 
     def _tags(self, _column: str, row: Row, faults: Faults) -> Mapping[str, str]:
         return {
-            self._words.setdefault(key, key): value for key, value in _pairs("tags", row["tags"], faults, needs=False)
+            self._keys.setdefault(key, key): value for key, value in _pairs("tags", row["tags"], faults, needs=False)
         }
 
     def _design(self, _column: str, row: Row, faults: Faults) -> Mapping[str, float]:
@@ -165,7 +173,7 @@ class RowReader:
             elif metric is not None and metric.kind == "state":
                 faults.append(f"design {name}: it is true or false and has no design value")
             else:
-                values[self._words.setdefault(name, name)] = number
+                values[self._keys.setdefault(name, name)] = number
         return values
 
     @staticmethod

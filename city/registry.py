@@ -45,7 +45,12 @@ def read_devices(path: Path, types: Mapping[str, DeviceType]) -> tuple[str, dict
         raise ConfigError(f"{path}: the device list cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}:{_undecodable(path)}: not CSV in UTF-8: {error.reason}; save it as UTF-8") from error
-    return digest.hexdigest()[:_VERSION_DIGITS], devices
+    return version_of(digest), devices
+
+
+def version_of(digest: "hashlib._Hash") -> str:
+    """The version of a list whose text was put into `digest`."""
+    return digest.hexdigest()[:_VERSION_DIGITS]
 
 
 def parse_devices(lines: Iterable[str], name: str, types: Mapping[str, DeviceType]) -> dict[str, Device]:
@@ -85,15 +90,19 @@ def dump_devices(path: Path, devices: Iterable[Device]) -> None:
     path.write_text(format_devices(devices), encoding="utf-8")
 
 
-def format_devices(devices: Iterable[Device]) -> str:
-    """The text of a device list, with the columns that any device needs.
+def format_devices(devices: Iterable[Device], columns: Sequence[str] = ()) -> str:
+    """The text of a device list.
+
+    Args:
+        devices: Its devices.
+        columns: Columns to begin with, in this order; what else any device needs comes behind them.
 
     Raises:
         ValueError: As `dump_devices`.
     """
     rows = [row_of(device) for device in devices]
-    used = [any(row[index] for row in rows) for index in range(len(COLUMNS))]
-    kept = [index for index, name in enumerate(COLUMNS) if used[index] or name in NEEDED or name in _KINDS]
+    wanted = [COLUMNS.index(name) for name in columns or (*NEEDED, *_KINDS)]
+    kept = wanted + [k for k in range(len(COLUMNS)) if k not in wanted and any(row[k] for row in rows)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([COLUMNS[index] for index in kept])
@@ -147,6 +156,12 @@ def _spans(lines: Sequence[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
+def columns_of(path: Path) -> list[str]:
+    """The header of a device list that loads."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return [name.strip() for name in next(csv.reader(file), [])]
+
+
 def _header(found: Sequence[str], name: str) -> list[str]:
     columns = [column.strip() for column in found]
     faults = []
@@ -165,4 +180,14 @@ def _header(found: Sequence[str], name: str) -> list[str]:
     return columns
 
 
-__all__ = ["COLUMNS", "dump_devices", "format_devices", "load_devices", "parse_devices", "read_devices", "usable"]
+__all__ = [
+    "COLUMNS",
+    "columns_of",
+    "dump_devices",
+    "format_devices",
+    "load_devices",
+    "parse_devices",
+    "read_devices",
+    "usable",
+    "version_of",
+]

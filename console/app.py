@@ -6,7 +6,18 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from console import openapi, page, problems, routes_events, routes_feedback, routes_lists, routes_live, routes_scenes
+from console import (
+    openapi,
+    page,
+    problems,
+    routes_devices,
+    routes_events,
+    routes_feedback,
+    routes_lists,
+    routes_live,
+    routes_places,
+    routes_scenes,
+)
 from console.hub import Hub
 from console.metrics import Timed
 
@@ -24,7 +35,15 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for routes in (routes_events, routes_lists, routes_feedback, routes_scenes, routes_live):
+    for routes in (
+        routes_events,
+        routes_lists,
+        routes_devices,
+        routes_places,
+        routes_feedback,
+        routes_scenes,
+        routes_live,
+    ):
         app.include_router(routes.router)
     problems.install(app)
     openapi.install(app)

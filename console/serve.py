@@ -17,12 +17,11 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from console.app import create_app
-from console.hub import Hub, HubSettings
+from console.hub import Beside, Hub, HubSettings
 from console.stream import TRANSPORT
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, UnavailableError
 from dispatch.store import Store
-from thresholds.register import SceneRegister
 
 _STOP_WITHIN_S = 1
 
@@ -84,7 +83,7 @@ class HubServer:
         settings: Tokens and bounds.
         durability: `process` or `power`.
         clock: What the hub takes for now.
-        scenes: The register of scenes; None: the hub has none.
+        beside: What it shows beside alerts and cases; None: nothing.
 
     Raises:
         ConfigError: If an argument is wrong.
@@ -100,7 +99,7 @@ class HubServer:
         *,
         durability: str = "process",
         clock: Clock | None = None,
-        scenes: SceneRegister | None = None,
+        beside: Beside | None = None,
     ) -> None:
         _check(host, settings)
         self._socket = _listen(host, port)
@@ -109,7 +108,7 @@ class HubServer:
         except BaseException:
             self._socket.close()
             raise
-        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, scenes)
+        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, beside=beside)
         self._started = threading.Event()
         self._server = _Server(self._config(), self._hub)
         self._server.on_ready.append(self._started.set)
@@ -156,7 +155,7 @@ def run_hub(
     read_token: str | None = None,
     durability: str = "process",
     clock: Clock | None = None,
-    scenes: SceneRegister | None = None,
+    beside: Beside | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a hub in this process until SIGTERM or SIGINT; it then returns within a second.
@@ -169,7 +168,7 @@ def run_hub(
         read_token: Bearer token for reads; without one reads are open, and `host` must be loopback.
         durability: `process` or `power`.
         clock: What the hub takes for now.
-        scenes: The register of scenes; None: the hub has none.
+        beside: What it shows beside alerts and cases; None: nothing.
         on_ready: Called with the hub's URL as soon as it takes requests.
 
     Raises:
@@ -177,7 +176,7 @@ def run_hub(
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     settings = HubSettings(token=token, read_token=read_token)
-    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, scenes=scenes)
+    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, beside=beside)
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
 

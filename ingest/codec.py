@@ -160,7 +160,7 @@ class Codec:
             return Rejected(Reason.BAD_NAME, topic, f"{device!r}/{name!r} cannot be a name", sample)
         feed = self._resolve(gateway, device, name)
         if isinstance(feed, Reason):
-            return Rejected(feed, topic, f"{device}/{name} of gateway {gateway}", sample)
+            return Rejected(feed, topic, f"{device}/{name} of gateway {gateway}", sample, (device, name, value))
         return (feed, at, value, quality)
 
     def _state(self, topic: str, gateway: str, payload: bytes, arrival: int) -> GatewayState | Rejected:

@@ -22,6 +22,10 @@ class Reason(enum.StrEnum):
     UNKNOWN_DEVICE = "unknown_device"
     WRONG_GATEWAY = "wrong_gateway"
     """The device belongs to another gateway."""
+    SUSPENDED_DEVICE = "suspended_device"
+    """The device is out of use for a while."""
+    RETIRED_DEVICE = "retired_device"
+    """The device is gone for good."""
     UNKNOWN_METRIC = "unknown_metric"
     """The device's type does not measure this."""
     MALFORMED = "malformed"
@@ -49,6 +53,8 @@ class Rejected:
     topic: str
     detail: str
     sample: bytes = b""
+    reading: tuple[str, str, float] | None = None
+    """(device, metric, value) of a reading whose feed was refused."""
 
     @property
     def gateway(self) -> str:

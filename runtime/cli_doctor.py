@@ -16,7 +16,10 @@ import msgspec
 
 from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
+from city.folder import load_city
+from city.geojson import LAYERS
 from city.registry import load_devices
+from core.clock import civil_day, wall_ns
 from core.errors import ScenewatchError
 from runtime.broker.mosquitto import find_mosquitto
 from runtime.broker.rumqttd import Rumqttd
@@ -111,7 +114,20 @@ def _configured(path: Path) -> Iterator[Look]:
         yield from (Look("FAIL", "scenes", str(finding), "mend the scene") for finding in findings)
     except ScenewatchError as error:
         yield from (Look("FAIL", "devices", line, "mend the file") for line in str(error).splitlines())
+    yield from _map(config.city_folder())
     yield from _reachable(config)
+
+
+def _map(folder: Path | None) -> Iterator[Look]:
+    if folder is None:
+        yield Look("WARN", "map", "no city folder: points have no places", "scenewatch city make, or import")
+        return
+    try:
+        atlas = load_city(folder, civil_day(wall_ns() // 1_000_000))
+        counts = ", ".join(f"{len(atlas.of(layer)):,} {layer.replace('_', ' ')}" for layer in LAYERS)
+        yield Look("OK", "map", f"{counts} in {folder}")
+    except ScenewatchError as error:
+        yield from (Look("FAIL", "map", line, "mend the map and import it again") for line in str(error).splitlines())
 
 
 def _reachable(config: Config) -> Iterator[Look]:

@@ -151,6 +151,12 @@ class Hub(_Section):
     database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
 
 
+class City(_Section):
+    """The map: towns, grids, modules and assets."""
+
+    folder: Path | None = Field(None, description="city folder; absent: `city` in the data folder, where there is one")
+
+
 class Log(_Section):
     """What is written to standard error."""
 
@@ -174,8 +180,14 @@ class Config(_Section):
     pipeline: PipelineSection = PipelineSection()
     dispatch: Dispatch = Dispatch()
     hub: Hub = Hub()
+    city: City = City()
     log: Log = Log()
     gateways: Gateways = Gateways()
+
+    def city_folder(self) -> Path | None:
+        """The city folder, or None where there is none."""
+        beside = self.data.dir / "city"
+        return self.city.folder or (beside if beside.is_dir() else None)
 
 
 def load_config(path: Path) -> Config:
@@ -245,5 +257,6 @@ def _resolved(config: Config, folder: Path) -> Config:
             "ingest": ingest,
             "broker": broker,
             "gateways": Gateways(plan=plan),
+            "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }
     )

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.city_commands import city_app
+from runtime.device_commands import device_app
 from runtime.scene_commands import scene_app
 
 app = typer.Typer(
@@ -20,6 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(scene_app, name="scene")
+app.add_typer(device_app, name="device")
+app.add_typer(city_app, name="city")
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 
@@ -109,7 +113,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, peers or all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, locate, peers or all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,

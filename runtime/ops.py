@@ -78,8 +78,17 @@ def metrics(status: Status) -> str:
     name = "scenewatch_rejected_total"
     lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
     lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status["rejected"].items())]
+    unknown = status["unknown"]
+    name = "scenewatch_unknown_dropped_total"
+    lines += [f"# HELP {name} Readings of unknown devices past the most that are kept for adoption."]
+    lines += [f"# TYPE {name} counter", f"{name} {unknown['dropped']}"]
+    name = "scenewatch_unknown_devices"
+    lines += [f"# HELP {name} Devices that publish and are on no list.", f"# TYPE {name} gauge"]
+    lines += [f"{name} {unknown['devices']}"]
     for key, help_text in (
         ("feeds", "Feeds known."),
+        ("devices", "Devices on the list."),
+        ("barred", "Feeds that are refused: their device is out of use, moved or off the list."),
         ("active", "Alerts that are open."),
         ("pending", "Levels whose raise delay is running."),
         ("outbox", "Events that the dispatch core has not acknowledged."),

@@ -23,13 +23,16 @@ from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import Journal, Kind, encode_batch, encode_clock, encode_gateway
-from ingest.rejected import RejectionLog
+from ingest.rejected import Reason, Rejected, RejectionLog
 from ingest.session import Session
 from ingest.tap import Tap
+from ingest.unknown import UnknownDevices
 from runtime.chain import Chain
+from runtime.device_list import DeviceShelf
+from runtime.device_watch import DeviceChange
 from runtime.door import Door
 from runtime.ops import Status
-from runtime.recovery import encode_feedback, encode_resume, encode_rules
+from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots
 from thresholds.scene_set import SceneSet
@@ -75,6 +78,8 @@ class Pipeline:
         store: AlertStore,
         snapshots: Snapshots,
         shelf: RuleShelf,
+        device_shelf: DeviceShelf,
+        unknown: UnknownDevices,
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
         on_ready: Callable[[], None],
@@ -88,6 +93,8 @@ class Pipeline:
         self._store = store
         self._snapshots = snapshots
         self._shelf = shelf
+        self._device_shelf = device_shelf
+        self._unknown = unknown
         self._deliver = deliver
         self._wake_read, self._wake_write = wake_fds
         self.feedback_position = chain.feedback_position
@@ -98,6 +105,7 @@ class Pipeline:
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
         self._scenes: deque[SceneSet] = deque()
+        self._devices: deque[DeviceChange] = deque()
         self._stopping = False
         self._next_misc = 0
         self._next_snapshot = 0
@@ -123,6 +131,11 @@ class Pipeline:
         self._scenes.append(scenes)
         os.write(self._wake_write, b"s")
 
+    def on_devices(self, change: DeviceChange) -> None:
+        """Let another device list hold from the next moment on; called by the thread that watches the file."""
+        self._devices.append(change)
+        os.write(self._wake_write, b"d")
+
     def run(self) -> None:
         """Loop until `stop`; the state is snapshotted at the end.
 
@@ -139,6 +152,7 @@ class Pipeline:
                 self._tell_ready()
             self._drain_feedback()
             self._switch_scenes()
+            self._switch_devices()
             self._pass_time()
             self._housekeeping()
         self._snapshot(wait=True)
@@ -156,6 +170,9 @@ class Pipeline:
             "decisions": chain.engine.decisions,
             "transitions": chain.transitions,
             "feeds": len(self._door.registry),
+            "barred": len(self._door.registry.barred),
+            "devices": len(self._door.known.devices),
+            "device_list": self._door.known.version,
             "batches": self._batches,
             "slow": self._slow,
             "reconnects": self._session.reconnects,
@@ -226,9 +243,15 @@ class Pipeline:
         self._settled_readings, self._settled_ms = self._chain.readings, self._clock.now_ms()
         self._last_batch_ns = wall_ns()
         for rejected in taken.rejected:
-            notice = self._rejections.take(rejected, self._clock.now_ms())
-            if notice is not None:
-                self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+            self._refuse(rejected)
+
+    def _refuse(self, rejected: Rejected) -> None:
+        now = self._clock.now_ms()
+        notice = self._rejections.take(rejected, now)
+        if notice is not None:
+            self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+        if rejected.reason is Reason.UNKNOWN_DEVICE and rejected.reading is not None:
+            self._unknown.note(rejected.gateway, *rejected.reading, now)
 
     def _on_recording_clock(
         self, entry: ReadingBatch | GatewayState | ClockTick
@@ -262,6 +285,17 @@ class Pipeline:
             self._shelf.keep(scenes)
             self._journal.append([encode_rules(scenes.version)])
             self._write(self._chain.switch(scenes))
+
+    def _switch_devices(self) -> None:
+        while self._devices:
+            change = self._devices.popleft()
+            door, version = self._door, change.known.version
+            feeds = change.feeds + door.feeds_of(change.names, change.looked, len(door.registry))
+            self._journal.append([encode_devices(version)])
+            self._write(self._chain.switch_devices(version, door.switch(change.known, feeds)))
+            door.admit(feeds)
+            self._unknown.forget(change.known.devices.__contains__)
+            self._device_shelf.cease(version, self._journal.last_seq)
 
     def _resume(self) -> None:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
@@ -300,6 +334,7 @@ class Pipeline:
         if seq > self._snapshots.written_seq:
             self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
         if self._snapshots.written_seq:
+            self._device_shelf.drop_before(self._snapshots.oldest_seq())
             self._journal.drop_before(
                 self._snapshots.written_seq + 1,
                 keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,

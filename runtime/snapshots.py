@@ -65,6 +65,17 @@ class Snapshots:
         found = self.newest()
         return None if found is None else bytes(np.asarray(found[1]["chain"]["rules"])).decode()
 
+    def devices(self) -> str | None:
+        """The version of the device list that held then; None if there is no snapshot, or it does not say."""
+        found = self.newest()
+        version = None if found is None else found[1]["chain"].get("devices")
+        return None if version is None else bytes(np.asarray(version)).decode() or None
+
+    def oldest_seq(self) -> int:
+        """Position of the oldest snapshot that is kept, 0 if there is none."""
+        paths = sorted(self._folder.glob("state-*.npz"))
+        return int(paths[0].stem.partition("-")[2]) if paths else 0
+
     def _write(self, seq: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         path = self._folder / f"state-{seq:016d}.npz"
         partial = path.with_suffix(".partial")

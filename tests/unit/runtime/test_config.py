@@ -119,3 +119,12 @@ def test_what_is_written_is_read_again_and_only_by_its_owner(path: Path) -> None
     write_config(path, {"broker": {"port": 18_831}, "scenes": {"settle": "2s"}})
     assert (load_config(path).broker.port, load_config(path).scenes.settle) == (18_831, 2_000)
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_map_is_the_one_that_is_named_or_the_one_in_the_data_folder(path: Path, tmp_path: Path) -> None:
+    path.write_text("")
+    assert load_config(path).city_folder() is None
+    (tmp_path / "scenewatch-data" / "city").mkdir(parents=True)
+    assert load_config(path).city_folder() == tmp_path / "scenewatch-data" / "city"
+    path.write_text('[city]\nfolder = "map"')
+    assert load_config(path).city_folder() == tmp_path / "map"
