@@ -13,7 +13,7 @@ from rich.console import Console
 from city.device import Device
 from core.errors import UnavailableError
 from runtime.gateways import Count, Plan
-from runtime.private import PrivateSystem, broker_line
+from runtime.private import STOP_S, PrivateSystem, broker_line
 from runtime.summary import summary, write_json
 from runtime.view import Line, LiveView, View, shown_summary
 
@@ -62,20 +62,24 @@ def demo(
     view: View = LiveView(console) if attended else Line(console, quiet=quiet)
     system = PrivateSystem(devices, broker=broker, more={"gateways": gateways}, on_line=view.note)
     stop = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with system:
+            for number in before:  # only now: until here there is nothing to sum up, and they just end it
+                signal.signal(number, lambda *_: stop.set())
             begin = time.monotonic()
             with view:
                 _watch(system, view, stop, length, begin)
-            count = _finish(system, _HURRY_S if stop.is_set() else _DRAIN_S)
-            status = system.status()
-            cases = system.cases()
-            ran = time.monotonic() - begin
-            result = _result(plan, count, status, cases, ran, system)
+            hurry, ended = stop.is_set(), time.monotonic()
+            count, complete = _finish(system, hurry=hurry)
+            result = _result(plan, count, system.status(), system.cases(), ended - begin, system)
+            if hurry and not complete:
+                result["lost"] = None  # what was under way when it was told to end is not lost
+            if hurry:
+                system.stop(max(_HURRY_S, ended + STOP_S - time.monotonic()))
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if json_file is not None:
         write_json(json_file, result)
     if not quiet:
@@ -100,19 +104,21 @@ def _count(system: PrivateSystem) -> Count:
         return Count()
 
 
-def _finish(system: PrivateSystem, patience_s: float) -> Count:
-    """Let the gateways end, then wait until everything they sent is taken and delivered."""
-    system.stop_later()
+def _finish(system: PrivateSystem, *, hurry: bool) -> tuple[Count, bool]:
+    """Let the gateways end, then wait until everything they sent is taken and delivered; whether it was."""
+    system.stop_later(_HURRY_S if hurry else STOP_S)
     count = _count(system)
     try:
         system.wait(
             lambda: system.status().get("readings", 0) >= count.sent and system.status().get("outbox") == 0,
-            patience_s,
+            _HURRY_S if hurry else _DRAIN_S,
             "not everything was delivered",
         )
     except UnavailableError as error:
-        sys.stderr.write(f"scenewatch demo: {error}\n")
-    return count
+        if not hurry:
+            sys.stderr.write(f"scenewatch demo: {error}\n")
+        return count, False
+    return count, count.finished
 
 
 def _result(

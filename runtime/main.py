@@ -1,10 +1,12 @@
 """The command line: `scenewatch`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -27,9 +29,50 @@ app.add_typer(city_app, name="city")
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
+
+def _writable(option: str, path: Path | None, *suffixes: str) -> Path | None:
+    """A file that can be written at the end, known at the beginning.
+
+    Raises:
+        ConfigError: If there is no such folder, it is one itself, or has another ending.
+    """
+    if path is None:
+        return None
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{option} {path}: there is no such folder")
+    if path.is_dir():
+        raise ConfigError(f"{option} {path}: it is a folder, a file is wanted")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} {path}: its name has to end in {' or '.join(suffixes)}")
+    return path
+
+
+def _json(path: Path | None) -> Path | None:
+    return _writable("--json", path)
+
+
+def _plot(path: Path | None) -> Path | None:
+    return _writable("--plot", path, ".png", ".svg")
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"scenewatch {metadata.version('scenewatch')}\n")
+        raise typer.Exit
+
+
+Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE", callback=_json)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
-Kind = Annotated[str, typer.Option("--broker", help="auto, mosquitto or rumqttd.")]
+Kind = Annotated[Literal["auto", "mosquitto", "rumqttd"], typer.Option("--broker", help="Which private broker.")]
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.", callback=_version)] = False,
+) -> None:
+    """Readings in over MQTT, decisions in milliseconds, cases opened by themselves. 城市运行感知与告警"""
 
 
 @app.command()
@@ -37,7 +80,7 @@ def demo(
     seconds: Annotated[float | None, typer.Option(help="End by itself after so long.", min=1)] = None,
     scale: Annotated[float, typer.Option(help="1.0 is 15,000 sensors and 15,000 cameras.", min=0.0001, max=10)] = 0.1,
     json_file: Json = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same world.", min=0)] = 1,
     rate: Annotated[float | None, typer.Option(help="Sensor readings a second.", min=1)] = None,
     broker: Kind = "auto",
     quiet: Quiet = False,
@@ -114,8 +157,8 @@ def camera(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, locate, peers or all.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.", callback=_json)] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).", callback=_plot)] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
 ) -> None:
     """Measure, each with its floor in the same run. 基准"""
@@ -168,9 +211,15 @@ def case_catalogue(
 
 def main() -> None:
     """Entry point: 0 done, 1 a finding, 2 usage or bad input; one plain line for what a person has to know."""
+    signal.signal(signal.SIGTERM, _asked_to_end)
     status = guarded(app)
     sys.stdout.flush()
     raise SystemExit(status)
+
+
+def _asked_to_end(number: int, _: object) -> NoReturn:
+    """End as Ctrl-C does: what was started is stopped, what was made for a while is removed."""
+    raise SystemExit(128 + number)
 
 
 def guarded(command: Callable[..., Any]) -> int:

@@ -143,6 +143,7 @@ class Pipeline:
             ConfigError: If the broker refuses us for good.
             UnavailableError: If the journal cannot be written.
         """
+        warm_up(self._decoder, self._chain)
         gc.collect()
         gc.freeze()
         while not self._stopping:
@@ -332,7 +333,8 @@ class Pipeline:
     def _snapshot(self, *, wait: bool) -> None:
         seq = self._journal.last_seq
         if seq > self._snapshots.written_seq:
-            self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
+            behind = [*self._journal.unsynced(), self._store.path]
+            self._snapshots.write(seq, self._chain.snapshot(), behind=behind, wait=wait)
         if self._snapshots.written_seq:
             self._device_shelf.drop_before(self._snapshots.oldest_seq())
             self._journal.drop_before(
@@ -340,6 +342,16 @@ class Pipeline:
                 keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,
                 keep_bytes=self._options.keep_bytes,
             )
+
+
+def warm_up(decoder: Decoder, chain: Chain) -> None:
+    """Have every kernel compiled, or loaded, by readings that are none: on a new machine that takes seconds.
+
+    The first readings would wait for it, and the alerts among them.
+    """
+    decoder.warm_up()
+    chain.on_batch(ReadingBatch.of([], [], []))
+    chain.next_timer()
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:
