@@ -247,7 +247,7 @@ def score(
             incidents=incidents,
             json_file=json_file,
             quiet=quiet,
-        )  # fmt: skip
+        )
     )
 
 
