@@ -180,7 +180,7 @@ def test_the_command_says_what_was_missed_and_ends_with_a_finding(
     said = capsys.readouterr().out
     assert status == 1
     assert "1 of 2 incidents found" in said
-    assert "missed 漏报: j" in said
+    assert "missed 漏报: j (road-flooding)" in said
     assert "100 readings sent, 100 taken, 0 lost, 0 doubled" in said
     assert msgspec.json.decode(out.read_bytes())["found"] == 1
 
