@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from city.device import Device
 from core.severity import Severity
 from tests.unit.thresholds.parts import scene
-from thresholds.scene import Scene
+from thresholds.scene import Fold, Scene
 from thresholds.scene_set import SceneSet
 
 BY_PLACE: list[dict[str, Any]] = [
@@ -35,6 +35,26 @@ BY_PLACE: list[dict[str, Any]] = [
         (Device("d1", "g1", "t", "M1", "T1", "road"), 6),
     ],
 )
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        (["module"], "M1"),
+        (["place"], "M1"),
+        (["device"], "d"),
+        (["self_grid"], "S1"),
+        (["disposal_grid"], "M1"),
+        (["town"], "T1"),
+        (["district"], ""),
+        (["town", "device"], "T1/d"),
+    ],
+)
+def test_alerts_are_folded_by_what_the_scene_says_and_by_the_place_where_that_is_not_known(
+    by: list[str], key: str
+) -> None:
+    fold = Fold.model_validate({"by": by})
+    assert fold.key(Device("d", "g", place="M1", town="T1", self_grid="S1")) == key
+
+
 def test_the_most_specific_override_wins(device: Device, limit: float) -> None:
     (level,) = scene({"above": 0}, overrides=BY_PLACE).levels_for(device)
     assert level.limit == limit
