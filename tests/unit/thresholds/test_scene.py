@@ -35,26 +35,6 @@ BY_PLACE: list[dict[str, Any]] = [
         (Device("d1", "g1", "t", "M1", "T1", "road"), 6),
     ],
 )
-@pytest.mark.parametrize(
-    ("by", "key"),
-    [
-        (["module"], "M1"),
-        (["place"], "M1"),
-        (["device"], "d"),
-        (["self_grid"], "S1"),
-        (["disposal_grid"], "M1"),
-        (["town"], "T1"),
-        (["district"], ""),
-        (["town", "device"], "T1/d"),
-    ],
-)
-def test_alerts_are_folded_by_what_the_scene_says_and_by_the_place_where_that_is_not_known(
-    by: list[str], key: str
-) -> None:
-    fold = Fold.model_validate({"by": by})
-    assert fold.key(Device("d", "g", place="M1", town="T1", self_grid="S1")) == key
-
-
 def test_the_most_specific_override_wins(device: Device, limit: float) -> None:
     (level,) = scene({"above": 0}, overrides=BY_PLACE).levels_for(device)
     assert level.limit == limit
@@ -125,3 +105,23 @@ def test_a_set_is_sorted_and_its_version_does_not_depend_on_the_order() -> None:
 def test_a_set_never_has_two_scenes_of_one_id() -> None:
     with pytest.raises(ValueError, match="one id"):
         SceneSet.of([scene({"above": 5}), scene({"above": 6})])
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        (["module"], "M1"),
+        (["place"], "M1"),
+        (["device"], "d"),
+        (["self_grid"], "S1"),
+        (["disposal_grid"], "M1"),
+        (["town"], "T1"),
+        (["district"], ""),
+        (["town", "device"], "T1/d"),
+    ],
+)
+def test_alerts_are_folded_by_what_the_scene_says_and_by_the_place_where_that_is_not_known(
+    by: list[str], key: str
+) -> None:
+    fold = Fold.model_validate({"by": by})
+    assert fold.key(Device("d", "g", place="M1", town="T1", self_grid="S1")) == key
