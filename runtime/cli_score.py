@@ -122,6 +122,7 @@ def stored_alert(alert: StoredAlert) -> Raised:
         severity=alert.worst,
         raised_ms=alert.raised_ms,
         case=alert.task_number is not None,
+        auto=alert.data.auto,
         devices=frozenset(feed.partition("/")[0] for feed in alert.data.feeds),
         delay_ms=int(delay or 0),
     )
