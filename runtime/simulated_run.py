@@ -34,6 +34,11 @@ class SimulatedRun:
         self._world = world
         self._run = OfflineRun(scenes, _feeds(world, load_catalogue()))
 
+    @property
+    def alerts(self) -> Mapping[str, OfflineAlert]:
+        """Everything that was raised so far, by id."""
+        return self._run.alerts
+
     def play(self) -> Iterator[int]:
         """Play it all; after each piece the time it has come to, ms."""
         for batch in batches(self._world, sent=self.sent):
