@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ docs: setup ## check that what the documents name is there
 
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
+
+influxdb: ## build InfluxDB 2 into .tools/, for the tests of history; 2 to 4 minutes, once
+	@sh tools/influxdb.sh
 
 ci: ## exactly what CI runs
 	@.ci/run

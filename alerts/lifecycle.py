@@ -269,7 +269,7 @@ class AlertStage:
 
     def _home_for(self, scene: Scene, source: Source, row: Row) -> OpenAlert | None:
         """The open alert that takes this raise: one that knows the feed, else the last one near enough."""
-        place = (scene.id, source.device.alert_place, _in_shadow(scene, source.device))
+        place = (scene.id, scene.fold_key(source.device), _in_shadow(scene, source.device))
         candidates = self._folds.get(place, ())
         for alert in reversed(candidates):
             if row.feed in alert.feeds:
@@ -293,6 +293,7 @@ class AlertStage:
             rules=scene.version,
             place=device.alert_place,
             town=device.town,
+            fold=scene.fold_key(device),
             shadow=_in_shadow(scene, device),
             state=State.NONE,
             opened_by=source.feed,
@@ -394,10 +395,10 @@ class AlertStage:
         return changes + self._look_at_source(alert, now_ms, call)
 
     def _promote(self, alert: OpenAlert, call: _Pass) -> list[AlertChange]:
-        """Raise the members of a shadow alert again if its scene is no longer in shadow there."""
+        """Raise the members of a shadow alert again if its scene is no longer in shadow for some of them."""
         scene = self._by_id.get(alert.scene)
         members = list(alert.members.values())
-        if scene is None or _in_shadow(scene, self._feeds.feed(members[0].feed)[0]):
+        if scene is None or all(_in_shadow(scene, self._feeds.feed(member.feed)[0]) for member in members):
             return []
         for member in members:
             del self._homes[alert.scene, member.key]
@@ -415,7 +416,7 @@ class AlertStage:
 
     def _keep(self, alert: OpenAlert) -> None:
         self._alerts[alert.id] = alert
-        self._folds.setdefault((alert.scene, alert.place, alert.shadow), []).append(alert)
+        self._folds.setdefault((alert.scene, alert.fold, alert.shadow), []).append(alert)
 
     def _house(self, alert: OpenAlert, member: Member) -> None:
         alert.add(member)
@@ -424,7 +425,7 @@ class AlertStage:
 
     def _forget(self, alert: OpenAlert) -> None:
         del self._alerts[alert.id]
-        place = (alert.scene, alert.place, alert.shadow)
+        place = (alert.scene, alert.fold, alert.shadow)
         self._folds[place].remove(alert)
         if not self._folds[place]:
             del self._folds[place]
@@ -435,7 +436,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
+    return device.on_trial or scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

@@ -27,7 +27,7 @@ class ProblemCode(enum.StrEnum):
     UNAUTHORIZED = "unauthorized"
     """401: no bearer token, or not the right one."""
     NOT_FOUND = "not_found"
-    """404: there is no such address, case or alert."""
+    """404: there is no such address, case, alert, device, place or scene."""
     METHOD_NOT_ALLOWED = "method_not_allowed"
     """405: the address is right, the method is not."""
     NOT_ACTIVE = "not_active"
@@ -49,7 +49,7 @@ class ProblemCode(enum.StrEnum):
     BUSY = "busy"
     """503: too much is waiting for the database; try again."""
     UNAVAILABLE = "unavailable"
-    """503: the database does not answer, or the hub is stopping; try again."""
+    """503: the database or the device list cannot be read, or the hub is stopping; try again."""
 
 
 _STATUS = {

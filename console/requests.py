@@ -13,6 +13,7 @@ from core.clock import parse_rfc3339
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 _CURSOR = b"before:"
+_BEHIND = b"behind:"
 _LARGEST = 2**63 - 1
 
 
@@ -73,6 +74,29 @@ def before_of(cursor: str | None) -> int | None:
     if not text.startswith(_CURSOR) or not 0 <= before <= _LARGEST:
         raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before")
     return before
+
+
+def cursor_behind(name: str) -> str:
+    """The opaque cursor of the page that begins behind `name`."""
+    return base64.urlsafe_b64encode(_BEHIND + name.encode()).decode().rstrip("=")
+
+
+def name_of(cursor: str | None) -> str | None:
+    """What `cursor_behind` put in.
+
+    Raises:
+        Problem: `invalid_parameter` if the cursor is none of ours.
+    """
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        name = text.removeprefix(_BEHIND).decode()
+    except (ValueError, binascii.Error) as error:
+        raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before") from error
+    if not text.startswith(_BEHIND):
+        raise Problem(ProblemCode.INVALID_PARAMETER, "cursor: take it from `next` of the page before")
+    return name
 
 
 def since_of(text: str | None) -> int | None:

@@ -91,6 +91,29 @@ class AlertList(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class PlaceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A place of the map; what its layer has not is null, and so is `geometry` where it was not asked for."""
+
+    layer: str
+    code: str
+    name_zh: str
+    name_en: str
+    kind: str | None = None
+    town: str | None = None
+    disposal_grid: str | None = None
+    self_grid: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    geometry: msgspec.Raw | None = None
+
+
+class PlaceList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of places, from the coarsest layer to the finest, by code; `next` is the cursor of the following page."""
+
+    items: list[PlaceView]
+    next: str | None
+
+
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who has seen an alert, and what they say."""
 

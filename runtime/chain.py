@@ -1,12 +1,13 @@
 """The stages one after the other, as live, recovery and replay run them: entries in, alert changes out. No I/O."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from alerts.change import AlertChange
 from alerts.event import MAINTENANCE, PROFILE_OFF, PROFILE_ON, RESET, Feedback
 from alerts.lifecycle import AlertStage
+from city.device import Device
 from core.clock import parse_rfc3339
 from core.reading import Int32, Quality, ReadingBatch
 from core.stage import Snapshot
@@ -37,6 +38,7 @@ class Chain:
         self.feedback_position = 0
         self.readings = 0
         self.transitions = 0
+        self.devices = ""
         self._wall_ns = wall_ns
 
     def on_batch(self, batch: ReadingBatch, *, received_ns: int | None = None) -> list[AlertChange]:
@@ -132,6 +134,7 @@ class Chain:
                 "profiles": "\n".join(sorted(self.engine.scenes.profiles)).encode(),
                 "now_ms": np.array([self.now_ms, self.feedback_position], np.int64),
                 "rules": self.engine.scenes.version.encode(),
+                "devices": self.devices.encode(),
             },
         }
 
@@ -165,6 +168,24 @@ class Chain:
         """A person switches a set of overrides on or off; it acts from the next reading of each feed on."""
         now = self.engine.scenes.profiles
         self.engine.replace(self.engine.scenes.under(now | {profile} if on else now - {profile}))
+
+    def switch_devices(self, version: str, changed: Mapping[int, Device]) -> list[AlertChange]:
+        """Another device list holds from here on.
+
+        Levels of feeds that nobody watches any more leave their alerts; alerts of devices that were on trial open.
+
+        Args:
+            version: Of the list.
+            changed: The device of every feed that stands for another one now; `alerts` knows it already.
+        """
+        self.devices = version
+        if not changed:
+            return []
+        self.engine.rebind(changed)
+        scenes = self.engine.scenes
+        passed = self.gate.replace(scenes, self.now_ms, self.engine.watches)
+        changes = self.alerts.replace(AlertScenes(scenes), self.now_ms, keeps=self.engine.watches)
+        return changes + self._alert(passed)
 
     def _alert(
         self, transitions: Transitions, *, received_ns: int | None = None, untimed: Collection[int] = ()

@@ -18,9 +18,9 @@ from runtime.config import Config, load_config
 from runtime.private import broker_line
 from runtime.supervisor import RoleSpec, Supervisor
 
-_ROLES = ("pipeline", "hub")
+_ROLES = ("pipeline", "hub", "history")
 _LOOK_S = 0.2
-_LATER = {"camera": "start it with `scenewatch camera`", "history": "this version has no history yet"}
+_LATER = {"camera": "start it with `scenewatch camera`"}
 
 
 def serve(path: Path, role: str) -> int:
@@ -31,7 +31,7 @@ def serve(path: Path, role: str) -> int:
         UnavailableError: If something cannot be started.
     """
     config = load_config(path)
-    wanted = _wanted(role)
+    wanted = _wanted(role, config)
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
     config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -57,16 +57,19 @@ def serve(path: Path, role: str) -> int:
     return 0
 
 
-def _wanted(role: str) -> list[str]:
-    names = [name.strip() for name in role.split(",") if name.strip()] or list(_ROLES)
+def _wanted(role: str, config: Config) -> list[str]:
+    named = [name.strip() for name in role.split(",") if name.strip()]
+    names = named or [name for name in _ROLES if name != "history" or config.history.kind != "none"]
     for name in names:
         if name in _LATER:
             raise ConfigError(f"role {name}: {_LATER[name]}")
         if name not in (*_ROLES, "ingest"):
-            raise ConfigError(f"there is no role {name!r}; there are ingest, pipeline and hub")
+            raise ConfigError(f"there is no role {name!r}; there are ingest, pipeline, hub and history")
     if "ingest" in names and "pipeline" not in names:
         raise ConfigError("role ingest: on one machine ingest runs inside the role pipeline; ask for pipeline")
-    return [name for name in ("hub", "pipeline") if name in names]
+    if "history" in names and config.history.kind == "none":
+        raise ConfigError('role history: history.kind is "none"; set it to parquet or influxdb')
+    return [name for name in ("hub", "pipeline", "history") if name in names]
 
 
 def _settled(config: Config, wanted: list[str]) -> Path:
@@ -79,9 +82,15 @@ def _settled(config: Config, wanted: list[str]) -> Path:
         ("ingest", "max_ahead"),
         ("journal", "keep"),
         ("scenes", "settle"),
+        ("history", "flush"),
+        ("history", "keep"),
+        ("history", "keep_minutes"),
+        ("history", "keep_hours"),
         ("scenes", "budget_watch"),
     ):
         content[section][key] = f"{content[section][key]}ms"
+    content["history"]["keep_types"] = {name: f"{ms}ms" for name, ms in config.history.keep_types.items()}
+    content["history"]["influxdb_token"] = config.history.influxdb_token.get_secret_value()
     content["pipeline"]["snapshot_every"] = f"{content['pipeline']['snapshot_every']}ms"
     if config.broker.url is None and not config.broker.port:
         content["broker"]["port"] = free_port()

@@ -23,6 +23,14 @@ def _milliseconds(value: object) -> object:
     return value
 
 
+def _is_address(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port out of range, half an IPv6 address
+        return False
+
+
 Duration = Annotated[int, BeforeValidator(_milliseconds)]
 """Milliseconds, written as `30s`."""
 
@@ -58,7 +66,7 @@ class Broker(_Section):
     @field_validator("url")
     @classmethod
     def _is_mqtt(cls, url: str | None) -> str | None:
-        if url is not None and (urlsplit(url).scheme not in ("mqtt", "mqtts") or not urlsplit(url).hostname):
+        if url is not None and not _is_address(url, "mqtt", "mqtts"):
             raise ValueError("write it like mqtt://host:1883 or mqtts://host:8883")
         return url
 
@@ -93,7 +101,9 @@ class Ingest(_Section):
 
     devices: Path = Field(Path("devices.csv"), description="the device list")
     device_types: Path | None = Field(None, description="catalogue of device types; absent: the shipped one")
-    max_feeds: int = Field(2_097_152, ge=1, description="most feeds; memory is reserved, not used, for this many")
+    max_feeds: int = Field(
+        2_097_152, ge=1, le=1 << 24, description="most feeds; memory is reserved, not used, for this many"
+    )
     max_ahead: Duration = Field(300_000, description="event times further in the future are refused")
     max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
 
@@ -142,6 +152,13 @@ class Dispatch(_Section):
     token: SecretStr = Field(SecretStr(""), description="bearer token for it; the built-in hub asks for the same")
     batch: bool = Field(True, description="send several waiting events at once; only for a receiver that asks for it")
 
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not _is_address(url, "http", "https"):
+            raise ValueError("write it like http://host:8080 or https://host")
+        return url
+
 
 class Hub(_Section):
     """The built-in dispatch core."""
@@ -151,6 +168,51 @@ class Hub(_Section):
     database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
 
 
+class City(_Section):
+    """The map: towns, grids, modules and assets."""
+
+    folder: Path | None = Field(None, description="city folder; absent: `city` in the data folder, where there is one")
+
+
+class HistorySection(_Section):
+    """Readings at rest."""
+
+    kind: Literal["parquet", "influxdb", "none"] = Field("parquet", description="what holds them")
+    dir: Path | None = Field(None, description="folder of the archive and its ledger; absent: in the data folder")
+    host: str = Field("127.0.0.1", description="address of /status and /metrics")
+    http_port: int = Field(0, ge=0, le=65535, description="port of /status and /metrics; 0: any free one")
+    flush: Duration = Field(10_000, description="readings are in history so long after they came, at the latest")
+    waiting_mib: int = Field(
+        16_384, ge=1, description="the journal is kept until history has it, but no more of it than this"
+    )
+    keep: Duration = Field(400 * 86_400_000, description="how long readings are kept")
+    keep_types: dict[str, Duration] = Field(
+        default_factory=dict, description="how long those of some device types are kept instead"
+    )
+    keep_minutes: Duration = Field(1_100 * 86_400_000, description="how long roll-ups of a minute are kept")
+    keep_hours: Duration = Field(3_650 * 86_400_000, description="how long roll-ups of an hour are kept")
+    influxdb_url: str = Field("http://127.0.0.1:8086", description="InfluxDB 2, for kind influxdb")
+    influxdb_org: str = Field("scenewatch", description="its organisation")
+    influxdb_bucket: str = Field("scenewatch", description="its bucket; made if it is not there")
+    influxdb_token: SecretStr = Field(SecretStr(""), description="its token; never shown")
+    influxdb_token_file: Path | None = Field(None, description="a file with the token instead")
+
+    def secret(self) -> str:
+        """The token.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        if self.influxdb_token_file is None:
+            return self.influxdb_token.get_secret_value()
+        try:
+            return self.influxdb_token_file.read_text().strip()
+        except OSError as error:
+            raise ConfigError(
+                f"history.influxdb_token_file: {self.influxdb_token_file} cannot be read: {error.strerror}"
+            ) from error
+
+
 class Log(_Section):
     """What is written to standard error."""
 
@@ -158,9 +220,9 @@ class Log(_Section):
 
 
 class Gateways(_Section):
-    """The simulated district of the demo."""
+    """The simulated district of the demo and of `simulate`."""
 
-    plan: Path | None = Field(None, description="JSON written by the demo")
+    plan: Path | None = Field(None, description="JSON written by the command")
 
 
 class Config(_Section):
@@ -174,8 +236,15 @@ class Config(_Section):
     pipeline: PipelineSection = PipelineSection()
     dispatch: Dispatch = Dispatch()
     hub: Hub = Hub()
+    city: City = City()
+    history: HistorySection = HistorySection()
     log: Log = Log()
     gateways: Gateways = Gateways()
+
+    def city_folder(self) -> Path | None:
+        """The city folder, or None where there is none."""
+        beside = self.data.dir / "city"
+        return self.city.folder or (beside if beside.is_dir() else None)
 
 
 def load_config(path: Path) -> Config:
@@ -211,6 +280,8 @@ def _line(path: Path, detail: Mapping[str, Any]) -> str:
         fields = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields  # type: ignore[union-attr]
         close = difflib.get_close_matches(place[-1], list(fields), n=1)
         return f"{path}: {name}: unknown key" + (f" (did you mean {close[0]}?)" if close else "")
+    if detail["type"] == "model_type":
+        return f"{path}: {name}: this is a section: write [{name}], and its keys below"
     return f"{path}: {name}: {detail['msg'].removeprefix('Value error, ')}"
 
 
@@ -237,6 +308,13 @@ def _resolved(config: Config, folder: Path) -> Config:
             if (value := getattr(config.broker, name)) is not None
         }
     )
+    token = config.history.influxdb_token_file
+    history = config.history.model_copy(
+        update={
+            "dir": folder / (config.history.dir or config.data.dir / "history"),
+            "influxdb_token_file": folder / token if token else None,
+        }
+    )
     plan = folder / config.gateways.plan if config.gateways.plan else None
     return config.model_copy(
         update={
@@ -244,6 +322,8 @@ def _resolved(config: Config, folder: Path) -> Config:
             "scenes": scenes,
             "ingest": ingest,
             "broker": broker,
+            "history": history,
             "gateways": Gateways(plan=plan),
+            "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }
     )

@@ -13,6 +13,8 @@ from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, dec
 from runtime.chain import Chain
 from runtime.snapshots import Snapshots
 
+Switch = Callable[[str], list[AlertChange]]
+
 
 class _Said(msgspec.Struct, frozen=True):
     feedback: Feedback
@@ -39,12 +41,18 @@ def encode_rules(version: str) -> tuple[Kind, bytes]:
     return Kind.RULES, version.encode()
 
 
+def encode_devices(version: str) -> tuple[Kind, bytes]:
+    """That the device list of `version` holds from here on, as a journal entry."""
+    return Kind.DEVICES, version.encode()
+
+
 def recover(
     chain: Chain,
     journal: Journal,
     snapshots: Snapshots,
     *,
-    switch_rules: Callable[[str], None],
+    switch_rules: Switch,
+    switch_devices: Switch,
     write: Callable[[list[AlertChange]], object],
     judge: Callable[[Feedback], object],
     progress: Callable[[int], None] | None = None,
@@ -55,7 +63,8 @@ def recover(
         chain: Fresh stages with every known feed bound.
         journal: What happened.
         snapshots: Where a state to begin with may lie.
-        switch_rules: Called with the version of the scenes that decide from an entry on.
+        switch_rules: Called with the version of the scenes that decide from an entry on; gives what follows.
+        switch_devices: The same for the device list.
         write: Takes the alert changes, idempotently.
         judge: Takes what people said that alerts turned out to be, idempotently.
         progress: Called with the position, now and then.
@@ -73,7 +82,7 @@ def recover(
         chain.restore(stages)
     replayed = 0
     for entry in journal.read(after):
-        write(_apply(chain, entry, switch_rules, judge))
+        write(_apply(chain, entry, switch_rules, switch_devices, judge))
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
@@ -85,25 +94,27 @@ def recover(
 
 
 def _apply(
-    chain: Chain, entry: Entry, switch_rules: Callable[[str], None], judge: Callable[[Feedback], object]
+    chain: Chain, entry: Entry, switch_rules: Switch, switch_devices: Switch, judge: Callable[[Feedback], object]
 ) -> list[AlertChange]:
     match entry.kind:
-        case Kind.READINGS | Kind.READINGS_WITH_ARRIVAL:
-            return chain.on_batch(decode_batch(entry))
         case Kind.GATEWAY:
             return chain.on_gateway(decode_gateway(entry))
         case Kind.CLOCK:
             return chain.on_clock(decode_clock(entry))
-        case Kind.RESUME:
-            chain.on_resume(int.from_bytes(entry.body, "little"))
-        case Kind.EXPECT:
-            feeds = np.frombuffer(entry.body, "<i4", offset=8).astype(np.int32)
-            chain.on_expect(feeds, int.from_bytes(entry.body[:8], "little"))
+        case Kind.RESUME | Kind.LISTENING | Kind.EXPECT:
+            if entry.kind is Kind.RESUME:  # listening is for history, which tells a hole from silence by it
+                chain.on_resume(int.from_bytes(entry.body, "little"))
+            elif entry.kind is Kind.EXPECT:
+                feeds = np.frombuffer(entry.body, "<i4", offset=8).astype(np.int32)
+                chain.on_expect(feeds, int.from_bytes(entry.body[:8], "little"))
+            return []
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)
             if said.feedback.verdict is not None:
                 judge(said.feedback)
             return chain.on_feedback(said.feedback, said.at_ms)
-        case Kind.RULES:
-            switch_rules(entry.body.decode())
-    return []
+        case Kind.RULES | Kind.DEVICES:
+            switch = switch_rules if entry.kind is Kind.RULES else switch_devices
+            return switch(entry.body.decode())
+        case _:
+            return chain.on_batch(decode_batch(entry))

@@ -106,7 +106,12 @@ class Tables:
         self._borders: dict[tuple[str, ...], tuple[int, int]] = {}
 
     def watch(self, device: Device, metric: str) -> Watch:
-        """What watches `metric` of `device`; devices that no scene tells apart are resolved once."""
+        """What watches `metric` of `device`, nothing if it is out of use.
+
+        Devices that no scene tells apart are resolved once.
+        """
+        if device.out_of_use:
+            return _NOBODY
         named = self._named
         kind = (
             metric,

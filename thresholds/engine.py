@@ -1,6 +1,6 @@
 """The threshold stage: readings in, transitions out; state, bindings and tables around the kernel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -227,6 +227,19 @@ class Engine:
         self._take_up(running)
         waiting = np.flatnonzero(self._slots["phase"][: self._n_slots] != arrays.IDLE)
         kernel.arm_all(np.concatenate([waiting, self._gauges.on_heap()]), self._settle_ms, self._state())
+
+    def rebind(self, devices: Mapping[int, Device]) -> None:
+        """Let bound feeds stand for other devices from here on.
+
+        What is not idle goes on as in `replace`; where the scenes watch the same as before, nothing else changes.
+        """
+        moved = False
+        for feed, device in devices.items():
+            before, metric = self._devices[feed], self._metrics[feed]
+            self._devices[feed] = device
+            moved = moved or self._tables.watch(before, metric) != self._tables.watch(device, metric)
+        if moved:
+            self.replace(self.scenes)
 
     def _run(self, batch: ReadingBatch, now_ms: int) -> Transitions:
         parts: list[Transitions] = []

@@ -63,7 +63,7 @@ def examine(tree: Value, catalogue: Catalogue) -> tuple[Scene | None, list[Mista
     mistakes = [*work.mistakes, *_references(tree, catalogue), *_leaf(tree, catalogue)]
     if parts is not None:
         mistakes += [*work.problems(parts), *_metric_kinds(work.tree, parts, catalogue)]
-    if mistakes:
+    if mistakes or not located.is_whole(tree):  # what the YAML itself has lost is told already
         return None, mistakes
     return Scene.model_validate(tree.plain()), []
 

@@ -19,11 +19,12 @@ _WGS84 = Geod(ellps="WGS84")
 class Mark:
     """A scene on a feed: active (`ended` None) or when it last was, in event time; and when that was noted."""
 
-    __slots__ = ("ended", "noted")
+    __slots__ = ("ended", "keys", "noted")
 
-    def __init__(self, ended: int | None, noted: int) -> None:
+    def __init__(self, ended: int | None, noted: int, keys: tuple[tuple[str, str, str], ...]) -> None:
         self.ended = ended
         self.noted = noted
+        self.keys = keys
 
 
 class Marks:
@@ -74,8 +75,8 @@ class Marks:
         """The scene is active on the feed (None), or stopped being so at an event time."""
         mark = self._of.setdefault(scene, {}).get(feed)
         if mark is None:
-            mark = self._of[scene][feed] = Mark(ended, now_ms)
-            for key in self._keys(scene, self._device(feed)):
+            mark = self._of[scene][feed] = Mark(ended, now_ms, tuple(self._keys(scene, self._device(feed))))
+            for key in mark.keys:
                 self._index.setdefault(key, {})[feed] = mark
         mark.ended, mark.noted = ended, now_ms
         self._ended.pop((scene, feed), None)
@@ -89,8 +90,7 @@ class Marks:
             if noted >= before_ms:
                 return
             del self._ended[scene, feed]
-            del self._of[scene][feed]
-            for key in self._keys(scene, self._device(feed)):
+            for key in self._of[scene].pop(feed).keys:
                 del self._index[key][feed]
 
     def any_active(self, scene: str, same: str, device: Device) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from city.catalogue import load_catalogue
+from console.hub import Beside
 from tests.unit.console.conftest import StartHub
 from tests.unit.console.running import RunningHub
 from tests.unit.console.test_events import problem
@@ -20,7 +21,7 @@ def register(tmp_path: Path) -> SceneRegister:
 
 @pytest.fixture
 def with_scenes(start_hub: StartHub, register: SceneRegister) -> RunningHub:
-    return start_hub(scenes=register)
+    return start_hub(beside=Beside(scenes=register))
 
 
 def post(hub: RunningHub, path: str, **body: Any) -> dict[str, Any]:

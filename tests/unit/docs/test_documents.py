@@ -14,6 +14,7 @@ from city.case_form import LeafRow, MajorRow, SubRow
 from city.cases import cases_when_asked, load_cases
 from city.catalogue import load_catalogue, shipped
 from ingest.rejected import Reason, Rejected
+from runtime import device_types_reference
 from runtime.config import load_config
 from runtime.case_reference import with_counts
 from runtime.config_reference import reference
@@ -49,6 +50,12 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
 def test_the_reference_of_the_configuration_is_current() -> None:
     page = (DOCS / "reference/configuration.md").read_text(encoding="utf-8")
     assert page == reference(), "run: .venv/bin/python -m runtime.config_reference docs/reference/configuration.md"
+
+
+def test_the_reference_of_the_device_types_is_current() -> None:
+    page = (DOCS / "reference/device-types.md").read_text(encoding="utf-8")
+    cure = "run: .venv/bin/python -m runtime.device_types_reference docs/reference/device-types.md"
+    assert page == device_types_reference.reference(), cure
 
 
 def test_the_example_configuration_loads() -> None:

@@ -688,6 +688,11 @@ def test_without_a_leaf_nobody_asks_for_the_case_catalogue(tmp_path: Path) -> No
     assert load_scenes([path], TYPES, cases=cases_when_asked(tmp_path / "gone"))[1] == []
 
 
+def test_a_value_that_yaml_itself_has_lost_is_told_once(tmp_path: Path) -> None:
+    (finding,) = check(tmp_path, GOOD.replace("above: 25, clear_below: 22", "above: !twenty 25"))[1]
+    assert finding.code is Code.YAML
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.sampled_from([GOOD, MISTAKES["text for a list"][1]]))
 def test_nothing_that_a_file_holds_makes_the_check_fail(tmp_path: Path, seed: int, text: str) -> None:
