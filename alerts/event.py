@@ -140,6 +140,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Why this event can never be taken (it is not retried); None if it was."""
 
 
+ACKNOWLEDGE = "acknowledge"
+RESET = "reset"
+"""Kinds of feedback: somebody has seen it; what is latched may clear (复位)."""
+
+
 class Verdict(enum.StrEnum):
     """What it turned out to be, said by whoever handled it (处置结论)."""
 
@@ -158,8 +163,8 @@ class Verdict(enum.StrEnum):
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """What people at the dispatch core say about an alert; the pipeline fetches these in order.
 
-    `kind` is `acknowledge` or `verdict`; a kind that the pipeline does not know changes nothing. Of several verdicts on
-    an alert the last one counts.
+    `kind` is `acknowledge`, `verdict`, or `reset` of what is latched; a kind that the pipeline does not
+    know changes nothing. Of several verdicts on an alert the last one counts.
     """
 
     seq: int

@@ -41,6 +41,7 @@ class Kind(enum.IntEnum):
     FEEDBACK = 5
     RULES = 6
     RESUME = 7
+    EXPECT = 8
 
 
 @dataclass(frozen=True, slots=True)

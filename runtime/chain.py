@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from alerts.change import AlertChange
-from alerts.event import Feedback
+from alerts.event import RESET, Feedback
 from alerts.lifecycle import AlertStage
-from core.reading import Quality, ReadingBatch
+from core.reading import Int32, Quality, ReadingBatch
 from core.stage import Snapshot
 from ingest.codec import ClockTick, GatewayState
 from ingest.sequencing import Sequencer
@@ -57,7 +57,18 @@ class Chain:
         if feedback.seq <= self.feedback_position:
             return []
         self.feedback_position = feedback.seq
-        return self.on_timer(now_ms) + self.alerts.on_feedback(feedback, now_ms)
+        changes = self.on_timer(now_ms)
+        if feedback.kind == RESET:
+            return changes + self._reset(feedback.alert, now_ms)
+        return changes + self.alerts.on_feedback(feedback, now_ms)
+
+    def _reset(self, alert: str, now_ms: int) -> list[AlertChange]:
+        """A person lets go what is latched in an alert; what still holds stays."""
+        found = self.alerts.members_of(alert)
+        if found is None:
+            return []
+        scene, feeds = found
+        return self._alert(self.engine.release(scene, np.array(feeds, np.int32), now_ms))
 
     def on_clock(self, tick: ClockTick) -> list[AlertChange]:
         """A recording's clock has moved on."""
@@ -66,6 +77,10 @@ class Chain:
     def on_resume(self, now_ms: int) -> None:
         """Nobody listened until now: running delays go on from here, so that a backlog has its say first."""
         self.engine.resume(now_ms)
+
+    def on_expect(self, feeds: Int32, now_ms: int) -> None:
+        """These feeds are known from now on: where nothing was heard of them, absence counts from here."""
+        self.engine.expect(feeds, now_ms)
 
     def on_timer(self, now_ms: int) -> list[AlertChange]:
         """What follows from time having passed to `now_ms`."""

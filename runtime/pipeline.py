@@ -18,7 +18,7 @@ import numpy as np
 
 from alerts.event import Feedback
 from alerts.store import AlertStore
-from core.clock import ManualClock, SystemClock, wall_ns
+from core.clock import ManualClock, SystemClock, rfc3339, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
@@ -29,15 +29,17 @@ from ingest.tap import Tap
 from runtime.chain import Chain
 from runtime.door import Door
 from runtime.ops import Status
-from runtime.recovery import encode_feedback, encode_resume, encode_rules
+from runtime.recovery import encode_expect, encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots
+from thresholds.compiler import Refused
 from thresholds.scene_set import SceneSet
 
 log = logging.getLogger("scenewatch.pipeline")
 
 _IDLE_S = 0.5
 _NOTICES_PER_STEP = 20
+_CALENDAR_NOTICE_MS = 60 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Pipeline:
         self._next_misc = 0
         self._next_snapshot = 0
         self._tap: Tap | None = None
+        self._told_refused: set[Refused] = set()
         self._slow = 0
         self._batches = 0
         self._live = 0
@@ -262,12 +265,34 @@ class Pipeline:
             self._shelf.keep(scenes)
             self._journal.append([encode_rules(scenes.version)])
             self._write(self._chain.switch(scenes))
+            self._expect()
 
     def _resume(self) -> None:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
         now = self._clock.now_ms()
         self._journal.append([encode_resume(now)])
         self._chain.on_resume(now)
+        self._expect()
+
+    def _expect(self) -> None:
+        """Let absence count from now on for listed devices that were never heard; a recording lists nobody."""
+        if self._options.recording:
+            return
+        self._door.expect()
+        self._door.persist()
+        feeds = self._chain.engine.unexpected()
+        if len(feeds):
+            now = self._clock.now_ms()
+            self._journal.append([encode_expect(feeds, now)])
+            self._chain.on_expect(feeds, now)
+        ends = self._chain.engine.calendar_ends_ms
+        if ends is not None and self._clock.now_ms() > ends - _CALENDAR_NOTICE_MS:
+            day = rfc3339(ends)[:10]
+            log.warning("the working calendar ends at %s: update chinesecalendar; until then days are Mon-Fri", day)
+        for refused in self._chain.engine.refused:
+            if refused not in self._told_refused:
+                self._told_refused.add(refused)
+                log.warning("%s", refused)
 
     def _pass_time(self) -> None:
         """Let delays end by time; without a connection nobody knows what the readings say, so nothing ends then."""

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 
 from alerts.change import AlertChange
 from alerts.event import Feedback
 from core.errors import DataLossError
+from core.reading import Int32
 from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, decode_gateway
 from runtime.chain import Chain
 from runtime.snapshots import Snapshots
@@ -25,6 +27,11 @@ def encode_feedback(feedback: Feedback, at_ms: int) -> tuple[Kind, bytes]:
 def encode_resume(at_ms: int) -> tuple[Kind, bytes]:
     """That nobody listened until `at_ms`, as a journal entry."""
     return Kind.RESUME, at_ms.to_bytes(8, "little")
+
+
+def encode_expect(feeds: Int32, at_ms: int) -> tuple[Kind, bytes]:
+    """That these feeds are known from `at_ms` on, whether they report or not, as a journal entry."""
+    return Kind.EXPECT, at_ms.to_bytes(8, "little") + feeds.astype("<i4").tobytes()
 
 
 def encode_rules(version: str) -> tuple[Kind, bytes]:
@@ -89,6 +96,9 @@ def _apply(
             return chain.on_clock(decode_clock(entry))
         case Kind.RESUME:
             chain.on_resume(int.from_bytes(entry.body, "little"))
+        case Kind.EXPECT:
+            feeds = np.frombuffer(entry.body, "<i4", offset=8).astype(np.int32)
+            chain.on_expect(feeds, int.from_bytes(entry.body[:8], "little"))
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)
             if said.feedback.verdict is not None:

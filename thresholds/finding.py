@@ -48,6 +48,8 @@ class Code(enum.StrEnum):
     """The id of the scene is not kebab-case."""
     UNKNOWN_LEAF = "S020"
     """The case catalogue has no such leaf."""
+    COMBINATION = "S021"
+    """Two keys that do not go together."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -21,7 +21,7 @@ from runtime.config_reference import reference
 from runtime.main import app
 from thresholds.check import load_scenes
 from thresholds.finding import Code
-from thresholds.level import CLEAR_KEYS, CONDITIONS
+from thresholds.conditions import CLEAR_KEYS, CONDITIONS
 from thresholds.scene import LATER
 from tools.check_docs import broken, documents
 
@@ -109,8 +109,8 @@ def test_only_a_file_that_cannot_be_read_has_no_example() -> None:
     assert {code.value for code in Code} - {code for code, _ in EXAMPLES} == {Code.UNREADABLE.value}
 
 
-def test_every_condition_stands_in_the_reference_of_scenes() -> None:
-    page = (DOCS / "reference/scenes.md").read_text(encoding="utf-8")
+def test_every_condition_stands_in_the_reference() -> None:
+    page = "".join((DOCS / "reference" / name).read_text(encoding="utf-8") for name in ("scenes.md", "conditions.md"))
     words = set(re.findall(r"`(\w+)[`:]", page))
     assert set(CONDITIONS) | set(CLEAR_KEYS) | LATER <= words
 
