@@ -16,7 +16,7 @@ import msgspec
 
 from alerts.alert import Member, OpenAlert
 from alerts.change import AlertChange, Timing
-from alerts.event import Feedback, Measured
+from alerts.event import ACKNOWLEDGE, Feedback, Measured
 from alerts.ports import Feeds, Scene, Scenes
 from alerts.rows import Row, Source, by_reading, member_of, raised_again
 from alerts.saved import Saved
@@ -143,7 +143,7 @@ class AlertStage:
         if feedback.kind == "verdict":
             self.decisions[Decision.JUDGED] += 1  # it goes to the store: most alerts are cleared by then
             return []
-        if feedback.kind != "acknowledge":
+        if feedback.kind != ACKNOWLEDGE:
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1
             return []
         alert = self._alerts.get(feedback.alert)
@@ -154,6 +154,14 @@ class AlertStage:
             alert.acknowledged_by, alert.comment = feedback.by, feedback.comment
         timing = Timing(decided_ns=decided_ns)
         return self._take(alert, Happening.ACKNOWLEDGE, now_ms, timing)
+
+    def members_of(self, alert: str) -> tuple[str, list[int]] | None:
+        """The scene id and the feeds that hold an alert open, None (and counted) if it is not open."""
+        found = self._alerts.get(alert)
+        if found is None:
+            self.decisions[Decision.NOT_OPEN] += 1
+            return None
+        return found.scene, sorted({member.feed for member in found.members.values()})
 
     def replace(
         self,
@@ -261,7 +269,7 @@ class AlertStage:
 
     def _home_for(self, scene: Scene, source: Source, row: Row) -> OpenAlert | None:
         """The open alert that takes this raise: one that knows the feed, else the last one near enough."""
-        place = (scene.id, source.device.alert_place, _in_shadow(scene, source.device))
+        place = (scene.id, scene.fold_key(source.device), _in_shadow(scene, source.device))
         candidates = self._folds.get(place, ())
         for alert in reversed(candidates):
             if row.feed in alert.feeds:
@@ -285,6 +293,7 @@ class AlertStage:
             rules=scene.version,
             place=device.alert_place,
             town=device.town,
+            fold=scene.fold_key(device),
             shadow=_in_shadow(scene, device),
             state=State.NONE,
             opened_by=source.feed,
@@ -407,7 +416,7 @@ class AlertStage:
 
     def _keep(self, alert: OpenAlert) -> None:
         self._alerts[alert.id] = alert
-        self._folds.setdefault((alert.scene, alert.place, alert.shadow), []).append(alert)
+        self._folds.setdefault((alert.scene, alert.fold, alert.shadow), []).append(alert)
 
     def _house(self, alert: OpenAlert, member: Member) -> None:
         alert.add(member)
@@ -416,7 +425,7 @@ class AlertStage:
 
     def _forget(self, alert: OpenAlert) -> None:
         del self._alerts[alert.id]
-        place = (alert.scene, alert.place, alert.shadow)
+        place = (alert.scene, alert.fold, alert.shadow)
         self._folds[place].remove(alert)
         if not self._folds[place]:
             del self._folds[place]

@@ -44,6 +44,9 @@ class Scene(Protocol):
     def case_from(self) -> Severity:
         """The mildest severity that opens a case; a milder alert is only listed."""
 
+    def fold_key(self, device: Device) -> str:
+        """What alerts of `device` are folded by."""
+
     @property
     def fold_window_ms(self) -> int | None:
         """How far apart two feeds' raises may be to be one alert, in ms; None for any distance."""
@@ -52,8 +55,8 @@ class Scene(Protocol):
     def version(self) -> str:
         """Content hash of the scene."""
 
-    def limit_words(self, severity: Severity, device: Device) -> str:
-        """The condition of a level as it is in force for `device`, in words, e.g. `above 25`."""
+    def limit_words(self, severity: Severity, device: Device, at_ms: int) -> str:
+        """The condition of a level as it is in force for `device` at an event time, in words, e.g. `above 25`."""
 
 
 class Scenes(Protocol):

@@ -113,6 +113,9 @@ class AlertStore:
         durability: What a write outlives.
         now_ns: Wall time in ns, for measuring.
 
+    Attributes:
+        path: The file.
+
     Raises:
         UnavailableError: If the file cannot be opened or is locked.
         DataLossError: If it is no database, damaged, or of another version.
@@ -124,7 +127,7 @@ class AlertStore:
         durability: Durability = Durability.PROCESS,
         now_ns: Callable[[], int] = wall_ns,
     ) -> None:
-        self._path = path
+        self.path = path
         self._durability = Durability(durability)
         self._now_ns = now_ns
         self._local = threading.local()
@@ -329,7 +332,7 @@ class AlertStore:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version not in {0, SCHEMA_VERSION}:
             raise DataLossError(
-                f"{self._path} is of version {version}, this program reads {SCHEMA_VERSION}; "
+                f"{self.path} is of version {version}, this program reads {SCHEMA_VERSION}; "
                 "start the program that wrote it"
             )
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
@@ -338,7 +341,7 @@ class AlertStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(
-                self._path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+                self.path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
             )
             with self._opening:
                 self._connections.append(connection)
@@ -374,7 +377,7 @@ class AlertStore:
         except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
             raise  # ours to mend, not the reader's
         except sqlite3.DatabaseError as error:
-            raise _plain(error, self._path) from error
+            raise _plain(error, self.path) from error
 
     def _ack(self, db: sqlite3.Connection, receipt: Receipt, at_ns: int) -> Acknowledged | None:
         rows = db.execute(

@@ -186,7 +186,7 @@ def run_hub(
 
 def _check(host: str, settings: HubSettings) -> None:
     if not settings.token:
-        raise ConfigError("the hub needs a token for writes; set it to a long random word")
+        raise ConfigError("dispatch.token: the hub needs a token for writes; set it to a long random word")
     if settings.read_token is None and not _is_loopback(host):
         raise ConfigError(
             f"on {host} the hub would let everybody read its cases; set a token for reading, or listen on 127.0.0.1"

@@ -13,6 +13,7 @@ _INTERVAL_MS = 60_000
 _MAX_KEYS = 10_000
 """Most (gateway, reason) pairs remembered; past it only counts go on."""
 _SAMPLE_BYTES = 240
+"""So much of the payload, and of the detail, is in a notice: both may hold what a sender made up."""
 
 
 class Reason(enum.StrEnum):
@@ -68,7 +69,8 @@ class Rejected:
             {
                 "reason": self.reason.value,
                 "topic": self.topic,
-                "detail": self.detail,
+                # JSON can name half of a surrogate pair, which no UTF-8 can write.
+                "detail": self.detail[:_SAMPLE_BYTES].encode(errors="backslashreplace").decode(),
                 "sample": self.sample[:_SAMPLE_BYTES].decode(errors="replace"),
                 "t": now_ms,
                 "count": count,

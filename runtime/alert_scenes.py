@@ -58,15 +58,19 @@ class AlertScene:
         """The mildest severity that opens a case."""
         return Severity.of(self.scene.raises.from_)
 
+    def fold_key(self, device: Device) -> str:
+        """What alerts of `device` are folded by."""
+        return self.scene.fold.key(device)
+
     @property
     def fold_window_ms(self) -> int | None:
         """How near raises have to be to be folded, ms."""
         window = self.scene.fold.window
         return None if window is None else int(window)
 
-    def limit_words(self, severity: Severity, device: Device) -> str:
-        """The condition of a level as it is in force for `device`, in words."""
-        return self.scene.hold_words(severity, device)
+    def limit_words(self, severity: Severity, device: Device, at_ms: int) -> str:
+        """The condition of a level as it is in force for `device` at an event time, in words."""
+        return self.scene.hold_words(severity, device, at_ms)
 
 
 class AlertScenes:

@@ -57,6 +57,7 @@ def doctor(config: Path | None, *, json_out: bool) -> int:
 
 
 def _machine() -> Iterator[Look]:
+    yield Look("OK", "scenewatch", metadata.version("scenewatch"))
     yield Look("OK", "python", f"{platform.python_version()} on {platform.machine()}")
     yield Look("OK", "numba", metadata.version("numba"))
     cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
@@ -117,6 +118,32 @@ def _configured(path: Path) -> Iterator[Look]:
         yield from (Look("FAIL", "devices", line, "mend the file") for line in str(error).splitlines())
     yield from _map(config.city_folder())
     yield from _reachable(config)
+    yield from _own(config)
+
+
+def _own(config: Config) -> Iterator[Look]:
+    """What `serve` makes and takes on this machine."""
+    there = next(place for place in (config.data.dir, *config.data.dir.parents) if os.path.lexists(place))
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        yield Look("FAIL", "data", f"{there} cannot be written", "give the user a folder, or mend data.dir")
+    wanted = [("pipeline.http_port", config.pipeline.host, config.pipeline.http_port)]
+    if config.broker.url is None:
+        wanted.append(("broker.port", "127.0.0.1", config.broker.port))
+    if config.dispatch.url is None:
+        wanted.append(("hub.port", config.hub.host, config.hub.port))
+    for key, host, port in wanted:
+        if port:
+            yield _free(key, host, port)
+
+
+def _free(key: str, host: str, port: int) -> Look:
+    try:
+        with socket.create_server((host, port)):
+            return Look("OK", key, f"{host}:{port} is free")
+    except OSError as error:
+        cure = f"no matter if it is ours that runs; else set {key}"
+        why = str(error.strerror or error).partition(" (while")[0]
+        return Look("WARN", key, f"{host}:{port} cannot be had ({why})", cure)
 
 
 def _map(folder: Path | None) -> Iterator[Look]:
@@ -140,9 +167,9 @@ def _reachable(config: Config) -> Iterator[Look]:
         cure = "start it, or mend history.influxdb_url; the journal keeps readings meanwhile"
         yield _answers("influxdb", parts.hostname or "", parts.port or 8086, cure)
     if config.dispatch.url is not None:
-        host, _, rest = config.dispatch.url.partition("://")[2].partition(":")
-        port = int(rest.split("/")[0]) if rest else 80
-        yield _answers("dispatch", host.split("/")[0], port, "start it, or mend dispatch.url; alerts wait meanwhile")
+        parts = urlsplit(config.dispatch.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        yield _answers("dispatch", str(parts.hostname), port, "start it, or mend dispatch.url; alerts wait meanwhile")
 
 
 def _answers(what: str, host: str, port: int, cure: str) -> Look:

@@ -23,6 +23,6 @@ def check(paths: list[Path], device_types: Path | None, cases: Path | None, *, j
     else:
         for finding in findings:
             sys.stdout.write(f"{finding}\n")
-        files = len(scene_files(paths))
-        sys.stdout.write(f"{files} {'file' if files == 1 else 'files'}, {len(findings)} findings\n")
+        files, wrong = len(scene_files(paths)), len(findings)
+        sys.stdout.write(f"{files} file{'s' * (files != 1)}, {wrong} finding{'s' * (wrong != 1)}\n")
     return 1 if findings else 0

@@ -1,21 +1,29 @@
 """`scenewatch score`: what a run raised against what was made to happen in it."""
 
+import sys
 from pathlib import Path
 
 import msgspec
+from rich import box
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from alerts.store import AlertStore
 from alerts.stored import StoredAlert
 from core.clock import parse_rfc3339
 from core.errors import ConfigError
-from core.units import format_duration, parse_duration
-from runtime.score import CASES_A_DAY, Raised, Score, score
+from core.units import parse_duration
+from runtime.known_scenes import known_scenes
+from runtime.score import CASES_A_DAY, DAY_MS, Raised, Score, score
 from runtime.summary import write_json
 from runtime.truth import load_truth
 
 _SHOWN = 20
+_RATES_FROM_DAYS = 0.5
+"""A rate per day means nothing for a run of a minute."""
+_INCIDENTS_A_DAY = 10
+_FAULTS_A_DAY = 6
 
 
 class _Event(msgspec.Struct):
@@ -44,16 +52,55 @@ def compare(
     Raises:
         ConfigError: If a file is wrong, or not just one of `run` and `data` is given.
     """
-    try:
-        slack_ms = parse_duration(slack)
-    except ValueError as error:
-        raise ConfigError(f"--slack: {error}") from error
+    slack_ms = _slack(slack)
     if (run is None) == (data is None):
         raise ConfigError("give one of --run FILE (what a run's --json wrote) and --data FOLDER (a pipeline's data)")
     happened = load_truth(truth)
     alerts, taken, doubled = _of_run(run) if run is not None else (_of_folder(Path(str(data))), None, None)
     result = score(happened, alerts, slack_ms=slack_ms, taken=taken, doubled=doubled or 0)
     return finish(result, json_file, quiet=quiet)
+
+
+def play(
+    *, days: float, seed: int, sensors: int, begin: str, scenes: Path | None, slack: str, faults: int | None,
+    incidents: int | None, json_file: Path | None, quiet: bool,
+) -> int:  # fmt: skip
+    """Play the simulated district through the live stages, faster than real time, and score it; status as `compare`.
+
+    Raises:
+        ConfigError: If an option is wrong, or a scene.
+    """
+    from runtime.simulated_run import SimulatedRun  # noqa: PLC0415 - comparing files needs none of it
+    from simulators import district  # noqa: PLC0415
+    from simulators.world import Scenario, World  # noqa: PLC0415
+
+    slack_ms = _slack(slack)
+    try:
+        begin_ms = parse_rfc3339(f"{begin}T00:00:00+08:00")
+    except ValueError:
+        raise ConfigError(f"--begin {begin}: write a day like 2026-07-09") from None
+    loaded = known_scenes([scenes] if scenes else [])
+    console = Console(stderr=True)
+    if not quiet:
+        console.print(f"placing {sensors:,} sensors; {len(loaded.scenes)} scenes ...", highlight=False)
+    scenario = Scenario(
+        seed=seed, begin_ms=begin_ms, seconds=days * DAY_MS / 1000,
+        incidents=round(_INCIDENTS_A_DAY * days) if incidents is None else incidents,
+        faults=round(_FAULTS_A_DAY * days) if faults is None else faults,
+    )  # fmt: skip
+    run = SimulatedRun(World(district.make(seed, sensors, 0), scenario), loaded)
+    with Progress(disable=quiet or not sys.stderr.isatty(), console=console) as progress:
+        task = progress.add_task("simulated", total=scenario.end_ms - begin_ms)
+        for at_ms in run.play():
+            progress.update(task, completed=at_ms - begin_ms)
+    return finish(run.scored(slack_ms), json_file, quiet=quiet)
+
+
+def _slack(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"--slack: {error}") from error
 
 
 def finish(result: Score, json_file: Path | None, *, quiet: bool) -> int:
@@ -77,6 +124,7 @@ def stored_alert(alert: StoredAlert) -> Raised:
         severity=alert.worst,
         raised_ms=alert.raised_ms,
         case=alert.task_number is not None,
+        auto=alert.data.auto,
         devices=frozenset(feed.partition("/")[0] for feed in alert.data.feeds),
         delay_ms=int(delay or 0),
     )
@@ -117,73 +165,82 @@ def _raised(event: _Event) -> Raised:
     )
 
 
-def show(console: Console, result: Score) -> None:
-    """Print it for a person: what was found, what it cried wolf about, and whether that is good enough."""
+def show(console: Console, result: Score, *, verdict: bool = True) -> None:
+    """Print it for a person; with `verdict`, whether it is good enough."""
     if result.scenes:
         console.print(_found(result))
     if result.noise:
         console.print(_noise(result))
     if result.faults:
         console.print(_faults(result))
-    for line in _lines(result):
+    for line in _lines(result, verdict=verdict):
         console.print(line, highlight=False, soft_wrap=True)
 
 
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    """A table that fits 80 columns: each heading in English over Chinese, the first column never cut."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    for column in words:
+        table.add_column(column.replace(" ", "\n"), no_wrap=True)
+    for column in numbers:
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
+    return table
+
+
 def _found(result: Score) -> Table:
-    table = Table(title="Incidents 事件")
-    for column in ("scene 场景", "severity 级别"):
-        table.add_column(column)
-    for column in ("incidents 事件", "found 发现", "missed 漏报", "too mild 偏轻", "delay p50 延迟", "p90", "max"):
-        table.add_column(column, justify="right")
+    words, numbers = ("scene 场景", "severity 级别"), ("found 发现", "mild 偏轻", "late:p50 延迟", "p90", "max")
+    table = _table("Incidents 事件", words, numbers)
     for row in result.scenes:
         late = row.delay_ms
         delays = ["", "", ""] if late is None else [_span(late.p50), _span(late.p90), _span(late.max)]
-        missed, mild = len(row.missed), len(row.too_mild)
-        table.add_row(
-            row.scene, row.severity, str(row.incidents), str(row.found), _wrong(missed), _wrong(mild), *delays
-        )  # fmt: skip
+        found = f"{row.found} of {row.incidents}"
+        shown = f"[red]{found}[/red]" if row.missed else found
+        table.add_row(row.scene, row.severity, shown, _wrong(len(row.too_mild)), *delays)
     return table
 
 
 def _noise(result: Score) -> Table:
-    table = Table(title="Alerts 告警")
-    table.add_column("scene 场景")
-    for column in ("alerts 告警", "false 误报", "false a day 每日误报", "cases 案件", "cases a day 每日案件"):
-        table.add_column(column, justify="right")
+    daily = result.days >= _RATES_FROM_DAYS
+    numbers = (
+        "alerts 告警",
+        "false 误报",
+        "cases 案件",
+        *(("false/day 每日误报", "cases/day 每日案件") if daily else ()),
+    )
+    table = _table("Alerts 告警", ("scene 场景",), numbers)
     for row in result.noise:
-        table.add_row(
-            row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.false_a_day:.1f}", f"{row.cases:,}",
-            f"{row.cases_a_day:.1f}",
-        )  # fmt: skip
+        rates = (f"{row.false_a_day:.1f}", f"{row.cases_a_day:.1f}") if daily else ()
+        table.add_row(row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.cases:,}", *rates)
     return table
 
 
 def _faults(result: Score) -> Table:
-    table = Table(title="Faults 故障")
-    table.add_column("kind 类别")
-    for column in ("faults 故障", "to be noticed 应发现", "noticed 已发现"):
-        table.add_column(column, justify="right")
+    table = _table("Faults 故障", ("kind 类别",), ("faults 故障", "to-notice 应发现", "noticed 已发现"))
     for row in result.faults:
         table.add_row(row.kind, str(row.faults), str(row.to_notice), str(row.noticed))
     return table
 
 
-def _lines(result: Score) -> list[str]:
-    missed = [name for row in result.scenes for name in row.missed]
-    verdict = "met 达标" if result.meets_target else "NOT met 未达标"
+def _lines(result: Score, *, verdict: bool) -> list[str]:
+    met = "met 达标" if result.meets_target else "NOT met 未达标"
     summed = (
-        f"{result.found} of {result.incidents} incidents found, {result.false} of {result.alerts} alerts false "
-        f"({result.false / result.days:.1f} a day), {result.cases} cases in {result.days:.3g} days, "
-        f"{result.busiest_day_cases} on the busiest"
+        f"{result.found} of {result.incidents} incidents found, {result.false} of {result.alerts} alerts false, "
+        f"{result.cases} cases"
     )
+    if result.days >= _RATES_FROM_DAYS:
+        summed += (
+            f"; in {result.days:.3g} days {result.false / result.days:.1f} false alerts a day, "
+            f"{result.busiest_day_cases} cases on the busiest"
+        )
     lines = [summed]
     r = result.readings
     if r.taken is not None:
         lines.append(f"{r.sent:,} readings sent, {r.taken:,} taken, {r.lost} lost, {r.doubled} doubled")
-    lines += _named("missed 漏报", missed)
+    lines += _named("missed 漏报", [f"{name} ({row.scene})" for row in result.scenes for name in row.missed])
     lines += _named("several cases 多案", [f"{name} ({n})" for name, n in result.several_cases.items()])
     lines += _named("found without a case 未立案", result.without_case)
-    lines.append(f"target (every incident found, one case each, at most {CASES_A_DAY} cases a day): {verdict}")
+    if verdict:
+        lines.append(f"target (every incident found, one case each, at most {CASES_A_DAY} cases a day): {met}")
     return lines
 
 
@@ -199,4 +256,8 @@ def _wrong(count: int) -> str:
 
 
 def _span(ms: float) -> str:
-    return format_duration(round(ms / 1000) * 1000) if ms >= 1000 else f"{ms:.0f}ms"
+    """A duration in its one largest unit, e.g. `37s`, `12.4m`, `2.1h`."""
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if ms >= size:
+            return f"{ms / size:.1f}{unit}" if unit != "s" else f"{ms / size:.0f}s"
+    return f"{ms:.0f}ms"

@@ -23,6 +23,14 @@ def _milliseconds(value: object) -> object:
     return value
 
 
+def _is_address(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port out of range, half an IPv6 address
+        return False
+
+
 Duration = Annotated[int, BeforeValidator(_milliseconds)]
 """Milliseconds, written as `30s`."""
 
@@ -58,7 +66,7 @@ class Broker(_Section):
     @field_validator("url")
     @classmethod
     def _is_mqtt(cls, url: str | None) -> str | None:
-        if url is not None and (urlsplit(url).scheme not in ("mqtt", "mqtts") or not urlsplit(url).hostname):
+        if url is not None and not _is_address(url, "mqtt", "mqtts"):
             raise ValueError("write it like mqtt://host:1883 or mqtts://host:8883")
         return url
 
@@ -93,7 +101,9 @@ class Ingest(_Section):
 
     devices: Path = Field(Path("devices.csv"), description="the device list")
     device_types: Path | None = Field(None, description="catalogue of device types; absent: the shipped one")
-    max_feeds: int = Field(2_097_152, ge=1, description="most feeds; memory is reserved, not used, for this many")
+    max_feeds: int = Field(
+        2_097_152, ge=1, le=1 << 24, description="most feeds; memory is reserved, not used, for this many"
+    )
     max_ahead: Duration = Field(300_000, description="event times further in the future are refused")
     max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
 
@@ -141,6 +151,13 @@ class Dispatch(_Section):
     url: str | None = Field(None, description="address that takes POST /api/v1/events")
     token: SecretStr = Field(SecretStr(""), description="bearer token for it; the built-in hub asks for the same")
     batch: bool = Field(True, description="send several waiting events at once; only for a receiver that asks for it")
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not _is_address(url, "http", "https"):
+            raise ValueError("write it like http://host:8080 or https://host")
+        return url
 
 
 class Hub(_Section):
@@ -203,9 +220,9 @@ class Log(_Section):
 
 
 class Gateways(_Section):
-    """The simulated district of the demo."""
+    """The simulated district of the demo and of `simulate`."""
 
-    plan: Path | None = Field(None, description="JSON written by the demo")
+    plan: Path | None = Field(None, description="JSON written by the command")
 
 
 class Config(_Section):
@@ -263,6 +280,8 @@ def _line(path: Path, detail: Mapping[str, Any]) -> str:
         fields = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields  # type: ignore[union-attr]
         close = difflib.get_close_matches(place[-1], list(fields), n=1)
         return f"{path}: {name}: unknown key" + (f" (did you mean {close[0]}?)" if close else "")
+    if detail["type"] == "model_type":
+        return f"{path}: {name}: this is a section: write [{name}], and its keys below"
     return f"{path}: {name}: {detail['msg'].removeprefix('Value error, ')}"
 
 

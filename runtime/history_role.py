@@ -232,10 +232,10 @@ class Follower:
 
     def _failed(self, error: Exception, wait: float) -> None:
         """Begin again from what history has: the journal keeps the rest."""
-        self._errors += 1
         if str(error) != self._error:
             log.error("%s; trying again in %.0f s, the journal keeps what comes meanwhile", error, wait)
         self._error = str(error)
+        self._errors += 1
         for key, value in asdict(self._recorder.counts).items():
             setattr(self._counts, key, getattr(self._counts, key) + value)
         self._recorder = Recorder(self._sink, self._names, self._type_of)

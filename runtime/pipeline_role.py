@@ -1,5 +1,7 @@
 """The role `pipeline`: opens what the loop works on, recovers, and runs it."""
 
+import contextlib
+import fcntl
 import logging
 import os
 import random
@@ -10,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from alerts.change import AlertChange
 from alerts.lifecycle import AlertStage
@@ -23,7 +26,7 @@ from city.catalogue import load_catalogue
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from core.clock import wall_ns
-from core.errors import ConfigError
+from core.errors import ConfigError, UnavailableError
 from history.ledger import archived_seq
 from ingest.journal import FeedNames, Journal
 from ingest.registry import FeedRegistry
@@ -91,6 +94,7 @@ def run(config: Config) -> None:
     """
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    held = alone_in(config.data.dir)
     # The loop and the delivery share one interpreter: at the usual 5 ms an alert would wait for it several times.
     sys.setswitchinterval(_SWITCH_S)
     parts = _open(config)
@@ -128,6 +132,7 @@ def run(config: Config) -> None:
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+    broken = end_when_a_thread_breaks(pipeline.stop)
     version = parts.chain.engine.scenes.version
     scenes = SceneWatch(parts.paths, parts.types, config.scenes.metrics, parts.cases, version, pipeline.on_scenes, stop)
     devices = DeviceWatch(
@@ -160,6 +165,47 @@ def run(config: Config) -> None:
         parts.journal.close()
         parts.names.close()
         parts.store.close()
+        held.close()
+    if broken:
+        raise broken[0]
+
+
+def alone_in(folder: Path) -> IO[bytes]:
+    """A data folder for this process alone, as long as what is returned is open; the kernel lets go of it at any end.
+
+    Raises:
+        UnavailableError: If another process has it, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / "pipeline.lock").open("wb")
+    except OSError as error:
+        raise UnavailableError(f"{folder}: the data folder cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UnavailableError(
+            f"{folder}: another pipeline works in this data folder; stop it, or set data.dir"
+        ) from error
+    return lock
+
+
+def end_when_a_thread_breaks(stop: Callable[[], None]) -> list[BaseException]:
+    """Call `stop` when a bug ends any thread of this process: nobody would deliver, or look at files, any more.
+
+    Returns:
+        What ended them; filled from then on.
+    """
+    broken: list[BaseException] = []
+
+    def end(thread: threading.ExceptHookArgs) -> None:
+        if thread.exc_value is not None:
+            broken.append(thread.exc_value)
+            stop()
+
+    threading.excepthook = end
+    return broken
 
 
 def _archived(config: Config) -> Callable[[], int] | None:
@@ -176,7 +222,7 @@ def _open(config: Config) -> _Parts:
     mark = mark_of(config.ingest.devices)
     devices, findings = _wanted_devices(config, types, device_shelf)
     registry = FeedRegistry(config.ingest.max_feeds)
-    names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
+    names = FeedNames(folder / "feeds.sqlite")
     registry.load(names.load())
     journal = Journal(
         folder / "journal",
@@ -369,7 +415,8 @@ def _feedback(config: Config, pipeline: Pipeline, stop: threading.Event) -> Feed
 
 def _keep(parts: _Parts, stop: threading.Event) -> None:
     while not stop.wait(_KEEP_S):
-        parts.store.checkpoint()
+        with contextlib.suppress(UnavailableError):  # a full disk: the loop says so at its next alert
+            parts.store.checkpoint()
         parts.unknown.write()
 
 
@@ -389,6 +436,7 @@ def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latenc
         "shadow": dict(stage.shadow_opened),
         "delivery_error": delivery.last_error if delivery else None,
         "latency_ms": latency.summary(),
+        "latency_totals": latency.totals(),
         "rules": parts.chain.engine.scenes.version,
         "unknown": {
             "devices": len(parts.unknown),

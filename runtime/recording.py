@@ -76,6 +76,8 @@ def load_recording(path: Path, *, feed: str | None = None, tz: str = "UTC") -> R
         zone = ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder; one file is played at a time")
     name = feed or _stem(path)
     feed_name(name)
     rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)

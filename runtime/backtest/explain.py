@@ -16,13 +16,13 @@ from core.units import format_duration
 from runtime.backtest.material import Material, Range
 from runtime.backtest.run import Pass
 from runtime.offline import OfflineAlert
-from thresholds import kernel
+from thresholds.kernel_state import ACTIVE, CLEARING, RAISING
 from thresholds.level import LevelBase
 from thresholds.running import Running
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
 
-_PHASES = {kernel.RAISING: "raising", kernel.ACTIVE: "active", kernel.CLEARING: "clearing"}
+_PHASES = {RAISING: "raising", ACTIVE: "active", CLEARING: "clearing"}
 _SUFFIXES = frozenset({"above", "below"})
 
 
@@ -140,8 +140,7 @@ def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> S
 
 def ladder(scene: Scene, device: Device, at_ms: int) -> tuple[LevelBase, ...]:
     """The levels in force for a device at a moment."""
-    del at_ms
-    return scene.levels_for(device)
+    return scene.levels_for(device, scene.in_force_at(at_ms))
 
 
 def _in_force(scene: Scene) -> Scene:
@@ -246,7 +245,7 @@ def _is_active(level: dict[str, Any], alone: Material) -> bool:
     scene = Scene.model_validate({"scene": "tried", "feeds": {"metric": alone.feeds[0][1]}, "levels": [level]})
     way = Pass(alone, SceneSet.of([scene]))
     way.to_end()
-    return any(int(row.phase[0]) in (kernel.ACTIVE, kernel.CLEARING) for row in _running(way, scene, 0))
+    return any(int(row.phase[0]) in (ACTIVE, CLEARING) for row in _running(way, scene, 0))
 
 
 def _alone(material: Material, feed: int) -> Material:

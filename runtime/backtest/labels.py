@@ -14,7 +14,7 @@ from runtime.backtest.material import Range
 from runtime.backtest.run import Outcome, Raised
 from runtime.score import Raised as ScoredAlert
 from runtime.score import late_ms, score, unexplained
-from runtime.truth import Truth
+from simulators.truth import Truth
 from thresholds.scene import Worth
 
 SLACK_MS = 3_600_000

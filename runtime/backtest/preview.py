@@ -7,7 +7,7 @@ from alerts.states import State
 from core.clock import rfc3339
 from runtime.backtest.material import Material
 from runtime.backtest.run import Pass, as_live
-from thresholds import kernel
+from thresholds.kernel_state import RAISING
 from thresholds.running import Running
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -82,6 +82,6 @@ def _open(way: Pass, scene: str) -> set[str]:
 def _raising(way: Pass, scene: str) -> set[str]:
     engine = way.run.chain.engine
     whole = Running.unpacked(engine.snapshot(), bound=len(way.material.feeds))
-    rows = np.flatnonzero((whole.scene == engine.scenes.index(scene)) & (whole.phase == kernel.RAISING))
+    rows = np.flatnonzero((whole.scene == engine.scenes.index(scene)) & (whole.phase == RAISING))
     feeds = (way.material.feeds[int(feed)] for feed in whole.feed[rows])
     return {f"{device.id}/{metric}" for device, metric, _ in feeds}

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from city.device import DeviceType
 from core.errors import ConfigError
 from thresholds.check import load_scenes, load_text
-from thresholds.level import CLEAR_KEYS, CONDITIONS
+from thresholds.conditions import CLEAR_KEYS, CONDITIONS, Change
 from thresholds.register import SceneRegister
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -213,7 +213,7 @@ def _known(walked: str) -> set[str]:
     if not walked:
         return {field.alias or name for name, field in Scene.model_fields.items()}
     if walked.count(".") == 1 and walked.startswith("levels."):
-        return {"for", "clear_for", "severity", *CONDITIONS, *map(str, CLEAR_KEYS)}
+        return {"severity", *(field.alias or name for name, field in Change.model_fields.items())}
     if "." not in walked and walked in Scene.model_fields:
         fields = getattr(Scene.model_fields[walked].annotation, "model_fields", {})
         return {field.alias or name for name, field in fields.items()}

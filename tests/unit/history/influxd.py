@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,7 @@ def influxdb(folder: Path, port: int = 0) -> Iterator[InfluxAddress]:
         "--log-level=error",
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent  # noqa: PLW1509
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=partial(die_with_parent, os.getpid())  # noqa: PLW1509
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:

@@ -55,7 +55,11 @@ def test_a_case_catalogue_of_ones_own_is_looked_for_beside_the_file(path: Path, 
         ('[journal]\ndurability = "disk"', "journal.durability: Input should be 'process' or 'power'"),
         ("[ingest]\nmax_feeds = 0", "ingest.max_feeds: Input should be greater than or equal to 1"),
         ('[scenes]\npaths = "scenes"', "scenes.paths: Input should be a valid list"),
-        ("broker = 1", "broker: Input should be a valid dictionary or instance of Broker"),
+        ("broker = 1", "broker: this is a section: write [broker], and its keys below"),
+        ('[broker]\nurl = "mqtt://a:99999"', "broker.url: write it like mqtt://host:1883 or mqtts://host:8883"),
+        ('[dispatch]\nurl = "ftp://a"', "dispatch.url: write it like http://host:8080 or https://host"),
+        ('[dispatch]\nurl = "http://[::1"', "dispatch.url: write it like http://host:8080 or https://host"),
+        ("[ingest]\nmax_feeds = 1000000000000", "ingest.max_feeds: Input should be less than or equal to 16777216"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_and_key(path: Path, text: str, said: str) -> None:
