@@ -80,9 +80,10 @@ def answered(asked: Asked) -> Answer:
         scene = ground.scene(asked.scene)
         if asked.settings:
             scene = changed(scene, asked.settings, ground.types, ground.metrics)
+        other = None if asked.compare is None else ground.scene(asked.compare)
         question = Question(
-            scene=scene, span=span, other=None if asked.compare is None else ground.scene(asked.compare),
-            axes=tuple(axes), truth=asked.labels, plot=asked.plot,
+            scene=scene, span=span, warm=asked.warm is None, other=other, axes=tuple(axes), truth=asked.labels,
+            plot=asked.plot,
         )  # fmt: skip
         with bar(quiet=asked.quiet) as tell:
             found = answer(ground, question, tell, began=began)

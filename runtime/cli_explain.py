@@ -13,7 +13,7 @@ from core.errors import ConfigError
 from core.units import parse_duration
 from history.query import Selection
 from runtime.backtest.explain import SceneWhy, Why, explain, moment
-from runtime.backtest.ground import WARM_MS, Ground, time_of
+from runtime.backtest.ground import WARM_MS, Ground, time_of, warmed
 from runtime.backtest.material import load
 from runtime.cli_backtest import TO_STDOUT
 from runtime.recording import feed_name
@@ -64,7 +64,7 @@ def explain_feed(asked: AskedWhy) -> int:
     device, metric = feed_name(asked.feed)
     try:
         zone = ZoneInfo(asked.tz)
-        warm_ms = WARM_MS if asked.warm is None else parse_duration(asked.warm)
+        warm_ms = None if asked.warm is None else parse_duration(asked.warm)
     except (ValueError, OSError, KeyError) as error:
         raise ConfigError(f"--tz or --warm: {error}") from error
     at_ms = time_of("--at", asked.at, wall_ns() // 1_000_000, zone)
@@ -90,6 +90,7 @@ def lines(why: SceneWhy) -> list[str]:
     when = f" at {why.measured_at}" if why.measured_at else ""
     said = [f"{why.feed} at {why.at}, scene {why.scene} ({why.stage}): {value}{when}"]
     said += [f"  {_WORDS[one]}" for one in why.why]
+    said += [f"  kept back 被拦下: {by}" for by in why.kept_back]
     if why.alert is not None:
         said.append(
             f"  alert 告警 {why.alert}, {why.severity}, {'with a case 已立案' if why.case else 'no case 未立案'}"
@@ -118,9 +119,13 @@ def _scenes(ground: Ground, asked: AskedWhy, device: str, metric: str) -> list[S
     return watching
 
 
-def _one(ground: Ground, scene: Scene, device: str, metric: str, at_ms: int, warm_ms: int) -> SceneWhy:
+def _one(ground: Ground, scene: Scene, device: str, metric: str, at_ms: int, warm_ms: int | None) -> SceneWhy:
     context = ground.context(scene)
     everybody = SceneSet.of([scene, *(one for one in context.scenes if one.id != scene.id)])
-    material = load(ground.history, everybody, ground.known, moment(at_ms, warm_ms))
+    span = moment(at_ms, warm_ms or WARM_MS)
+    if warm_ms is None:
+        span = warmed(span._replace(start_ms=at_ms), everybody)
+        span = span._replace(start_ms=span.begin_ms)
+    material = load(ground.history, everybody, ground.known, span)
     feed = next(i for i, (one, name, _) in enumerate(material.feeds) if (one.id, name) == (device, metric))
     return explain(material, scene, context, feed)

@@ -11,7 +11,7 @@ from core.clock import wall_ns
 from core.errors import ConfigError
 from history.days import DAY_MS, day_start_ms
 from history.query import GapReason
-from runtime.backtest.ground import WARM_MS, Ground
+from runtime.backtest.ground import WARM_MS, Ground, warmed
 from runtime.backtest.material import Material, Range, load
 from runtime.backtest.preview import preview
 from runtime.backtest.suggest import Suggestions, suggest
@@ -33,7 +33,9 @@ def suggest_limits(asked: Asked) -> int:
         context = ground.context(scene)
         with bar(quiet=asked.quiet) as tell:
             everybody = SceneSet.of([scene, *(one for one in context.scenes if one.id != scene.id)])
-            material = load(ground.history, everybody, ground.known, span, progress=partial(tell, "reading"))
+            material = load(
+                ground.history, everybody, ground.known, warmed(span, everybody), progress=partial(tell, "reading")
+            )
             found = suggest(
                 material, scene, ground.types, context=context, labels=ground.labels(asked.labels),
                 metrics=ground.metrics, tell=partial(tell, "trying"),

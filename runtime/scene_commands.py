@@ -169,7 +169,9 @@ JsonFile = Annotated[
     str | None, typer.Option("--json", help="For programs; to this file, or where it is left out to standard output.")
 ]
 Tz = Annotated[str, typer.Option(help="Zone of times without an offset.")]
-Warm = Annotated[str | None, typer.Option(help="How much before the range is read as well; default: 1d.")]
+Warm = Annotated[
+    str | None, typer.Option(help="How much before it is read; default: what the scene looks back, 1d at least.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
 
 

@@ -9,7 +9,7 @@ from threading import Event
 import msgspec
 
 from runtime.backtest.compare import Difference, difference
-from runtime.backtest.ground import Ground
+from runtime.backtest.ground import Ground, warmed
 from runtime.backtest.labels import Labels, LabelScore
 from runtime.backtest.material import Material, Range, load
 from runtime.backtest.report import Backtest, report
@@ -36,6 +36,7 @@ class Question:
     Attributes:
         scene: The scene.
         span: Which time.
+        warm: Whether as much before it is read as the scenes look back.
         other: Another version that is held beside it.
         axes: Values that are varied.
         truth: `truth.json` of a simulated run, in place of operators' verdicts.
@@ -44,6 +45,7 @@ class Question:
 
     scene: Scene
     span: Range
+    warm: bool = True
     other: Scene | None = None
     axes: tuple[Axis, ...] = ()
     truth: Path | None = None
@@ -74,8 +76,9 @@ def answer(ground: Ground, asked: Question, tell: Tell, *, began: float, cancel:
     scene, other = asked.scene, asked.other
     both = [scene] if other is None else [scene, other]
     context, labels = ground.context(*both), ground.labels(asked.truth)
+    watchers = _watchers(context, scene, other)
     material = load(
-        ground.history, _watchers(context, scene, other), ground.known, asked.span,
+        ground.history, watchers, ground.known, warmed(asked.span, watchers) if asked.warm else asked.span,
         progress=lambda done, total: tell("reading", done, total), cancel=cancel,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
 
 _PHASES = {RAISING: "raising", ACTIVE: "active", CLEARING: "clearing"}
-_SUFFIXES = frozenset({"above", "below"})
+_ON_READING = frozenset({"above", "below"})
 
 
 class Why(enum.StrEnum):
@@ -38,7 +38,7 @@ class Why(enum.StrEnum):
     DELAY = "delay"
     """A condition holds and its delay runs. 延时未满"""
     HELD_BACK = "held_back"
-    """A level is active and something across feeds holds it back: not confirmed, or inhibited. 未确认或被抑制"""
+    """A level is active and is kept back: `kept_back` says by what. 未确认或被抑制"""
     FOLDED = "folded"
     """It is part of an alert that another feed opened. 并入其他告警"""
     MILD = "mild"
@@ -98,6 +98,8 @@ class SceneWhy(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     measured_at: str | None
     why: list[Why]
+    kept_back: list[str]
+    """By what: `unconfirmed`, or `inhibited by SCENE`."""
     alert: str | None
     severity: str | None
     case: bool
@@ -132,6 +134,7 @@ def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> S
         value=None if last is None else float(material.batch.value[last]), unit=unit,
         measured_at=None if last is None else rfc3339(int(material.batch.event_time[last])),
         why=_why(scene, device, name, levels, alert, heard=last is not None),
+        kept_back=sorted({one.why for one in way.run.chain.gate.ledger if (one.scene, one.feed) == (scene.id, feed)}),
         alert=None if alert is None else alert.last.data.alert,
         severity=None if alert is None else alert.last.data.severity,
         case=alert is not None and alert.case, levels=levels,
@@ -204,7 +207,9 @@ def _limit(level: LevelBase, alone: Material) -> Change | None:
 
     A value of the feed bounds it, for between two neighbouring values of the feed every limit does the same.
     """
-    if level.condition not in _SUFFIXES or not isinstance(level.limit, int | float):
+    if level.condition not in _ON_READING or not isinstance(level.limit, int | float):
+        return None
+    if getattr(level, "percent_of", None) is not None:
         return None
     up = level.condition == "above"
     values = np.unique(alone.batch.value[alone.batch.quality == 0])

@@ -1,10 +1,11 @@
 """What a question stands on: a configuration's history, devices, scenes and verdicts, or a folder's alone."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from city.catalogue import load_catalogue, shipped
@@ -30,7 +31,8 @@ if TYPE_CHECKING:  # only a scene that is named by its id needs it
     from thresholds.register import SceneRegister
 
 WARM_MS = 86_400_000
-"""How much before a range is read, so that levels are as they were when it starts."""
+"""How much before a range is read at least, so that levels are as they were when it starts."""
+_CALENDAR_MS = {"calendar day": 86_400_000, "calendar week": 7 * 86_400_000, "calendar month": 31 * 86_400_000}
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,27 @@ class Ground:
         if findings:
             raise ConfigError("\n".join(map(str, findings)))
         return scenes
+
+
+def warmed(span: Range, scenes: SceneSet) -> Range:
+    """The range with as much before it as the longest delay or window of the scenes, and a day at least."""
+    spans = [WARM_MS, *(ms for scene in scenes.scenes for ms in _spans(scene.content))]
+    return span._replace(begin_ms=min(span.begin_ms, max(0, span.start_ms - max(spans))))
+
+
+def _spans(content: Any) -> Iterator[int]:
+    """Every duration that a scene says."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key not in ("sources", "notes", "title", "evidence"):
+                yield from _spans(value)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            yield from _spans(value)
+    elif isinstance(content, str):
+        text = content.rpartition(" per ")[2]
+        with contextlib.suppress(ValueError):
+            yield _CALENDAR_MS.get(text) or parse_duration(text)
 
 
 def range_of(start: str, end: str | None, now_ms: int, *, tz: str = "UTC", warm: str | None = None) -> Range:

@@ -167,6 +167,7 @@ def _question(ground: "Ground", asked: BacktestRequest, now_ms: int) -> "Questio
         scene = changed(scene, asked.settings, ground.types, ground.metrics)
     return Question(
         scene=scene, span=range_of(asked.start, asked.end, now_ms, warm=asked.warm),
+        warm=asked.warm is None,
         other=None if asked.compare is None else _named(ground, asked.compare), axes=tuple(axes_of(asked.sweep)),
     )  # fmt: skip
 

@@ -99,7 +99,7 @@ def suggest(
     levels = [
         (f"levels.{i}.{level.condition}", level)
         for i, level in enumerate(scene.levels)
-        if level.condition in ("above", "below") and isinstance(level.limit, int | float)
+        if level.condition in ("above", "below") and getattr(level, "percent_of", None) is None
     ]
     ideas = []
     for done, (path, level) in enumerate(levels, 1):

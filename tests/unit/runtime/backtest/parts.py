@@ -6,6 +6,7 @@ from pathlib import Path
 from alerts.lifecycle import AlertStage
 from city.catalogue import load_catalogue
 from city.device import Device
+from core.clock import rfc3339
 from core.reading import ReadingBatch
 from history.archive import Archive
 from history.parquet import ParquetHistory
@@ -15,6 +16,7 @@ from runtime.alert_scenes import AlertScenes
 from runtime.backtest.material import Known, Range
 from runtime.chain import Chain
 from runtime.offline import Feed
+from simulators.truth import Seen, SentCount, TrueIncident, Truth
 from tests.reference.history_twin import Given
 from tests.unit.history.parts import BASE, Source, catch_up, name
 from thresholds.check import load_text
@@ -124,3 +126,23 @@ class Live:
 def past(*, until: float) -> Range:
     """From the first minute until a minute."""
     return Range(BASE, BASE, BASE + round(until * MINUTE))
+
+
+def truth_of(begin_ms: int, end_ms: int, *incidents: tuple[str, str, int, int]) -> Truth:
+    """What really happened: incidents as (id, device, first minute, last minute)."""
+
+    def at(minute: int) -> str:
+        return rfc3339(BASE + minute * MINUTE)
+
+    return Truth(
+        version=1, seed=1, begin=rfc3339(begin_ms), end=rfc3339(end_ms), sensors=0, cameras=0,
+        sent=SentCount(messages=0, readings=0, duplicates=0, by_gateway=None), faults=[],
+        incidents=[
+            TrueIncident(
+                id=name, kind="flood", scenes=["deep"], severity="critical", place=f"P-{device}", town="", lon=None,
+                lat=None, start=at(start), peak=at(start), end=at(end),
+                devices=[Seen(device=device, metric="depth", from_=at(start), to=at(end), severity="critical")],
+            )
+            for name, device, start, end in incidents
+        ],
+    )  # fmt: skip

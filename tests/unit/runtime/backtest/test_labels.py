@@ -1,7 +1,6 @@
 """An outcome held against what happened: the truth of a run, and what operators said."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,8 @@ from core.clock import rfc3339
 from runtime.backtest.labels import TruthLabels, VerdictLabels
 from runtime.backtest.material import Range
 from runtime.backtest.run import Outcome, Raised
-from runtime.truth import load_truth
 from tests.unit.history.parts import BASE, DAY
-from tests.unit.runtime.backtest.parts import MINUTE, past, scene
+from tests.unit.runtime.backtest.parts import MINUTE, past, scene, truth_of
 
 WEEK = past(until=7 * DAY / MINUTE)
 WORTH = scene().worth
@@ -27,22 +25,12 @@ def alert(name: str, device: str, minute: int, *, until: int | None = None, dela
     )  # fmt: skip
 
 
-def truth(tmp_path: Path, *incidents: tuple[str, str, int, int]) -> TruthLabels:
-    path = tmp_path / "truth.json"
-    found = ",".join(
-        f'{{"id": "{name}", "kind": "flood", "scenes": ["deep"], "severity": "critical", "place": "P-{device}",'
-        f' "start": "{rfc3339(BASE + start * MINUTE)}", "end": "{rfc3339(BASE + end * MINUTE)}", "devices":'
-        f' [{{"device": "{device}", "metric": "depth", "from": "{rfc3339(BASE + start * MINUTE)}",'
-        f' "to": "{rfc3339(BASE + end * MINUTE)}", "severity": "critical"}}]}}'
-        for name, device, start, end in incidents
-    )
-    begin, end = rfc3339(WEEK.start_ms), rfc3339(WEEK.end_ms)
-    path.write_text(f'{{"version": 1, "seed": 1, "begin": "{begin}", "end": "{end}", "incidents": [{found}]}}')
-    return TruthLabels(load_truth(path))
+def truth(*incidents: tuple[str, str, int, int]) -> TruthLabels:
+    return TruthLabels(truth_of(WEEK.start_ms, WEEK.end_ms, *incidents))
 
 
-def test_against_the_truth_incidents_are_found_or_missed_and_alerts_right_or_wrong(tmp_path: Path) -> None:
-    labels = truth(tmp_path, ("i1", "d0", 100, 200), ("i2", "d1", 300, 400))
+def test_against_the_truth_incidents_are_found_or_missed_and_alerts_right_or_wrong() -> None:
+    labels = truth(("i1", "d0", 100, 200), ("i2", "d1", 300, 400))
     outcome = Outcome((alert("a1", "d0", 110, until=190, delay_min=4), alert("a2", "d5", 150, until=160)), 0)
     held = labels.held_against("deep", outcome, WEEK, WORTH)
     assert (held.found, held.missed, held.true, held.false, held.unjudged) == (1, 1, 1, 1, 0)
@@ -56,8 +44,8 @@ def test_against_the_truth_incidents_are_found_or_missed_and_alerts_right_or_wro
     assert held.cost.false_a_day == pytest.approx(1 / 7)
 
 
-def test_incidents_of_other_scenes_and_times_do_not_count(tmp_path: Path) -> None:
-    labels = truth(tmp_path, ("i1", "d0", 100, 200))
+def test_incidents_of_other_scenes_and_times_do_not_count() -> None:
+    labels = truth(("i1", "d0", 100, 200))
     for held in (
         labels.held_against("other", Outcome((), 0), WEEK, None),
         labels.held_against("deep", Outcome((), 0), of_day(BASE + DAY, BASE + 2 * DAY), None),

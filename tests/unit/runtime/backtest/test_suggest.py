@@ -7,8 +7,9 @@ import pytest
 
 from core.clock import rfc3339
 from runtime.config import write_config
+from simulators.truth import write_truth
 from tests.unit.history.parts import BASE, TYPES
-from tests.unit.runtime.backtest.parts import MINUTE, SCENE, Live, scene, walk
+from tests.unit.runtime.backtest.parts import MINUTE, SCENE, Live, scene, truth_of, walk
 from tests.unit.runtime.backtest.test_cli import run
 
 HOURS = 8 * 60
@@ -35,15 +36,7 @@ def draft(tmp_path: Path) -> Path:
 
 
 def truth(path: Path) -> Path:
-    start, end = rfc3339(BASE + 100 * MINUTE), rfc3339(BASE + 112 * MINUTE)
-    incident = {
-        "id": "i1", "kind": "flood", "scenes": ["deep"], "severity": "critical", "place": "d1", "start": start,
-        "end": end, "devices": [{"device": "d1", "metric": "depth", "from": start, "to": end, "severity": "critical"}],
-    }  # fmt: skip
-    whole = {
-        "version": 1, "seed": 1, "begin": rfc3339(BASE), "end": rfc3339(BASE + HOURS * MINUTE), "incidents": [incident]
-    }  # fmt: skip
-    path.write_text(json.dumps(whole))
+    write_truth(path, truth_of(BASE, BASE + HOURS * MINUTE, ("i1", "d1", 100, 112)))
     return path
 
 
