@@ -197,7 +197,7 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="packed, engine, generator, history, ingest, latency, ... or all.")],
+    name: Annotated[str, typer.Argument(help="packed, engine, history, backtest, ingest, latency, ... or all.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.", callback=_json)] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).", callback=_plot)] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
