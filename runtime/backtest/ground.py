@@ -16,7 +16,7 @@ from core.errors import ConfigError
 from core.units import parse_duration
 from history.query import History
 from history.stores import Store
-from runtime.backtest.labels import Labels, TruthLabels, VerdictLabels
+from runtime.backtest.labels import Labels, VerdictLabels
 from runtime.backtest.material import Known, Range
 from runtime.backtest.which import context_of, registered, scene_of
 from runtime.config import Config, load_config
@@ -124,7 +124,8 @@ class Ground:
             ConfigError: If the file is wrong.
         """
         if truth is not None:
-            from runtime.truth import load_truth  # noqa: PLC0415 - few questions have one
+            from runtime.backtest.truth_labels import TruthLabels  # noqa: PLC0415 - few questions have one; slow to load
+            from runtime.truth import load_truth  # noqa: PLC0415
 
             return TruthLabels(load_truth(truth))
         path = None if self.config is None else self.config.data.dir / "alerts.db"

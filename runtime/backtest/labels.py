@@ -1,4 +1,4 @@
-"""What happened, against which an outcome is held: the truth of a simulated run, or what operators said."""
+"""What happened, against which an outcome is held; what operators said. `truth_labels` has a simulated run's truth."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,10 @@ import numpy as np
 
 from alerts.event import Verdict
 from alerts.stored import StoredAlert
-from core.clock import parse_rfc3339
 from runtime.backtest.material import Range
 from runtime.backtest.run import Outcome, Raised
-from runtime.score import Raised as ScoredAlert
-from runtime.score import late_ms, score, unexplained
-from simulators.truth import Truth
 from thresholds.scene import Worth
 
-SLACK_MS = 3_600_000
-"""How long after its end an incident still explains an alert, beside the alert's own delay."""
 _TRUE = frozenset({Verdict.TRUE, Verdict.DUPLICATE, Verdict.NOT_OURS})
 """It was so, whoever's matter it was."""
 
@@ -72,30 +66,6 @@ class Labels(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TruthLabels:
-    """Incidents of a simulated run, those that the scene is there to find and that overlap the range."""
-
-    truth: Truth
-
-    def held_against(self, scene: str, outcome: Outcome, asked: Range, worth: Worth | None) -> LabelScore:
-        """See `Labels`."""
-        due = [
-            i
-            for i in self.truth.incidents
-            if scene in i.scenes and parse_rfc3339(i.start) < asked.end_ms and parse_rfc3339(i.end) >= asked.start_ms
-        ]
-        truth = msgspec.structs.replace(self.truth, incidents=due)
-        alerts = [_scored(scene, alert) for alert in outcome.alerts]
-        whole = score(truth, alerts, slack_ms=SLACK_MS)
-        wrong = [alert.id for alert in unexplained(truth, alerts, slack_ms=SLACK_MS)]
-        missed = [name for row in whole.scenes for name in row.missed]
-        return _score(
-            "truth", len(due) - len(missed), missed, len(alerts) - len(wrong), wrong, 0,
-            late_ms(truth, alerts, slack_ms=SLACK_MS), outcome, asked, worth,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
 class VerdictLabels:
     """Alerts that were raised live and judged by people.
 
@@ -123,15 +93,16 @@ class VerdictLabels:
                 wrong.append(alert.id)
         missed = [one.id for one in judged if self.verdicts[one.id] in _TRUE and one.id not in found]
         unjudged = len(outcome.alerts) - len(right) - len(wrong)
-        return _score(
+        return held(
             "verdicts", len(found), missed, len(right), wrong, unjudged, list(found.values()), outcome, asked, worth
         )
 
 
-def _score(
+def held(
     source: str, found: int, missed: list[str], true: int, wrong: list[str], unjudged: int, late: Sequence[int],
     outcome: Outcome, asked: Range, worth: Worth | None,
 ) -> LabelScore:  # fmt: skip
+    """The score of what was found, missed, right and wrong; `late` is how late each was, ms."""
     was_so = found + len(missed)
     wrong_ids = frozenset(wrong)
     cases = sum(alert.case and alert.id not in wrong_ids for alert in outcome.alerts) - unjudged
@@ -163,18 +134,6 @@ def _delay(late: Sequence[int]) -> Delay | None:
         return None
     p50, p90 = np.percentile(late, (50, 90))
     return Delay(p50=float(p50), p90=float(p90), max=float(max(late)))
-
-
-def _scored(scene: str, alert: Raised) -> ScoredAlert:
-    return ScoredAlert(
-        id=alert.id, scene=scene, device=_device(alert.feed), place=alert.place, severity=alert.severity,
-        raised_ms=alert.raised_ms, case=alert.case, devices=frozenset(map(_device, alert.feeds)),
-        delay_ms=alert.delay_ms,
-    )  # fmt: skip
-
-
-def _device(feed: str) -> str:
-    return feed.partition("/")[0]
 
 
 def _touches(alert: StoredAlert, asked: Range) -> bool:

@@ -1,6 +1,8 @@
 """`scenewatch scene backtest` from outside: what a designer types, and what they read."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +251,11 @@ def test_a_version_in_the_register_is_named_by_its_number(
         status, _, err = run(capsys, "backtest", which, *HOURS, "-c", config)
         assert status == 2
         assert words in err
+
+
+def test_what_an_answer_does_not_need_is_not_loaded() -> None:
+    """Half of the time of a short answer would be loading."""
+    heavy = ("duckdb", "scipy.signal", "matplotlib", "simulators.world", "sqlalchemy", "fastapi")
+    code = f"import sys, runtime.cli_backtest, history.parquet; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

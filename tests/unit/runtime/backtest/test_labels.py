@@ -7,9 +7,10 @@ import pytest
 from alerts.event import AlertData, Measured, Verdict
 from alerts.stored import StoredAlert
 from core.clock import rfc3339
-from runtime.backtest.labels import TruthLabels, VerdictLabels
+from runtime.backtest.labels import VerdictLabels
 from runtime.backtest.material import Range
 from runtime.backtest.run import Outcome, Raised
+from runtime.backtest.truth_labels import TruthLabels
 from tests.unit.history.parts import BASE, DAY
 from tests.unit.runtime.backtest.parts import MINUTE, past, scene, truth_of
 
