@@ -100,6 +100,7 @@ def lines(why: SceneWhy) -> list[str]:
         progress = f", {level.progress} since {level.since}" if level.progress else ""
         said.append(f"  {level.severity}: {level.condition}{delay} [{level.comes_from}] {level.phase}{progress}")
         said += [f"    would be active with {one.key} {one.to} (now {one.now})" for one in level.would_fire]
+    said += [f"  gap 缺口: {gap}" for gap in why.gaps]
     return said
 
 

@@ -103,6 +103,8 @@ class SceneWhy(msgspec.Struct, frozen=True, kw_only=True):
     alert: str | None
     severity: str | None
     case: bool
+    gaps: list[str]
+    """Holes of what was looked at, a line each."""
     levels: list[LevelWhy]
 
 
@@ -137,7 +139,7 @@ def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> S
         kept_back=sorted({one.why for one in way.run.chain.gate.ledger if (one.scene, one.feed) == (scene.id, feed)}),
         alert=None if alert is None else alert.last.data.alert,
         severity=None if alert is None else alert.last.data.severity,
-        case=alert is not None and alert.case, levels=levels,
+        case=alert is not None and alert.case, gaps=[str(gap) for gap in material.gaps], levels=levels,
     )  # fmt: skip
 
 

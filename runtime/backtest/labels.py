@@ -80,7 +80,7 @@ class VerdictLabels:
         """See `Labels`."""
         judged = [a for a in self.alerts if a.scene == scene and a.id in self.verdicts and _touches(a, asked)]
         found: dict[str, int] = {}
-        right: list[Raised] = []
+        right: list[str] = []
         wrong: list[str] = []
         for alert in outcome.alerts:
             same = _same(alert, judged)
@@ -88,30 +88,28 @@ class VerdictLabels:
             for one in true:
                 found.setdefault(one.id, max(0, alert.raised_ms - one.raised_ms))
             if true:
-                right.append(alert)
+                right.append(alert.id)
             elif same:
                 wrong.append(alert.id)
         missed = [one.id for one in judged if self.verdicts[one.id] in _TRUE and one.id not in found]
         unjudged = len(outcome.alerts) - len(right) - len(wrong)
-        return held(
-            "verdicts", len(found), missed, len(right), wrong, unjudged, list(found.values()), outcome, asked, worth
-        )
+        return held("verdicts", len(found), missed, right, wrong, unjudged, list(found.values()), outcome, asked, worth)
 
 
 def held(
-    source: str, found: int, missed: list[str], true: int, wrong: list[str], unjudged: int, late: Sequence[int],
+    source: str, found: int, missed: list[str], right: list[str], wrong: list[str], unjudged: int, late: Sequence[int],
     outcome: Outcome, asked: Range, worth: Worth | None,
 ) -> LabelScore:  # fmt: skip
     """The score of what was found, missed, right and wrong; `late` is how late each was, ms."""
     was_so = found + len(missed)
-    wrong_ids = frozenset(wrong)
-    cases = sum(alert.case and alert.id not in wrong_ids for alert in outcome.alerts) - unjudged
+    true, right_ids = len(right), frozenset(right)
+    cases = sum(alert.case and alert.id in right_ids for alert in outcome.alerts)
     return LabelScore(
         source=source, found=found, missed=len(missed), true=true, false=len(wrong), unjudged=unjudged,
         precision=true / (true + len(wrong)) if true + len(wrong) else None,
         recall=found / was_so if was_so else None,
         delay_ms=_delay(late), missed_ids=missed, false_ids=wrong,
-        cost=_cost(max(0, cases), len(wrong), asked, worth),
+        cost=_cost(cases, len(wrong), asked, worth),
     )  # fmt: skip
 
 

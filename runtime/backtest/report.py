@@ -65,6 +65,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from
     """From the question to the answer."""
     gaps: list[GapView]
     problems: list[str]
+    """Files that cannot be read, and that history has no feed that is watched."""
     alerts: list[AlertView]
     open_before: int
     """Alerts raised before the range that were open at its start."""
@@ -83,11 +84,12 @@ def report(
     asked = material.range
     days = _counts(outcome.alerts, lambda a: [str(civil_day(a.raised_ms))], of=_days(asked))
     watched = sum(scene.feeds.watch(device, metric) for device, metric, _ in material.feeds)
+    nobody = [] if watched else [f"history has no feed that {scene.id} watches: is its type or metric another there?"]
     return Backtest(
         scene=scene.id, version=scene.version, stage=stage,
         start=rfc3339(asked.start_ms), end=rfc3339(asked.end_ms),
         feeds=watched, readings=int((material.batch.event_time >= asked.start_ms).sum()), seconds=round(seconds, 3),
-        gaps=[gap_view(gap) for gap in material.gaps], problems=list(material.problems),
+        gaps=[gap_view(gap) for gap in material.gaps], problems=[*material.problems, *nobody],
         alerts=[alert_view(alert) for alert in outcome.alerts], open_before=outcome.open_before, cases=outcome.cases,
         budget=budget(scene, days), per_day=days,
         per_place=_counts(outcome.alerts, lambda a: [a.place]),

@@ -36,7 +36,7 @@ class TruthLabels:
         wrong = [alert.id for alert in unexplained(truth, alerts, slack_ms=SLACK_MS)]
         missed = [name for row in whole.scenes for name in row.missed]
         return held(
-            "truth", len(due) - len(missed), missed, len(alerts) - len(wrong), wrong, 0,
+            "truth", len(due) - len(missed), missed, [alert.id for alert in alerts if alert.id not in wrong], wrong, 0,
             late_ms(truth, alerts, slack_ms=SLACK_MS), outcome, asked, worth,
         )  # fmt: skip
 

@@ -259,3 +259,14 @@ def test_what_an_answer_does_not_need_is_not_loaded() -> None:
     code = f"import sys, runtime.cli_backtest, history.parquet; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_scene_whose_feeds_history_does_not_have_says_so(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(SCENE.replace("{metric: depth}", "{metric: depth, device: [d99]}"))
+    status, out, err = run(capsys, "backtest", path, *HOURS, "--history", folder, "--json")
+    assert status == 0
+    assert (json.loads(out)["feeds"], json.loads(out)["alerts"]) == (0, [])
+    assert "history has no feed that deep watches" in err
