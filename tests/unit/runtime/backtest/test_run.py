@@ -44,6 +44,17 @@ def test_it_raises_what_was_raised_live(tmp_path: Path) -> None:
     assert found.cases == 2
 
 
+WINDOWED = """
+scene: deep
+feeds: {metric: depth}
+levels:
+  - {severity: minor, mean_above: 14, clear_below: 9, window: 1h}
+  - {severity: major, changed_by: {up: 20, in: 2h}, for: 3m}
+  - {severity: critical, absent_for: 90m}
+"""
+
+
+@pytest.mark.parametrize("text", [SCENE, WINDOWED], ids=["plain", "windowed"])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
@@ -59,13 +70,14 @@ def test_whatever_comes_late_or_twice_and_wherever_batches_were_cut(
     tmp_path_factory: pytest.TempPathFactory,
     steps: list[tuple[str, int, float, float]],
     cuts: set[int],
+    text: str,
 ) -> None:
-    live = Live(tmp_path_factory.mktemp("live"), scene())
+    live = Live(tmp_path_factory.mktemp("live"), scene(text))
     rows = sorted((row(d, m, v, late_min=late) for d, m, v, late in steps), key=lambda one: one.arrival)
     edges = [0, *sorted(cuts & set(range(1, len(rows)))), len(rows)]
     for begin, end in itertools.pairwise(edges):
         live.takes(rows[begin:end])
-    found = outcome(live, 500, scene())
+    found = outcome(live, 500, scene(text))
     assert {a.id: a.cleared_ms is not None for a in found.alerts} == {
         id_: state == "cleared" for id_, state in live.events.items()
     }
