@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper kafka ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ docs: setup ## check that what the documents name is there
 
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
+
+kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs a JDK and Maven, once)
+	@sh tools/kafka.sh
 
 ci: ## exactly what CI runs
 	@.ci/run

@@ -72,24 +72,38 @@ def metrics(status: Status) -> str:
         ("decisions", "Readings that were looked at by at least one scene, summed over scenes."),
         ("transitions", "Changes of a level."),
         ("reconnects", "Connections made to the broker."),
+        ("told", "Changes of alerts that were published."),
+        ("states", "States of partitions that were written."),
+        ("refused", "Records that came too early and were asked for again."),
+        ("strangers", "Records of partitions that are not held here."),
+        ("published", "Records that Kafka has."),
     ):
+        if key not in status:
+            continue
         name = f"scenewatch_{key}_total"
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {status[key]}"]
     name = "scenewatch_rejected_total"
     lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
-    lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status["rejected"].items())]
+    lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status.get("rejected", {}).items())]
     for key, help_text in (
         ("feeds", "Feeds known."),
         ("active", "Alerts that are open."),
         ("pending", "Levels whose raise delay is running."),
         ("outbox", "Events that the dispatch core has not acknowledged."),
         ("journal_seq", "Position of the last journal entry."),
+        ("waiting", "Records that Kafka has not acknowledged."),
     ):
+        if key not in status:
+            continue
         name = f"scenewatch_{key}"
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", f"{name} {status[key]}"]
+    if "partitions" in status:
+        name = "scenewatch_partition_next_offset"
+        lines += [f"# HELP {name} Offset of the record needed next.", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{partition="{number}"}} {offset}' for number, offset in status["partitions"].items()]
     name = "scenewatch_stage_duration_seconds"
     lines += [f"# HELP {name} Where alerts spent their time.", f"# TYPE {name} summary"]
-    for stage, row in status["latency_ms"].items():
+    for stage, row in status.get("latency_ms", {}).items():
         label = stage.removesuffix("_ms")
         for quantile in ("50", "90", "99"):
             value = row[f"p{quantile}"] / 1000

@@ -64,7 +64,7 @@ def recover(
         chain.restore(stages)
     replayed = 0
     for entry in journal.read(after):
-        write(_apply(chain, entry, switch_rules))
+        write(apply(chain, entry, switch_rules))
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
@@ -75,7 +75,8 @@ def recover(
     return replayed
 
 
-def _apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> list[AlertChange]:
+def apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> list[AlertChange]:
+    """What follows from one entry of the journal, in a recovery and wherever else entries are read."""
     match entry.kind:
         case Kind.READINGS | Kind.READINGS_WITH_ARRIVAL:
             return chain.on_batch(decode_batch(entry))

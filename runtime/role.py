@@ -16,6 +16,7 @@ ROLES = {
     "pipeline": "runtime.pipeline_role",
     "hub": "runtime.hub_role",
     "gateways": "runtime.gateways",
+    "worker": "runtime.worker_role",
 }
 """Each module has `run(config)`, which announces itself and returns on SIGTERM."""
 

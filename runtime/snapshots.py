@@ -1,5 +1,6 @@
 """The whole state of the stages at one position of the journal, in one file that is there whole or not at all."""
 
+import io
 import os
 import threading
 import zipfile
@@ -14,6 +15,8 @@ from core.stage import Snapshot
 
 _VERSION = 1
 _KEEP = 2
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_Arrays = Mapping[str, NDArray[np.generic]]
 
 
 class Snapshots:
@@ -34,10 +37,7 @@ class Snapshots:
             if not wait:
                 return
             self._writer.join()
-        arrays: dict[str, NDArray[np.generic]] = {"version": np.array([_VERSION, seq], np.int64)}
-        for stage, snapshot in stages.items():
-            for name, part in snapshot.items():
-                arrays[f"{stage}.{name}"] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
+        arrays = _arrays(seq, stages)
         self._writer = threading.Thread(target=self._write, args=(seq, arrays), name="snapshot", daemon=True)
         self._writer.start()
         if wait:
@@ -54,7 +54,7 @@ class Snapshots:
         for path in paths:
             try:
                 return _read(path)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            except _UNREADABLE as error:
                 problems.append(f"{path.name}: {error}")
         if problems:
             raise DataLossError(f"no snapshot in {self._folder} can be read ({'; '.join(problems)})")
@@ -65,7 +65,7 @@ class Snapshots:
         found = self.newest()
         return None if found is None else bytes(np.asarray(found[1]["chain"]["rules"])).decode()
 
-    def _write(self, seq: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    def _write(self, seq: int, arrays: _Arrays) -> None:
         path = self._folder / f"state-{seq:016d}.npz"
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
@@ -79,9 +79,49 @@ class Snapshots:
             old.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> tuple[int, dict[str, Snapshot]]:
+def pack_state(seq: int, stages: Mapping[str, Snapshot]) -> bytes:
+    """The state behind position `seq` as bytes, as a file of `Snapshots` has them."""
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **_arrays(seq, stages))
+    return file.getvalue()
+
+
+def unpack_state(content: bytes) -> tuple[int, dict[str, Snapshot]]:
+    """(position, state by stage) out of what `pack_state` gave.
+
+    Raises:
+        DataLossError: If it is damaged or of another version.
+    """
+    try:
+        return _read(io.BytesIO(content))
+    except _UNREADABLE as error:
+        raise DataLossError(f"a state cannot be read: {error}") from error
+
+
+def position_of(content: bytes) -> int:
+    """The position of what `pack_state` gave, without reading the rest.
+
+    Raises:
+        DataLossError: If it is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return int(file["version"][1])
+    except _UNREADABLE as error:
+        raise DataLossError(f"a state cannot be read: {error}") from error
+
+
+def _arrays(seq: int, stages: Mapping[str, Snapshot]) -> _Arrays:
+    arrays: dict[str, NDArray[np.generic]] = {"version": np.array([_VERSION, seq], np.int64)}
+    for stage, snapshot in stages.items():
+        for name, part in snapshot.items():
+            arrays[f"{stage}.{name}"] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
+    return arrays
+
+
+def _read(source: Path | io.BytesIO) -> tuple[int, dict[str, Snapshot]]:
     stages: dict[str, dict[str, NDArray[np.generic] | bytes]] = {}
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(source, allow_pickle=False) as file:
         version, seq = (int(n) for n in file["version"])
         if version != _VERSION:
             raise ValueError(f"version {version}, this program reads {_VERSION}")
