@@ -160,9 +160,9 @@ class Stream(_Section):
     session_timeout: Duration = Field(10_000, ge=1_000, description="a worker silent for so long loses its partitions")
     state_every: Duration = Field(10_000, ge=100, description="less makes a takeover shorter")
     max_feeds: int = Field(262_144, ge=1, description="most feeds of one partition; memory is reserved, not used")
-    http_port: int = Field(
-        0, ge=0, le=65535, description="/status and /metrics of the one worker here; 0: any free one"
-    )
+    bridge_port: int = Field(0, ge=0, le=65535, description="/status and /metrics of the bridge; 0: any free one")
+    worker_port: int = Field(0, ge=0, le=65535, description="of a worker that is the only one here; 0: any free one")
+    delivery_port: int = Field(0, ge=0, le=65535, description="of the delivery; 0: any free one")
 
 
 class Log(_Section):

@@ -1,12 +1,19 @@
 """Who may come in: names to feeds, by the devices that are known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from city.device import Device, DeviceType
-from ingest.journal import FeedNames
 from ingest.registry import FeedRegistry, RegistryFull
 from ingest.rejected import Reason
 from thresholds.engine import Engine
+
+
+class Names(Protocol):
+    """Where the feeds' names are kept."""
+
+    def append(self, first: int, keys: Iterable[bytes]) -> None:
+        """Keep the keys of the feeds from `first` on; durable on return."""
 
 
 class Door:
@@ -18,7 +25,7 @@ class Door:
     def __init__(
         self,
         registry: FeedRegistry,
-        names: FeedNames,
+        names: Names,
         devices: Mapping[str, Device],
         types: Mapping[str, DeviceType],
     ) -> None:

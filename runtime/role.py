@@ -16,7 +16,9 @@ ROLES = {
     "pipeline": "runtime.pipeline_role",
     "hub": "runtime.hub_role",
     "gateways": "runtime.gateways",
+    "bridge": "runtime.bridge_role",
     "worker": "runtime.worker_role",
+    "delivery": "runtime.delivery_role",
 }
 """Each module has `run(config)`, which announces itself and returns on SIGTERM."""
 

@@ -46,7 +46,7 @@ async def _run(config: Config, topics: Topics, holder: Holder, address: str) -> 
     )
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stop)
-    ops = OpsServer(config.pipeline.host, config.stream.http_port, lambda: status(worker, holder))
+    ops = OpsServer(config.pipeline.host, config.stream.worker_port, lambda: status(worker, holder))
     telling = asyncio.create_task(_tell_ready(worker, ops))
     try:
         await worker.run()

@@ -1,6 +1,7 @@
 """Records to Kafka: in order, each once, and known when they are safe."""
 
 import logging
+import threading
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -16,17 +17,22 @@ _QUEUE = 200_000
 class Publisher:
     """An idempotent producer, acks=all. It waits for a Kafka that is away as long as it takes, and keeps the order.
 
+    One thread may send while another one polls.
+
     Args:
         address: Kafka's bootstrap servers.
         name: Client id.
 
     Attributes:
-        waiting: Records that Kafka has not acknowledged.
+        sent: Records handed over.
+        safe: Records that Kafka has acknowledged.
     """
 
     def __init__(self, address: str, name: str) -> None:
-        self.waiting = 0
+        self.sent = 0
+        self.safe = 0
         self._refused: str | None = None
+        self._lock = threading.Lock()
         self._producer = Producer(
             {
                 "bootstrap.servers": address,
@@ -43,6 +49,11 @@ class Publisher:
             }
         )
 
+    @property
+    def waiting(self) -> int:
+        """Records that Kafka has not acknowledged."""
+        return self.sent - self.safe
+
     def send(
         self,
         topic: str,
@@ -52,24 +63,25 @@ class Publisher:
         key: bytes | None = None,
         on_safe: Callable[[], None] | None = None,
     ) -> None:
-        """Hand a record over; `on_safe` is called by a later `poll` or `flush`, once Kafka has it.
+        """Hand a record over; `on_safe` is called by a later `poll` or `flush`, once Kafka has it, one at a time.
 
         Raises:
             UnavailableError: If too much waits already.
         """
 
         def delivered(error: KafkaError | None, _: Message) -> None:
-            self.waiting -= 1
-            if error is not None:
-                self._refused = self._refused or f"Kafka refused a record of {topic}: {error.str()}"
-            elif on_safe is not None:
-                on_safe()
+            with self._lock:  # whoever polls or flushes, in whichever thread
+                self.safe += 1
+                if error is not None:
+                    self._refused = self._refused or f"Kafka refused a record of {topic}: {error.str()}"
+                elif on_safe is not None:
+                    on_safe()
 
         try:
             self._producer.produce(topic, value, key, partition=partition, on_delivery=delivered)
         except (BufferError, KafkaException) as error:
             raise UnavailableError(f"a record for {topic} cannot be sent to Kafka: {error}") from error
-        self.waiting += 1
+        self.sent += 1
 
     def poll(self, wait_s: float = 0.0) -> None:
         """Learn what is safe by now.
