@@ -8,7 +8,7 @@ import msgspec
 from benchmarks.report import Report, plot, show
 from core.errors import ConfigError
 
-NAMES = ("packed", "engine", "ingest", "latency", "memory", "start", "peers")
+NAMES = ("packed", "engine", "ingest", "latency", "memory", "start", "peers", "scale")
 
 
 def main(name: str, json_file: Path | None, plot_file: Path | None, *, quick: bool) -> int:

@@ -4,18 +4,22 @@ import asyncio
 import logging
 import os
 import signal
+import sys
+import time
 from typing import Any
 
 from city.catalogue import load_catalogue
 from core.clock import wall_ns
-from core.errors import ConfigError
+from core.errors import ConfigError, ScenewatchError
 from runtime.config import Config
 from runtime.ops import OpsServer, Status
 from runtime.stream.holder import Holder, SliceOptions
 from runtime.stream.plan import PlanBook
 from runtime.stream.topics import Topics, ensure_topics
 from runtime.stream.worker import StreamWorker
-from runtime.supervisor import announce
+from runtime.supervisor import announce, explain
+
+log = logging.getLogger("scenewatch.stream")
 
 
 def run(config: Config) -> None:
@@ -36,7 +40,25 @@ def run(config: Config) -> None:
     plan = PlanBook(load_catalogue(config.ingest.device_types), config.scenes.metrics)
     options = SliceOptions(stream.max_feeds, config.scenes.settle, stream.state_every)
     holder = Holder(stream.kafka, topics, plan, options, name=f"worker-{os.getpid()}", wall_ns=wall_ns)
-    asyncio.run(_run(config, topics, holder, stream.kafka))
+    asyncio.run(_run_or_leave(config, topics, holder, stream.kafka))
+
+
+async def _run_or_leave(config: Config, topics: Topics, holder: Holder, address: str) -> None:
+    """Work; where that has become impossible, leave at once.
+
+    Faust's own tasks may not end when they are asked to, and a worker that hangs is worse than one started again.
+    """
+    try:
+        await _run(config, topics, holder, address)
+    except ScenewatchError as error:
+        explain(error)
+        sys.stderr.write(f"scenewatch worker: {error}\n")
+    except Exception:
+        log.exception("a bug ends this worker; another one begins where the states are")
+    else:
+        return
+    sys.stderr.flush()
+    os._exit(1)
 
 
 async def _run(config: Config, topics: Topics, holder: Holder, address: str) -> None:
@@ -85,5 +107,6 @@ def status(worker: StreamWorker, holder: Holder) -> Status:
         "outlived": sum(held.outlived for held in slices.values()),
         "told": holder.told,
         "states": holder.states,
+        "cpu_s": time.process_time(),
         "pid": os.getpid(),
     }

@@ -16,8 +16,23 @@ Positions = Callable[[AbstractSet[int]], Awaitable[Mapping[int, int]]]
 """Partitions of `readings` -> the offset that each has to be read from."""
 
 
+class _Forgetful(dict[TP, int | None]):
+    """Offsets that were read last, as Faust keeps them, and never gives back.
+
+    Faust drops a record that is older than the last one read, and a fetch that is under way while one seeks back sets
+    that mark ahead again: what was asked for would be dropped without a word. Here the slices know what they have read.
+    """
+
+    def __getitem__(self, _: TP) -> int | None:
+        return None
+
+
 class SliceConsumer(Consumer):
-    """Seeks to what `positions` says."""
+    """Seeks to what `positions` says, and lets every record through."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _Forgetful()
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to the offset of its state, restoring states first."""

@@ -7,6 +7,7 @@ lag; nothing is read from them.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ from runtime.stream.topics import Topics
 log = logging.getLogger("scenewatch.stream")
 
 _AGAIN_S = 1.0
+_STOP_S = 5.0
+_ENDED = UnavailableError("the worker has ended")
 _LOOK_S = 0.2
 
 
@@ -78,13 +81,16 @@ class StreamWorker:
         try:
             while not self._stopping.is_set() and self._failure is None and not app.should_stop:
                 await self._write_due_states()
+                await self._ask_overdue()
                 await asyncio.wait([asyncio.ensure_future(self._stopping.wait())], timeout=_LOOK_S)
         finally:
             failure = self._failure or app.crash_reason
-            if failure is None:
-                await app.stop()
-                async with self._turn:
-                    await self._aside(self._holder.close)
+            # Records that are on their way are refused from here on, so nothing changes behind the states.
+            self._failure = failure or _ENDED
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(app.stop(), _STOP_S)
+        if failure is None:
+            await self._aside(self._holder.close)
         if isinstance(failure, ScenewatchError):
             raise failure
         if failure is not None:
@@ -140,13 +146,25 @@ class StreamWorker:
     async def _ask_again(self, partition: int) -> None:
         """Go back to the record that the slice needs; those behind it that are on their way are refused until then."""
         self.refused += 1
-        now = time.monotonic()
-        held = self._holder.slices.get(partition)
-        if held is None or now < self._asked.get(partition, 0.0):
+        if partition in self._asked:
             return
-        self._asked[partition] = now + _AGAIN_S
+        held = self._holder.slices[partition]
         log.warning("partition %d: records from %d on did not come; asked for again", partition, held.next_offset)
-        await self._app.consumer.seek(TP(self._topics.readings, partition), held.next_offset)
+        await self._ask(partition, held.next_offset)
+
+    async def _ask(self, partition: int, offset: int) -> None:
+        self._asked[partition] = time.monotonic() + _AGAIN_S
+        await self._app.consumer.seek(TP(self._topics.readings, partition), offset)
+
+    async def _ask_overdue(self) -> None:
+        """Ask once more for what has not come: a fetch under way may have undone the first time."""
+        now = time.monotonic()
+        for partition, moment in list(self._asked.items()):
+            held = self._holder.slices.get(partition)
+            if held is None:
+                self._asked.pop(partition, None)
+            elif moment <= now:
+                await self._ask(partition, held.next_offset)
 
     async def _positions(self, partitions: AbstractSet[int]) -> Mapping[int, int]:
         async with self._turn:
