@@ -55,6 +55,8 @@ SIZES = (200, 2_000)
 SESSION_S = 6
 _KEEP_MS = 1 << 40
 _WAIT_S = 240.0
+_LOOK_S = 0.2
+"""Seldom enough that asking costs the workers nothing to speak of."""
 
 
 @dataclass(frozen=True)
@@ -391,4 +393,4 @@ def _wait(true: Callable[[], bool], what: str) -> None:
     while not true():
         if time.monotonic() > deadline:
             raise UnavailableError(f"not within {_WAIT_S:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(_LOOK_S)

@@ -82,7 +82,9 @@ def _wanted(role: str, config: Config) -> list[str]:
             raise ConfigError(f"role {name}: it works over Kafka; set stream.kafka")
     if "ingest" in names and not {"pipeline", "bridge"} & set(names):
         cure = (
-            "ask for bridge" if distributed else "on one machine ingest runs inside the role pipeline; ask for pipeline"
+            "over Kafka the role bridge ingests; ask for bridge"
+            if distributed
+            else "on one machine ingest runs inside the role pipeline; ask for pipeline"
         )
         raise ConfigError(f"role ingest: {cure}")
     if "pipeline" in names and "bridge" in names:
@@ -109,7 +111,9 @@ def _settled(config: Config, wanted: list[str]) -> Path:
             content["hub"]["port"] = free_port()
         if config.dispatch.url is None:
             content["dispatch"]["url"] = f"http://{content['hub']['host']}:{content['hub']['port']}"
-    path = config.data.dir / "settled.toml"
+    # Units of their own for several roles may share the folder.
+    usual = {"hub", "pipeline"} <= set(wanted) or {"hub", "bridge"} <= set(wanted)
+    path = config.data.dir / ("settled.toml" if usual else f"settled-{'-'.join(wanted)}.toml")
     path.touch(mode=0o600)
     path.write_text(tomli_w.dumps(content), encoding="utf-8")
     return path

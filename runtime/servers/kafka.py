@@ -134,7 +134,7 @@ class PrivateKafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ("java", "-Xmx128m", "-XX:+UseSerialGC", "-cp", f"{LIB}/*", "kafka.tools.StorageTool")
         done = subprocess.run(
-            (*tool, "format", "-t", cluster, "-c", str(self._properties)),
+            (*tool, "format", f"--cluster-id={cluster}", "-c", str(self._properties)),
             capture_output=True, text=True, timeout=_START_S, check=False,
         )  # fmt: skip
         if done.returncode != 0:

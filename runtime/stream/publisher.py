@@ -17,6 +17,10 @@ _QUEUE = 200_000
 class Publisher:
     """An idempotent producer, acks=all. It waits for a Kafka that is away as long as it takes, and keeps the order.
 
+    One request is under way at a time. With more, a leader that is not ready yet can refuse the first record of a
+    partition and take the second: it knows nothing of this producer, so any sequence will do, and the client then
+    counts the first as delivered too, without an offset. A record without an offset is therefore never taken for safe.
+
     One thread may send while another one polls.
 
     Args:
@@ -39,6 +43,7 @@ class Publisher:
                 "client.id": name,
                 "enable.idempotence": True,
                 "acks": "all",
+                "max.in.flight.requests.per.connection": 1,
                 "compression.type": "lz4",
                 "linger.ms": 0,
                 "message.timeout.ms": 0,
@@ -69,11 +74,13 @@ class Publisher:
             UnavailableError: If too much waits already.
         """
 
-        def delivered(error: KafkaError | None, _: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
             with self._lock:  # whoever polls or flushes, in whichever thread
                 self.safe += 1
                 if error is not None:
                     self._refused = self._refused or f"Kafka refused a record of {topic}: {error.str()}"
+                elif message.offset() is None:
+                    self._refused = self._refused or f"Kafka does not say where a record of {topic} stands"
                 elif on_safe is not None:
                     on_safe()
 
