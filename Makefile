@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper kafka deploy scale ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka deploy scale ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ scale: setup ## measure the distributed runtime and write what it means for a ci
 	@mkdir -p out
 	@$(bin)/scenewatch bench scale --json out/scale.json
 	@$(bin)/python -m benchmarks.scale_model out/scale.json docs/scale.md
+
+influxdb: ## build InfluxDB 2 into .tools/, for the tests of history; 2 to 4 minutes, once
+	@sh tools/influxdb.sh
 
 ci: ## exactly what CI runs
 	@.ci/run

@@ -140,15 +140,32 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Why this event can never be taken (it is not retried); None if it was."""
 
 
+class Verdict(enum.StrEnum):
+    """What it turned out to be, said by whoever handled it (处置结论)."""
+
+    TRUE = "true"
+    """It was so. 属实"""
+    FALSE = "false"
+    """It was not so: a false alarm. 误报"""
+    DUPLICATE = "duplicate"
+    """It was so, and is another alert's or case's matter already. 重复"""
+    NOT_OURS = "not_ours"
+    """It was so, and is not this district's or unit's to handle. 非管辖"""
+    MAINTENANCE = "maintenance"
+    """Somebody worked on the device. 检修"""
+
+
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """What people at the dispatch core say about an alert; the pipeline fetches these in order.
 
-    `kind` is `acknowledge`; verdicts follow the same road later.
+    `kind` is `acknowledge` or `verdict`; a kind that the pipeline does not know changes nothing. Of several verdicts on
+    an alert the last one counts.
     """
 
     seq: int
     kind: str
     alert: str
     by: str
+    verdict: Verdict | None = None
     comment: str | None = None
     at: Time

@@ -140,6 +140,9 @@ class AlertStage:
 
     def on_feedback(self, feedback: Feedback, now_ms: int, decided_ns: int | None = None) -> list[AlertChange]:
         """An alert that a person has seen stops telling its repeats, and nothing else."""
+        if feedback.kind == "verdict":
+            self.decisions[Decision.JUDGED] += 1  # it goes to the store: most alerts are cleared by then
+            return []
         if feedback.kind != "acknowledge":
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1
             return []
@@ -383,10 +386,10 @@ class AlertStage:
         return changes + self._look_at_source(alert, now_ms, call)
 
     def _promote(self, alert: OpenAlert, call: _Pass) -> list[AlertChange]:
-        """Raise the members of a shadow alert again if its scene is no longer in shadow there."""
+        """Raise the members of a shadow alert again if its scene is no longer in shadow for some of them."""
         scene = self._by_id.get(alert.scene)
         members = list(alert.members.values())
-        if scene is None or _in_shadow(scene, self._feeds.feed(members[0].feed)[0]):
+        if scene is None or all(_in_shadow(scene, self._feeds.feed(member.feed)[0]) for member in members):
             return []
         for member in members:
             del self._homes[alert.scene, member.key]
@@ -424,7 +427,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return scene.stage == "shadow" or (scene.stage == "pilot" and device.town not in scene.pilot_towns)
+    return device.on_trial or scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

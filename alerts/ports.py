@@ -3,7 +3,7 @@
 `thresholds.SceneSet` and the feed registry have these shapes; tests bring their own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from city.device import Device
@@ -29,9 +29,8 @@ class Scene(Protocol):
     def stage(self) -> str:
         """`shadow`, `pilot` or `live`."""
 
-    @property
-    def pilot_towns(self) -> Collection[str]:
-        """Towns in which a pilot opens alerts; everywhere else it is in shadow."""
+    def pilot_at(self, device: Device) -> bool:
+        """Whether a pilot opens alerts of `device`; everywhere else it is in shadow."""
 
     @property
     def leaf(self) -> str | None:

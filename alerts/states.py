@@ -83,6 +83,8 @@ class Decision(enum.StrEnum):
     """It would have been told, but the scene is in shadow there."""
     NOT_OPEN = "not_open"
     """Feedback on an alert that was never here, or is cleared."""
+    JUDGED = "judged"
+    """A person said what it turned out to be; the alert itself stays as it is."""
     UNKNOWN_FEEDBACK = "unknown_feedback"
     """Feedback of a kind that means nothing here."""
     UNKNOWN_LEVEL = "unknown_level"

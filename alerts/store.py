@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from alerts.change import AlertChange, Timing, latency
-from alerts.event import AlertData, EventType, Receipt
+from alerts.event import AlertData, EventType, Feedback, Receipt, Verdict
 from alerts.stored import SELECT_STORED, Acknowledged, Durability, Status, StoredAlert, Waiting, stored
-from core.clock import wall_ns
+from core.clock import parse_rfc3339, wall_ns
 from core.errors import DataLossError, ScenewatchError, UnavailableError
 
 SCHEMA_VERSION = 1
@@ -57,6 +57,14 @@ CREATE TABLE IF NOT EXISTS outbox (
     done_ns INTEGER,
     reason TEXT
 );
+CREATE TABLE IF NOT EXISTS verdicts (
+    alert TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    by TEXT NOT NULL,
+    comment TEXT,
+    at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (seq) WHERE status = 0;
 CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, alert);
 """
@@ -74,6 +82,13 @@ ON CONFLICT (id) DO UPDATE SET
     revision = excluded.revision, severity = excluded.severity, worst = excluded.worst,
     state = excluded.state, cleared_ms = excluded.cleared_ms, count = excluded.count, data = excluded.data
 WHERE excluded.revision > alerts.revision
+"""
+
+_JUDGE = """
+INSERT INTO verdicts (alert, seq, verdict, by, comment, at_ms) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (alert) DO UPDATE SET
+    seq = excluded.seq, verdict = excluded.verdict, by = excluded.by, comment = excluded.comment, at_ms = excluded.at_ms
+WHERE excluded.seq > verdicts.seq
 """
 
 _WAITING = """
@@ -98,6 +113,9 @@ class AlertStore:
         durability: What a write outlives.
         now_ns: Wall time in ns, for measuring.
 
+    Attributes:
+        path: The file.
+
     Raises:
         UnavailableError: If the file cannot be opened or is locked.
         DataLossError: If it is no database, damaged, or of another version.
@@ -109,7 +127,7 @@ class AlertStore:
         durability: Durability = Durability.PROCESS,
         now_ns: Callable[[], int] = wall_ns,
     ) -> None:
-        self._path = path
+        self.path = path
         self._durability = Durability(durability)
         self._now_ns = now_ns
         self._local = threading.local()
@@ -142,6 +160,31 @@ class AlertStore:
                 self._durable_ns.popitem(last=False)
             self._since_checkpoint += len(new)
         return len(new)
+
+    def judge(self, feedback: Feedback) -> None:
+        """Keep what an alert turned out to be; an older word than the one that is kept changes nothing.
+
+        Raises:
+            ValueError: If it is no verdict.
+        """
+        if feedback.verdict is None:
+            raise ValueError(f"feedback {feedback.seq} is no verdict")
+        row = (
+            feedback.alert,
+            feedback.seq,
+            feedback.verdict,
+            feedback.by,
+            feedback.comment,
+            parse_rfc3339(feedback.at),
+        )
+        with self._errors(), self._writing, self._transaction(synced=self._durability is Durability.POWER) as db:
+            db.execute(_JUDGE, row)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """What alerts turned out to be, by alert; those that nobody judged are not there."""
+        with self._errors():
+            rows = self._db().execute("SELECT alert, verdict FROM verdicts").fetchall()
+        return {alert: Verdict(verdict) for alert, verdict in rows}
 
     def pending(self, limit: int, *, after: int = 0, without: Collection[str] = ()) -> list[Waiting]:
         """Events that wait, in order.
@@ -289,7 +332,7 @@ class AlertStore:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version not in {0, SCHEMA_VERSION}:
             raise DataLossError(
-                f"{self._path} is of version {version}, this program reads {SCHEMA_VERSION}; "
+                f"{self.path} is of version {version}, this program reads {SCHEMA_VERSION}; "
                 "start the program that wrote it"
             )
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
@@ -298,7 +341,7 @@ class AlertStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(
-                self._path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+                self.path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
             )
             with self._opening:
                 self._connections.append(connection)
@@ -334,7 +377,7 @@ class AlertStore:
         except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
             raise  # ours to mend, not the reader's
         except sqlite3.DatabaseError as error:
-            raise _plain(error, self._path) from error
+            raise _plain(error, self.path) from error
 
     def _ack(self, db: sqlite3.Connection, receipt: Receipt, at_ns: int) -> Acknowledged | None:
         rows = db.execute(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from core.clock import rfc3339, wall_ns
 
-_VERSIONS = ("numpy", "numba", "paho-mqtt", "msgspec", "iotcore")
+_VERSIONS = ("numpy", "pyarrow", "numba", "paho-mqtt", "msgspec", "iotcore")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

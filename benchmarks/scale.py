@@ -30,14 +30,14 @@ from ingest.sequencing import Sequencer
 from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
 from runtime.config import write_config
-from runtime.recovery import encode_rules
+from runtime.device_list import DeviceList
+from runtime.recovery import encode_devices, encode_rules
 from runtime.servers.kafka import PrivateKafka, why_not
 from runtime.stream.outgoing import Outgoing
 from runtime.stream.places import partition_of
 from runtime.stream.plan import devices_record, scenes_record
 from runtime.stream.publisher import Publisher
 from runtime.stream.reader import open_reader, read_all
-from runtime.stream.records import encode_devices
 from runtime.stream.told import decode_told
 from runtime.stream.topics import Topics, ensure_topics
 from runtime.supervisor import RoleSpec, Supervisor
@@ -80,6 +80,9 @@ class Bench:
         self.quick = quick
         self.devices = [Device(f"dev-{i:06d}", f"gw-{i % 64:03d}", TYPE, f"M{i % PLACES:05d}") for i in range(FEEDS)]
         self.scenes, _ = load_scenes([shipped("scenes")], load_catalogue())
+        path = folder / "devices.csv"
+        dump_devices(path, self.devices)
+        self.version, self.csv = DeviceList.read(path, load_catalogue()).version, path.read_bytes()
         self.publisher = Publisher(kafka.address, "bench")
 
     def outgoing(self) -> Outgoing:
@@ -97,9 +100,7 @@ class Bench:
         """Records of about `size` readings, one in a thousand of them over a limit."""
         rng = np.random.default_rng(size)
         out, batches = self.outgoing(), []
-        csv = self.folder / "devices.csv"
-        dump_devices(csv, self.devices)
-        out.add_to_all(encode_devices(devices_record(csv.read_bytes())[0]))
+        out.add_to_all(encode_devices(self.version))
         out.add_to_all(encode_rules(self.scenes.version))
         for first in range(0, FEEDS, size * PARTITIONS):  # every name once, before anything is measured
             feeds = np.arange(first, min(FEEDS, first + size * PARTITIONS), dtype=np.int32)
@@ -143,8 +144,7 @@ class System:
         stream = {"kafka": address, "prefix": name, "partitions": PARTITIONS, "session_timeout": f"{SESSION_S}s"}
         write_config(self._config, {"data": {"dir": str(bench.folder / name)}, "stream": stream})
         ensure_topics(address, self.topics, replication=1, keep_ms=_KEEP_MS)
-        _, key, csv = devices_record((bench.folder / "devices.csv").read_bytes())
-        for record in ((key, csv), scenes_record(bench.scenes)):
+        for record in (devices_record(bench.version, bench.csv), scenes_record(bench.scenes)):
             bench.publisher.send(self.topics.plan, record[1], partition=0, key=record[0])
         bench.publisher.flush(30)
 
@@ -199,14 +199,11 @@ class System:
 
 
 def run(*, quick: bool = False) -> Report:
-    """Throughput, price, latency and recovery.
-
-    Raises:
-        UnavailableError: If there is no Kafka to run.
-    """
+    """Throughput, price, latency and recovery; nothing, and a line that says why, where there is no Kafka to run."""
     reason = why_not()
     if reason:
-        raise UnavailableError(reason)
+        print(reason)
+        return report("scale", [])
     with tempfile.TemporaryDirectory(prefix="scenewatch-scale-") as folder, PrivateKafka(heap="-Xmx512m") as kafka:
         bench = Bench(kafka, Path(folder), quick=quick)
         rows: list[Row] = []
@@ -302,7 +299,7 @@ def _latency(bench: Bench) -> list[Row]:
     rows: list[Row] = []
     with system(bench, "latency", 1) as made:
         out = bench.outgoing()
-        out.add_to_all(encode_devices(devices_record((bench.folder / "devices.csv").read_bytes())[0]))
+        out.add_to_all(encode_devices(bench.version))
         out.add_to_all(encode_rules(bench.scenes.version))
         _play(bench, made, out, 2, rng)
         _wait(made.caught_up, "warm")
@@ -360,7 +357,7 @@ def _recovery(bench: Bench) -> list[Row]:
     seconds = 25.0
     with system(bench, "recovery", 2) as made:
         out = bench.outgoing()
-        out.add_to_all(encode_devices(devices_record((bench.folder / "devices.csv").read_bytes())[0]))
+        out.add_to_all(encode_devices(bench.version))
         out.add_to_all(encode_rules(bench.scenes.version))
         rng = np.random.default_rng(6)
         _play(bench, made, out, 12.0, rng)

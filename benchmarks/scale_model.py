@@ -184,8 +184,11 @@ _TAIL = f"""
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page."""
+    """Write the page; 1 if nothing was measured."""
     report = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Report)
+    if not report.rows:
+        sys.stderr.write(f"{arguments[0]}: nothing was measured; fetch Kafka with `make kafka`\n")
+        return 1
     Path(arguments[1]).write_text(page(report), encoding="utf-8")
     return 0
 

@@ -3,45 +3,16 @@
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from city.catalogue_form import TypeForm, read_types
+from city.catalogue_rules import faults
 from city.device import DeviceType, Metric
+from city.limit import Evidence, Limit
+from city.marked import read_marked
 from core.errors import ConfigError
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Title(_Part):
-    en: str = ""
-    zh: str = ""
-
-
-class _Metric(_Part):
-    unit: str = ""
-    kind: Literal["number", "state"] = "number"
-    title: _Title = _Title()
-
-
-class _Type(_Part):
-    title: _Title = _Title()
-    interval: str | None = None
-    metrics: dict[str, _Metric]
-
-
-class _Source(_Part):
-    text: str
-    verified: bool
-
-
-class _File(_Part):
-    source: _Source
-    types: dict[str, _Type]
+_OFFLINE_INTERVALS = 3
+_OFFLINE_LEAST_MS = 15 * 60_000
 
 
 def shipped(name: str) -> Path:
@@ -57,25 +28,68 @@ def load_catalogue(path: Path | None = None) -> Mapping[str, DeviceType]:
         path: A YAML file; None for the shipped catalogue.
 
     Raises:
-        ConfigError: With every mistake in the file, a line each.
+        ConfigError: With every mistake in the file, `PATH:LINE: what` each.
     """
     path = path or shipped("data") / "device-types.yaml"
-    try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        parsed = _File.model_validate(content)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {str(error).splitlines()[0]}") from error
-    except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, d['loc']))}: {d['msg']}" for d in error.errors(include_url=False)]
-        raise ConfigError("\n".join(lines)) from None
-    return {
-        name: DeviceType(
-            name,
-            kind.title.en,
-            kind.title.zh,
-            {m: Metric(m, spec.unit, spec.kind, spec.title.en, spec.title.zh) for m, spec in kind.metrics.items()},
-        )
-        for name, kind in parsed.types.items()
-    }
+    marked, mistakes = read_marked(path)
+    if marked is not None:
+        source, forms, wrong = read_types(marked.plain)
+        wrong += [fault for name, form in forms.items() for fault in faults(name, form)]
+        mistakes += [marked.mistake(place, message) for place, message in wrong]
+        if not mistakes and source is not None:
+            return {name: _device_type(name, form, source) for name, form in forms.items()}
+    raise ConfigError("\n".join(str(mistake) for mistake in sorted(mistakes, key=lambda mistake: mistake.line)))
+
+
+def offline_after(interval_ms: int) -> int:
+    """The silence after which a device that reports every `interval_ms` counts as offline, ms."""
+    return max(_OFFLINE_INTERVALS * interval_ms, _OFFLINE_LEAST_MS)
+
+
+def _device_type(name: str, form: TypeForm, source: Evidence) -> DeviceType:
+    after = form.offline_after
+    if after is None and form.interval is not None:
+        after = offline_after(form.interval)
+    return DeviceType(
+        name,
+        form.title.en,
+        form.title.zh,
+        {metric: _metric(metric, form, source) for metric in form.metric_forms},
+        interval_ms=form.interval,
+        alarm_interval_ms=form.alarm_interval,
+        offline_after_ms=after,
+        group=form.group,
+        beside=form.beside,
+        evidence=source,
+    )
+
+
+def _metric(name: str, form: TypeForm, source: Evidence) -> Metric:
+    metric = form.metric_forms[name]
+    normal = metric.normal
+    return Metric(
+        name,
+        metric.unit,
+        metric.kind,
+        metric.title.en,
+        metric.title.zh,
+        range=metric.range,
+        normal=normal.band if normal else None,
+        normal_evidence=(Evidence(normal.source, normal.verified) if normal.source else source) if normal else None,
+        limits=tuple(
+            Limit(
+                level=row.level,
+                condition=row.condition,
+                value=row.value,
+                evidence=Evidence(row.source, row.verified),
+                severity=row.severity,
+                statistic=row.statistic,
+                over_ms=row.over,
+                more_a_day_than=row.more_a_day_than,
+                where=row.where,
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+            )
+            for row in metric.limit_forms
+        ),
+    )

@@ -6,7 +6,20 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from console import openapi, page, problems, routes_events, routes_feedback, routes_lists, routes_live
+from console import (
+    openapi,
+    page,
+    problems,
+    routes_devices,
+    routes_events,
+    routes_feedback,
+    routes_history,
+    routes_lists,
+    routes_live,
+    routes_places,
+    routes_scenes,
+)
+from console.history import HistoryDesk
 from console.hub import Hub
 from console.metrics import Timed
 
@@ -24,8 +37,17 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for router in (routes_events.router, routes_lists.router, routes_feedback.router, routes_live.router):
-        app.include_router(router)
+    for routes in (
+        routes_events,
+        routes_lists,
+        routes_history,
+        routes_devices,
+        routes_places,
+        routes_feedback,
+        routes_scenes,
+        routes_live,
+    ):
+        app.include_router(routes.router)
     problems.install(app)
     openapi.install(app)
     return app
@@ -35,6 +57,7 @@ def create_app(hub: Hub) -> FastAPI:
     """The application that serves `hub` and closes it when it ends."""
     app = describe(_closing)
     app.state.hub = hub
+    app.state.history = HistoryDesk(hub.settings.history)
     app.include_router(page.router())
     app.add_middleware(Timed, metrics=hub.metrics)
     return app
@@ -43,5 +66,7 @@ def create_app(hub: Hub) -> FastAPI:
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
     yield
+    desk: HistoryDesk = app.state.history
+    desk.close()
     hub: Hub = app.state.hub
     hub.close()

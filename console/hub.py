@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.event import AlertEvent, Feedback
+from alerts.event import AlertEvent, Feedback, Verdict
+from city.atlas import Atlas
+from console.devices import DeviceDirectory
 from console.lanes import Lane
 from console.metrics import Metrics
 from console.problems import Problem, ProblemCode
 from console.stream import Broadcast
-from core.clock import Clock
+from core.clock import Clock, civil_day
 from core.errors import UnavailableError
 from dispatch.intake import Plan, Refused
 from dispatch.store import Store
+from history.query import History
+from thresholds.register import SceneRegister
 
 Answer = TypeVar("Answer")
 MOST_FEEDBACK = 500
@@ -30,6 +34,7 @@ class HubSettings:
 
     `token` is asked for on every write, `read_token` (or `token`) on every read if it is set.
     `most_waiting` is the length of a listener's queue; a longer one is cut off.
+    `history` opens the readings at rest, if this hub shows them.
     """
 
     token: str
@@ -37,17 +42,42 @@ class HubSettings:
     max_body_bytes: int = 1024 * 1024
     most_waiting: int = 2_000
     heartbeat_s: float = 15.0
+    history: Callable[[], History] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a hub shows beside alerts and cases; None where this one has none.
+
+    Attributes:
+        scenes: The register of scenes.
+        devices: The device list, and who is unknown.
+        atlas: The map.
+    """
+
+    scenes: SceneRegister | None = None
+    devices: DeviceDirectory | None = None
+    atlas: Atlas | None = None
 
 
 class Hub:
     """The hub behind the routes. Its coroutines are for the event loop on which `start` was called."""
 
-    def __init__(self, store: Store, settings: HubSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: HubSettings,
+        clock: Clock,
+        *,
+        beside: Beside | None = None,
+    ) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.broadcast = Broadcast(self.metrics, most_waiting=settings.most_waiting)
         self._store = store
         self._clock = clock
+        self._beside = beside or Beside()
+        self._atlas = self._beside.atlas
         self._batches = 0
         self._tidying: asyncio.Task[None] | None = None
         self._writer = Lane("hub-writer", threads=1, most_waiting=256)
@@ -75,6 +105,28 @@ class Hub:
         """The answer of a query."""
         return await self._readers.run(lambda: query(self._store))
 
+    async def devices(self, query: Callable[[DeviceDirectory], Answer]) -> Answer:
+        """The answer of a query about devices.
+
+        Raises:
+            Problem: `unavailable` if the hub was given no device list.
+        """
+        directory = self._beside.devices
+        if directory is None:
+            raise Problem(ProblemCode.UNAVAILABLE, "this hub was given no device list")
+        return await self._readers.run(lambda: query(directory))
+
+    async def with_scenes(self, what: Callable[[SceneRegister, int], Answer]) -> Answer:
+        """What the register of scenes answers, given the time in ms.
+
+        Raises:
+            Problem: `not_found` if this hub has no register.
+        """
+        register = self._beside.scenes
+        if register is None:
+            raise Problem(ProblemCode.NOT_FOUND, "this hub has no register of scenes; set scenes.register_dir")
+        return await self._readers.run(lambda: what(register, self._clock.now_ms()))
+
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.
 
@@ -90,6 +142,23 @@ class Hub:
             if found.data.state in {"cleared", "acknowledged"}:
                 raise Problem(ProblemCode.NOT_ACTIVE, f"the alert is {found.data.state} already")
             written = self._store.acknowledge(alert, by, comment, self._clock.now_ms())
+            loop.call_soon_threadsafe(self.broadcast.announce_feedback)
+            return written
+
+        return await self._writer.run(work)
+
+    async def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None) -> Feedback:
+        """Write down what an alert turned out to be, for the pipeline to fetch.
+
+        Raises:
+            Problem: `not_found`.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> Feedback:
+            if self._store.alert(alert) is None:
+                raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
+            written = self._store.judge(alert, verdict, by, comment, self._clock.now_ms())
             loop.call_soon_threadsafe(self.broadcast.announce_feedback)
             return written
 
@@ -111,6 +180,14 @@ class Hub:
                         await news.wait()
                 except TimeoutError:
                     return []
+
+    def atlas(self) -> Atlas | None:
+        """The map of today (in Asia/Shanghai), or None if the hub has none."""
+        if self._atlas is not None:
+            today = civil_day(self._clock.now_ms())
+            if today != self._atlas.day:
+                self._atlas = self._atlas.on(today)
+        return self._atlas
 
     async def check_writable(self, patience_s: float) -> None:
         """Return if the database takes a write within `patience_s`.

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import FastAPI
 
 from alerts.event import AlertData, AlertEvent, Feedback, Receipt
-from console import problems, wire
+from console import problems, wire, wire_devices, wire_history, wire_scenes
 
 Schema = dict[str, Any]
 _TYPES: tuple[type[msgspec.Struct], ...] = (
@@ -27,8 +27,16 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire.CaseList,
     wire.CountsView,
     wire.Health,
+    wire.PlaceList,
+    wire.PlaceView,
+    wire.Judged,
+    wire.PrecisionList,
     wire.StreamedAlert,
     wire.StreamedCase,
+    wire_devices.DeviceDetail,
+    wire_devices.DeviceList,
+    wire_history.HistoryView,
+    *wire_scenes.TYPES,
 )
 _REF = "#/components/schemas/{name}"
 

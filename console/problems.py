@@ -27,11 +27,13 @@ class ProblemCode(enum.StrEnum):
     UNAUTHORIZED = "unauthorized"
     """401: no bearer token, or not the right one."""
     NOT_FOUND = "not_found"
-    """404: there is no such address, case or alert."""
+    """404: there is no such address, case, alert, device, place or scene."""
     METHOD_NOT_ALLOWED = "method_not_allowed"
     """405: the address is right, the method is not."""
     NOT_ACTIVE = "not_active"
     """409: the alert is cleared or acknowledged; there is nothing to acknowledge."""
+    SCENE_CONFLICT = "scene_conflict"
+    """409: a second person has to agree, or somebody else decided first; `detail` says which."""
     TOO_LARGE = "too_large"
     """413: the body has more bytes, or the batch more events, than the hub takes at once."""
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -40,12 +42,14 @@ class ProblemCode(enum.StrEnum):
     """422: it is JSON, but no event that could ever be taken; `detail` names the field."""
     INVALID_PARAMETER = "invalid_parameter"
     """422: a query parameter, header or request body has a wrong value; `detail` names it."""
+    SCENE_REFUSED = "scene_refused"
+    """422: the scene has mistakes, or lacks what its stage needs; `detail` has them, a line each."""
     INTERNAL = "internal"
     """500: a fault of the hub; its log has the details."""
     BUSY = "busy"
     """503: too much is waiting for the database; try again."""
     UNAVAILABLE = "unavailable"
-    """503: the database does not answer, or the hub is stopping; try again."""
+    """503: the database or the device list cannot be read, or the hub is stopping; try again."""
 
 
 _STATUS = {
@@ -55,10 +59,12 @@ _STATUS = {
     ProblemCode.NOT_FOUND: 404,
     ProblemCode.METHOD_NOT_ALLOWED: 405,
     ProblemCode.NOT_ACTIVE: 409,
+    ProblemCode.SCENE_CONFLICT: 409,
     ProblemCode.TOO_LARGE: 413,
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ProblemCode.INVALID_EVENT: 422,
     ProblemCode.INVALID_PARAMETER: 422,
+    ProblemCode.SCENE_REFUSED: 422,
     ProblemCode.INTERNAL: 500,
     ProblemCode.BUSY: 503,
     ProblemCode.UNAVAILABLE: 503,

@@ -9,13 +9,12 @@ from fastapi.responses import Response
 from alerts.event import Feedback
 from console.access import hub_of, may_read, may_write
 from console.openapi import answers, body, ref
-from console.problems import Problem, ProblemCode
-from console.requests import body_of
-from console.wire import Acknowledgement
+from console.requests import decoded
+from console.wire import Acknowledgement, Judged, PrecisionList, precision_view
+from dispatch.precision import By, tallies
 
 router = APIRouter(tags=["feedback"])
 _encode = msgspec.json.Encoder().encode
-_acknowledgement = msgspec.json.Decoder(Acknowledgement)
 LONGEST_WAIT_S = 60
 
 
@@ -42,15 +41,50 @@ async def acknowledge(
 ) -> Response:
     """Write down who has seen the alert. The pipeline fetches it and answers with an event of its own."""
     hub = hub_of(request)
-    payload = await body_of(request, hub.settings.max_body_bytes)
-    try:
-        said = _acknowledgement.decode(payload)
-    except msgspec.ValidationError as error:
-        raise Problem(ProblemCode.INVALID_PARAMETER, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(ProblemCode.INVALID_JSON, f"the body is not JSON in UTF-8: {error}") from error
+    said = await decoded(request, Acknowledgement, hub.settings.max_body_bytes)
     written = await hub.acknowledge(alert, said.by, said.comment)
     return Response(_encode(written), status_code=202, media_type="application/json")
+
+
+@router.post(
+    "/api/v1/alerts/{alert}/verdict",
+    summary="Say what an alert turned out to be",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers({202: ("Written down; the last word counts.", ref(Feedback))}, 400, 401, 404, 413, 422, 503),
+    openapi_extra=body({"application/json": ref(Judged)}),
+)
+async def judge(
+    request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+) -> Response:
+    """Write down what the alert turned out to be: true, false, duplicate, not_ours or maintenance.
+
+    An open or a cleared alert, whether it has a case or not. The alert and its case stay as they are; the case's audit
+    gets a line, and the pipeline fetches it as a label for its scenes.
+    """
+    hub = hub_of(request)
+    said = await decoded(request, Judged, hub.settings.max_body_bytes)
+    written = await hub.judge(alert, said.verdict, said.by, said.comment)
+    return Response(_encode(written), status_code=202, media_type="application/json")
+
+
+@router.get(
+    "/api/v1/precision",
+    summary="How often scenes are right",
+    response_class=Response,
+    dependencies=[Depends(may_read)],
+    responses=answers({200: ("Rows, the least precise first.", ref(PrecisionList))}, 401, 422, 503),
+)
+async def precision(
+    request: Request,
+    by: Annotated[By, Query(description="A row for each scene, or for each severity or device within it.")] = "scene",
+    scene: Annotated[str | None, Query(max_length=64, description="Only this scene.")] = None,
+) -> Response:
+    """What judged alerts turned out to be, the least precise first."""
+    found = await hub_of(request).read(lambda store: store.judged(scene))
+    rows = PrecisionList(items=[precision_view(tally) for tally in tallies(found, by)])
+    return Response(_encode(rows), media_type="application/json")
 
 
 @router.get(

@@ -17,11 +17,12 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from console.app import create_app
-from console.hub import Hub, HubSettings
+from console.hub import Beside, Hub, HubSettings
 from console.stream import TRANSPORT
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, UnavailableError
 from dispatch.store import Store
+from history.query import History
 
 _STOP_WITHIN_S = 1
 
@@ -83,6 +84,7 @@ class HubServer:
         settings: Tokens and bounds.
         durability: `process` or `power`.
         clock: What the hub takes for now.
+        beside: What it shows beside alerts and cases; None: nothing.
 
     Raises:
         ConfigError: If an argument is wrong.
@@ -98,6 +100,7 @@ class HubServer:
         *,
         durability: str = "process",
         clock: Clock | None = None,
+        beside: Beside | None = None,
     ) -> None:
         _check(host, settings)
         self._socket = _listen(host, port)
@@ -106,7 +109,7 @@ class HubServer:
         except BaseException:
             self._socket.close()
             raise
-        self._hub = Hub(store, settings, SystemClock() if clock is None else clock)
+        self._hub = Hub(store, settings, SystemClock() if clock is None else clock, beside=beside)
         self._started = threading.Event()
         self._server = _Server(self._config(), self._hub)
         self._server.on_ready.append(self._started.set)
@@ -153,6 +156,8 @@ def run_hub(
     read_token: str | None = None,
     durability: str = "process",
     clock: Clock | None = None,
+    history: Callable[[], History] | None = None,
+    beside: Beside | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a hub in this process until SIGTERM or SIGINT; it then returns within a second.
@@ -165,21 +170,23 @@ def run_hub(
         read_token: Bearer token for reads; without one reads are open, and `host` must be loopback.
         durability: `process` or `power`.
         clock: What the hub takes for now.
+        history: Opens the readings at rest, if this hub shows them.
+        beside: What it shows beside alerts and cases; None: nothing.
         on_ready: Called with the hub's URL as soon as it takes requests.
 
     Raises:
         ConfigError: If an argument is wrong.
         UnavailableError: If the port is taken or the database cannot be opened.
     """
-    settings = HubSettings(token=token, read_token=read_token)
-    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock)
+    settings = HubSettings(token=token, read_token=read_token, history=history)
+    server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, beside=beside)
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
 
 
 def _check(host: str, settings: HubSettings) -> None:
     if not settings.token:
-        raise ConfigError("the hub needs a token for writes; set it to a long random word")
+        raise ConfigError("dispatch.token: the hub needs a token for writes; set it to a long random word")
     if settings.read_token is None and not _is_loopback(host):
         raise ConfigError(
             f"on {host} the hub would let everybody read its cases; set a token for reading, or listen on 127.0.0.1"

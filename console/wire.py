@@ -4,9 +4,10 @@ from typing import Annotated
 
 import msgspec
 
-from alerts.event import EventType, Measured
+from alerts.event import EventType, Measured, Verdict
 from core.clock import rfc3339
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, Moved, What
+from dispatch.precision import Tally
 from dispatch.workflow import CaseState
 
 
@@ -90,11 +91,67 @@ class AlertList(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class PlaceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A place of the map; what its layer has not is null, and so is `geometry` where it was not asked for."""
+
+    layer: str
+    code: str
+    name_zh: str
+    name_en: str
+    kind: str | None = None
+    town: str | None = None
+    disposal_grid: str | None = None
+    self_grid: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    geometry: msgspec.Raw | None = None
+
+
+class PlaceList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of places, from the coarsest layer to the finest, by code; `next` is the cursor of the following page."""
+
+    items: list[PlaceView]
+    next: str | None
+
+
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who has seen an alert, and what they say."""
 
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
     comment: Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an alert turned out to be, and who says so."""
+
+    verdict: Verdict
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    comment: Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+
+
+class Precision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the judged alerts of one scene, severity or device turned out to be; `precision` is true / (true + false).
+
+    Those that were another's matter, doubled or maintenance say nothing about the limit and are left out of it; null
+    where nobody has said true or false yet.
+    """
+
+    scene: str
+    severity: str | None
+    device: str | None
+    true: int
+    false: int
+    duplicate: int
+    not_ours: int
+    maintenance: int
+    precision: float | None
+
+
+class PrecisionList(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by scene; all of them are there, so `next` is null."""
+
+    items: list[Precision]
+    next: str | None = None
 
 
 class StreamedAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,3 +255,14 @@ def streamed(moved: Moved) -> tuple[str, bytes]:
 
 def _time(ms: int | None) -> str | None:
     return None if ms is None else rfc3339(ms)
+
+
+def precision_view(tally: Tally) -> Precision:
+    """A tally as HTTP says it."""
+    return Precision(
+        scene=tally.scene,
+        severity=tally.severity,
+        device=tally.device,
+        **{verdict.value: tally.verdicts[verdict] for verdict in Verdict},
+        precision=tally.precision,
+    )

@@ -2,8 +2,11 @@
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""The district's civil time. It has had no summer time since 1991, so no time zone data is needed."""
 
 
 class Clock(Protocol):
@@ -62,6 +65,11 @@ def rfc3339(ms: int) -> str:
     """`ms` since the epoch as RFC 3339 in UTC with milliseconds, e.g. `2026-11-24T10:00:00.000Z`."""
     stamp = datetime.fromtimestamp(ms / 1000, UTC)
     return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def civil_day(ms: int) -> date:
+    """The district's calendar day at `ms` since the epoch."""
+    return datetime.fromtimestamp(ms / 1000, SHANGHAI).date()
 
 
 def parse_rfc3339(text: str) -> int:

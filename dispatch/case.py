@@ -18,6 +18,8 @@ class What(enum.StrEnum):
     ALERT_STALE = "alert_stale"
     ALERT_REFRESHED = "alert_refreshed"
     ALERT_CLEARED = "alert_cleared"
+    JUDGED = "judged"
+    """Somebody said what its alert turned out to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,15 @@ import enum
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
 
 from alerts.event import AlertData, AlertEvent, EventType
-from core.clock import parse_rfc3339
+from core.clock import civil_day, parse_rfc3339
 from core.severity import Severity
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
 from dispatch.workflow import Trigger, next_state
 
 SEQS_PER_EVENT = 2
 """At most so many places in the stream does one event take: the alert's and the case's."""
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""The district's civil time. It has had no summer time since 1991, so no time zone data is needed."""
 MAX_REVISION = 2**31 - 1
 _EARLIEST_MS = 0
 _LATEST_MS = 253_370_764_800_000
@@ -130,7 +127,7 @@ class Plan:
 
 def working_day(now_ms: int) -> str:
     """The district's calendar day at `now_ms`, as `YYYYMMDD`."""
-    return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(SHANGHAI).strftime("%Y%m%d")
+    return civil_day(now_ms).strftime("%Y%m%d")
 
 
 def task_number(day: str, number: int) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Engine, and_, func, select
 
-from alerts.event import AlertData, AlertEvent, Feedback
+from alerts.event import AlertData, AlertEvent, Feedback, Verdict
 from core.clock import parse_rfc3339, rfc3339
 from core.severity import Severity
 from dispatch import tables
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
 from dispatch.database import STREAM_COUNTER, unavailable_as_such
+from dispatch.precision import JudgedAlert
 from dispatch.workflow import CaseState
 
 _decode_data = msgspec.json.Decoder(AlertData).decode
@@ -122,7 +123,37 @@ class Queries:
         """What people said, with `seq` above `after`, in order."""
         table = tables.feedback
         query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
-        return [Feedback(**{**row, "at": rfc3339(row["at"])}) for row in self._rows(query)]
+        return [
+            Feedback(
+                **{**row, "at": rfc3339(row["at"]), "verdict": Verdict(row["verdict"]) if row["verdict"] else None}
+            )
+            for row in self._rows(query)
+        ]
+
+    def judged(self, scene: str | None = None) -> list[JudgedAlert]:
+        """Every alert that somebody judged, with the last word on it; of one scene if it is given."""
+        said, alerts = tables.feedback.c, tables.alerts.c
+        last = select(func.max(said.seq)).where(said.verdict.is_not(None)).group_by(said.alert)
+        query = (
+            select(alerts.scene, alerts.body, said.verdict)
+            .join_from(tables.feedback, tables.alerts, alerts.id == said.alert)
+            .where(said.seq.in_(last))
+        )
+        if scene is not None:
+            query = query.where(alerts.scene == scene)
+        found = [(row["scene"], _decode_data(row["body"]), Verdict(row["verdict"])) for row in self._rows(query)]
+        return [
+            JudgedAlert(name, data.worst_severity, data.feeds[0].partition("/")[0], verdict)
+            for name, data, verdict in found
+        ]
+
+    def verdict(self, alert: str) -> Verdict | None:
+        """The last word on an alert, None if nobody has judged it."""
+        said = tables.feedback.c
+        query = select(said.verdict).where(said.alert == alert, said.verdict.is_not(None)).order_by(said.seq.desc())
+        with unavailable_as_such(), self._engine.connect() as connection:
+            found = connection.scalar(query.limit(1))
+        return None if found is None else Verdict(found)
 
     def position(self) -> int:
         """The stream's last place that is given away."""
@@ -137,6 +168,13 @@ class Queries:
         """
         moved: list[Moved] = [*self._alerts_moved(after, limit), *self._cases_moved(after, limit)]
         return sorted(moved, key=lambda m: m.seq)[:limit]
+
+    def opened_since(self, scene: str, since: int) -> int:
+        """How many cases of a scene were opened at or after `since`, ms."""
+        cases = tables.cases.c
+        query = select(func.count()).where(cases.scene == scene, cases.opened_at >= since)
+        with unavailable_as_such(), self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
 
     def counts(self) -> Counts:
         """How many alerts are not cleared, by severity, and how many cases there are, by state."""

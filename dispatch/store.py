@@ -7,15 +7,16 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from alerts.event import AlertData, AlertEvent, Feedback
+from alerts.event import AlertData, AlertEvent, Feedback, Verdict
 from core.clock import rfc3339
 from dispatch import tables
-from dispatch.case import Alert, AuditLine, Case
+from dispatch.case import Alert, AuditLine, Case, What
 from dispatch.database import STREAM_COUNTER, open_database, tidy, unavailable_as_such
 from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, checked, working_day
 from dispatch.queries import Queries, alert_of, case_of
 
 ACKNOWLEDGE = "acknowledge"
+VERDICT = "verdict"
 _encode = msgspec.json.Encoder().encode
 # Statements are built once: building one costs more than running it.
 _OF_STREAM = tables.counters.c.name == STREAM_COUNTER
@@ -111,6 +112,28 @@ class Store(Queries):
             }
             connection.execute(insert(tables.feedback), [row])
         return Feedback(seq=seq, kind=ACKNOWLEDGE, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+
+    def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None, now_ms: int) -> Feedback:
+        """Write down what the alert turned out to be; the last word counts. Its case gets a line of audit.
+
+        The pipeline fetches it; the case's state stays what it is.
+        """
+        with unavailable_as_such(), self._engine.begin() as connection:
+            seq = _reserve(connection, 2)
+            row = {
+                "seq": seq, "kind": VERDICT, "alert": alert, "by": by, "comment": comment, "verdict": verdict.value,
+                "at": now_ms,
+            }  # fmt: skip
+            connection.execute(insert(tables.feedback), [row])
+            case = connection.execute(_CASES, {"ids": [alert]}).mappings().first()
+            if case is not None:
+                words = f"{verdict.value}: {comment}" if comment else verdict.value
+                line = AuditLine(
+                    seq=seq + 1, case=case["id"], at=now_ms, who=by, what=What.JUDGED, from_state=case["state"],
+                    to_state=case["state"], note=words, event=f"feedback.{seq}",
+                )  # fmt: skip
+                connection.execute(_NEW_LINES, [_line_row(line)])
+        return Feedback(seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms))
 
     def tidy(self) -> None:
         """Do what the database wants done now and then; call it every hundred batches, beside the writer."""

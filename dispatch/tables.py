@@ -122,5 +122,7 @@ feedback = Table(
     Column("alert", String(200), nullable=False),
     Column("by", Text, nullable=False),
     Column("comment", Text),
+    Column("verdict", String(20)),
     Column("at", _Big, nullable=False),
+    Index("feedback_by_alert", "alert", "seq"),
 )

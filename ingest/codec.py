@@ -43,7 +43,7 @@ class Codec:
 
     Args:
         resolve: Finds or makes the feed of (gateway, device, metric).
-        max_pack: Most readings of one pack.
+        max_pack: Most readings of one message.
         recording: Whether `clock` messages are listened to.
     """
 
@@ -97,6 +97,10 @@ class Codec:
                 return
         else:
             values = {"value": document}
+        if len(values) > self._max_pack:
+            detail = f"{len(values)} readings in one message, at most {self._max_pack} are taken"
+            yield Rejected(Reason.OVERSIZED_PACK, topic, detail, payload)
+            return
         quality = Quality.GOOD
         if time is None:
             if retained:
@@ -160,7 +164,7 @@ class Codec:
             return Rejected(Reason.BAD_NAME, topic, f"{device!r}/{name!r} cannot be a name", sample)
         feed = self._resolve(gateway, device, name)
         if isinstance(feed, Reason):
-            return Rejected(feed, topic, f"{device}/{name} of gateway {gateway}", sample)
+            return Rejected(feed, topic, f"{device}/{name} of gateway {gateway}", sample, (device, name, value))
         return (feed, at, value, quality)
 
     def _state(self, topic: str, gateway: str, payload: bytes, arrival: int) -> GatewayState | Rejected:
@@ -197,7 +201,8 @@ def _json(payload: bytes) -> object:
 
 
 def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rejected:
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or not math.isfinite(time):
+    # An integer may have any number of digits and is compared as one: as a float it would be an error.
+    if isinstance(time, bool) or not (isinstance(time, int) or (isinstance(time, float) and math.isfinite(time))):
         return Rejected(Reason.BAD_TIME, topic, "a time is a number of milliseconds since the epoch", payload)
     at = int(time)
     if not 0 <= at <= LAST_MS:

@@ -118,6 +118,13 @@ class Decoder:
         taken.consumed = at
         return taken
 
+    def warm_up(self) -> None:
+        """Have the kernels compiled; no state changes."""
+        nothing = np.zeros(0, np.uint8)
+        self.take(nothing, 0, 0, arrival=0, latest_ms=0)
+        kernel.frame(nothing, 0, 0)
+        FeedRegistry(1).add("", "", "")
+
     @staticmethod
     def _look(data: np.ndarray, at: int, end: int) -> int:
         if at >= end:

@@ -7,9 +7,11 @@ References: SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous"
 """
 
 import enum
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,7 @@ Durability = Literal["process", "power"]
 _APPLICATION_ID = 0x53574A31  # "SWJ1"
 _SCHEMA = "CREATE TABLE IF NOT EXISTS entry (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, body BLOB NOT NULL)"
 _INSERT = "INSERT INTO entry (seq, kind, body) VALUES (?, ?, ?)"
+_SEGMENT = re.compile(r"journal-\d{16}\.sqlite")
 _CHECKPOINT_S = 1.0
 _NARROW = 4 + 8 + 8 + 1
 _WIDE = _NARROW + 8
@@ -41,6 +44,8 @@ class Kind(enum.IntEnum):
     FEEDBACK = 5
     RULES = 6
     RESUME = 7
+    DEVICES = 8
+    LISTENING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,27 @@ def encode_clock(tick: ClockTick) -> tuple[Kind, bytes]:
 def decode_clock(entry: Entry) -> ClockTick:
     """The tick of an entry."""
     return msgspec.json.decode(entry.body, type=ClockTick)
+
+
+class Listening(enum.IntEnum):
+    """What the pipeline knows of its own ears when it writes down that it listens."""
+
+    NEW = 0
+    """From now on; the broker kept nothing for us meanwhile."""
+    KEPT = 1
+    """From now on; the broker kept its session, so what it had acknowledged comes now."""
+    STILL = 2
+    """It has listened all along since the entry before."""
+
+
+def encode_listening(at_ms: int, how: Listening) -> tuple[Kind, bytes]:
+    """That the pipeline listens at `at_ms`, as an entry."""
+    return Kind.LISTENING, at_ms.to_bytes(8, "little") + bytes([how])
+
+
+def decode_listening(entry: Entry) -> tuple[int, Listening]:
+    """(ms, how) of the entry."""
+    return int.from_bytes(entry.body[:8], "little"), Listening(entry.body[8])
 
 
 class Journal:
@@ -193,7 +219,11 @@ class Journal:
 
     def segments(self) -> list[Path]:
         """Files of the journal, oldest first."""
-        return sorted(self._folder.glob("journal-*.sqlite"))
+        return sorted(path for path in self._folder.glob("journal-*.sqlite") if _SEGMENT.fullmatch(path.name))
+
+    def unsynced(self) -> list[Path]:
+        """Files of the journal that a power cut may take the end of: those whose log is not in the file yet."""
+        return [path for path in self.segments() if path.with_name(path.name + "-wal").exists()]
 
     def drop_before(self, seq: int, *, keep_since_s: float = float("inf"), keep_bytes: int = 0) -> int:
         """Delete segments all of whose entries come before `seq`; the one written to stays. Returns how many went.
@@ -234,15 +264,12 @@ class Journal:
         return list(zip(paths, [*firsts[1:], None], strict=True))
 
     def _find_last(self) -> int:
-        last = 0
         for path in reversed(self.segments()):
-            row = _query(path, "SELECT max(seq) FROM entry")
-            if row is None:
-                self._discard_unused(path)
-                continue
-            last = row
-            break
-        return last
+            last = _last_seq(path)
+            if last is not None:
+                return last
+            self._discard_unused(path)
+        return 0
 
     @staticmethod
     def _discard_unused(path: Path) -> None:
@@ -278,54 +305,72 @@ class Journal:
             with self._lock:
                 retired, self._retired = self._retired, []
                 current = self._current
+            # What fails (a full disk) is tried again in the next round; nothing depends on it but the size of the WAL.
             for connection in retired:
-                # Closing would checkpoint too, but under the interpreter's lock.
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                connection.close()
-            try:
-                beside = sqlite3.connect(current, isolation_level=None)
+                try:
+                    # Closing would checkpoint too, but under the interpreter's lock.
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    connection.close()
+                except sqlite3.Error:
+                    with self._lock:
+                        self._retired.append(connection)
+            with suppress(sqlite3.Error), closing(sqlite3.connect(current, isolation_level=None)) as beside:
                 beside.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                beside.close()
-            except sqlite3.Error:
-                continue  # the next round tries again; nothing depends on it but the size of the WAL
 
 
 class FeedNames:
-    """The feeds' names on disk: index and key, appended before the first batch that uses them."""
+    """The feeds' names on disk: index and key, appended before the first batch that uses them.
 
-    def __init__(self, path: Path, *, synced: bool = False) -> None:
-        """Open or make the file; `synced` makes every append outlive a power cut.
+    They are synced whatever the journal's durability is: a name that a power cut took would be given to another feed,
+    and the readings in the journal with it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file.
 
         Raises:
             UnavailableError: If it cannot be opened.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE)"
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise UnavailableError(f"{path} cannot be opened for the feeds' names: {error}") from error
 
     def load(self) -> Iterator[bytes]:
         """Keys in the order of their indices.
 
         Raises:
-            DataLossError: If an index is missing.
+            DataLossError: If an index is missing or the file is damaged.
         """
-        for expected, (feed, key) in enumerate(self._connection.execute("SELECT id, key FROM feed ORDER BY id")):
-            if feed != expected:
-                raise DataLossError(f"feed {expected} has no name: the data folder is damaged")
-            yield key
+        try:
+            for expected, (feed, key) in enumerate(self._connection.execute("SELECT id, key FROM feed ORDER BY id")):
+                if feed != expected:
+                    raise DataLossError(f"feed {expected} has no name: the data folder is damaged")
+                yield key
+        except sqlite3.Error as error:
+            raise DataLossError(f"{self._path} cannot be read: {error}; restore it from a copy") from error
 
     def append(self, first: int, keys: Iterable[bytes]) -> None:
-        """Write the keys of the feeds from `first` on; durable on return."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany("INSERT INTO feed (id, key) VALUES (?, ?)", list(enumerate(keys, first)))
-        self._connection.execute("COMMIT")
+        """Write the keys of the feeds from `first` on; durable on return.
+
+        Raises:
+            UnavailableError: If the disk is full or gone; nothing of this call was written.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT INTO feed (id, key) VALUES (?, ?)", list(enumerate(keys, first)))
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise UnavailableError(f"{self._path} cannot be written: {error}; is the disk full?") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -336,26 +381,69 @@ def _first_seq(path: Path) -> int:
     return int(path.stem.split("-")[1])
 
 
-def _query(path: Path, sql: str) -> int | None:
-    try:
-        connection = sqlite3.connect(path, isolation_level=None)
+def _last_seq(path: Path) -> int | None:
+    """Position of a segment's last entry; None if it was begun and nothing was written to it."""
+    with _segment(path) as db:
+        if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
+            return None  # the program was killed while it made the file
+        _require_ours(path, db)
+        last: int | None = db.execute("SELECT max(seq) FROM entry").fetchone()[0]
+        return last
+
+
+def follow(folder: Path, after: int) -> Iterator[Entry]:
+    """Entries behind position `after` of a journal that another process writes; those that are gone are passed over.
+
+    Whoever follows looks at the positions: where one does not follow the one before, entries were dropped.
+
+    Raises:
+        DataLossError: If a segment cannot be read.
+    """
+    paths = sorted(folder.glob("journal-*.sqlite"))
+    for path, following in zip(paths, [*paths[1:], None], strict=True):
+        if following is not None and _first_seq(following) <= after + 1:
+            continue
         try:
-            row = connection.execute(sql).fetchone()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise DataLossError(f"{path} is no readable journal segment: {error}; move it away or restore it") from error
-    return None if row is None else row[0]
+            for entry in _entries(path, after + 1):
+                yield entry
+                after = entry.seq
+        except DataLossError:
+            if path.exists():
+                raise
 
 
 def _entries(path: Path, first: int) -> Iterator[Entry]:
-    try:
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            rows = connection.execute("SELECT seq, kind, body FROM entry WHERE seq >= ? ORDER BY seq", (first,))
-            for seq, kind, body in rows:
+    with _segment(path) as db:
+        _require_ours(path, db)
+        for seq, kind, body in db.execute("SELECT seq, kind, body FROM entry WHERE seq >= ? ORDER BY seq", (first,)):
+            try:
                 yield Entry(seq, Kind(kind), body)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise DataLossError(f"{path} cannot be read: {error}; restore it from a copy") from error
+            except ValueError as error:
+                raise DataLossError(f"{path}: entry {seq} is of kind {kind}; a newer program wrote it") from error
+
+
+@contextmanager
+def _segment(path: Path) -> Iterator[sqlite3.Connection]:
+    """A segment open for reading.
+
+    Raises:
+        DataLossError: If it cannot be read, or is shorter than it says.
+    """
+    try:
+        # Not to make a file that was dropped between the look and the opening.
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+            log = path.with_name(path.name + "-wal")
+            if not log.exists() or not log.stat().st_size:  # else the pages at the end may still be in there
+                (pages,), (page,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+                if path.stat().st_size < pages * page:
+                    raise DataLossError(f"{path} is cut short; restore it from a copy")
+            yield db
+    except (sqlite3.Error, OSError) as error:
+        raise DataLossError(f"{path} is no readable journal segment: {error}; restore it, or move it away") from error
+
+
+def _require_ours(path: Path, db: sqlite3.Connection) -> None:
+    (found,) = db.execute("PRAGMA application_id").fetchone()
+    if found != _APPLICATION_ID:
+        raise DataLossError(f"{path} is no journal segment of this version; start the program that wrote it")

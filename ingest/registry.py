@@ -24,6 +24,7 @@ class FeedRegistry:
         hashes: uint64 per feed.
         arena: keys `gateway NUL device NUL metric`, one after the other, uint8.
         starts: where each key starts, int64, one more than there are feeds.
+        barred: feeds that cannot be found for now, though their index stays theirs.
     """
 
     def __init__(self, max_feeds: int, *, mean_key_bytes: int = 96) -> None:
@@ -33,6 +34,7 @@ class FeedRegistry:
         self.hashes = np.zeros(max_feeds, np.uint64)
         self.arena = np.zeros(max_feeds * mean_key_bytes, np.uint8)
         self.starts = np.zeros(max_feeds + 1, np.int64)
+        self.barred: set[int] = set()
         self._count = 0
 
     def __len__(self) -> int:
@@ -51,6 +53,16 @@ class FeedRegistry:
         key = _key(gateway, device, metric)
         known = self._find(key)
         return known if known >= 0 else self._append(key)
+
+    def bar(self, feed: int, *, barred: bool = True) -> None:
+        """Let a feed not be found any more, as if it were not known, or be found again.
+
+        Its key is still there: while it is barred, `add` must not be called for it.
+        """
+        if barred != (feed in self.barred):
+            # Another hash is never looked for: one pass of the kernel is enough to see that it is not this key.
+            self.hashes[feed] = ~self.hashes[feed]
+            (self.barred.add if barred else self.barred.discard)(feed)
 
     def load(self, keys: Iterable[bytes]) -> None:
         """Take up keys in the order of their indices, as `key_of` gave them."""

@@ -13,6 +13,7 @@ _INTERVAL_MS = 60_000
 _MAX_KEYS = 10_000
 """Most (gateway, reason) pairs remembered; past it only counts go on."""
 _SAMPLE_BYTES = 240
+"""So much of the payload, and of the detail, is in a notice: both may hold what a sender made up."""
 
 
 class Reason(enum.StrEnum):
@@ -22,6 +23,10 @@ class Reason(enum.StrEnum):
     UNKNOWN_DEVICE = "unknown_device"
     WRONG_GATEWAY = "wrong_gateway"
     """The device belongs to another gateway."""
+    SUSPENDED_DEVICE = "suspended_device"
+    """The device is out of use for a while."""
+    RETIRED_DEVICE = "retired_device"
+    """The device is gone for good."""
     UNKNOWN_METRIC = "unknown_metric"
     """The device's type does not measure this."""
     MALFORMED = "malformed"
@@ -49,6 +54,8 @@ class Rejected:
     topic: str
     detail: str
     sample: bytes = b""
+    reading: tuple[str, str, float] | None = None
+    """(device, metric, value) of a reading whose feed was refused."""
 
     @property
     def gateway(self) -> str:
@@ -62,7 +69,8 @@ class Rejected:
             {
                 "reason": self.reason.value,
                 "topic": self.topic,
-                "detail": self.detail,
+                # JSON can name half of a surrogate pair, which no UTF-8 can write.
+                "detail": self.detail[:_SAMPLE_BYTES].encode(errors="backslashreplace").decode(),
                 "sample": self.sample[:_SAMPLE_BYTES].decode(errors="replace"),
                 "t": now_ms,
                 "count": count,

@@ -3,6 +3,7 @@
 import logging
 import select
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ log = logging.getLogger("scenewatch.ingest")
 
 _MAX_PACKET = 1 << 20
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_STEADY_S = 2 * _BACKOFF_S[-1]
+"""A connection that lasted so long was one; before that it only looked like one, and the waits go on growing."""
+_TAKEN_OVER = 0x8E
 _REFUSED_FOR_GOOD = {4, 5, 0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C}
 """CONNACK codes that trying again does not mend: name, password, authorisation, protocol (MQTT 5.0 table 3-1)."""
 
@@ -78,9 +82,11 @@ class Session:
         """Whether the broker has confirmed the subscriptions: from then on QoS 1 loses nothing."""
         self.reconnects = 0
         self.resumed = False
+        self.failures = 0
+        """Connections in a row that failed or did not last."""
+        self._since = 0.0
         self._topics = topics
         self._wake_fd = wake_fd
-        self._failures = 0
         self._refused: str | None = None
         self._closing = False
         protocol = mqtt.MQTTv5 if options.version5 else mqtt.MQTTv311
@@ -202,24 +208,29 @@ class Session:
             self._client.loop_write()
 
     def _try_again(self, timeout_s: float) -> None:
-        wait = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        wait = _BACKOFF_S[min(self.failures, len(_BACKOFF_S) - 1)]
         fds = [] if self._wake_fd is None else [self._wake_fd]
         select.select(fds, [], [], min(wait, max(timeout_s, 0.01)))
         try:
             self.connect()
         except UnavailableError as error:
-            self._failures += 1
-            if self._failures == 1 or self._failures % 20 == 0:
+            self.failures += 1
+            if self.failures == 1 or self.failures % 20 == 0:
                 log.warning("%s; trying again", error)
 
     def _lost(self, why: str) -> None:
         log.warning("connection to the broker lost: %s", why)
-        self.connected = False
-        self._failures = max(self._failures, 1)
+        self._ended()
         sock = self._client.socket()
         if sock is not None:
             sock.close()
         self._client._sock_close()  # noqa: SLF001 - paho has no public way to drop a connection without DISCONNECT
+
+    def _ended(self) -> None:
+        """No connection any more: the next one is tried at once only if this one had lasted."""
+        lasted = self.connected and time.monotonic() - self._since >= _STEADY_S
+        self.failures = 0 if lasted else self.failures + 1
+        self.connected = False
 
     def _on_connect(
         self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, __: object
@@ -232,7 +243,9 @@ class Session:
             return
         self.connected = True
         self.resumed = flags.session_present
-        self._failures = 0
+        self._since = time.monotonic()
+        if self.reconnects and not self.resumed:
+            log.warning("the broker has forgotten the session: what it held for the pipeline meanwhile is lost")
         self.reconnects += 1
         log.info(
             "connected to %s:%d, session %s",
@@ -247,22 +260,32 @@ class Session:
             client.subscribe([(topic, self.options.qos) for topic in self._topics])
 
     def _on_subscribe(self, _: mqtt.Client, __: object, ___: int, codes: list[ReasonCode], ____: object) -> None:
-        self.subscribed = True
         refused = [topic for topic, code in zip(self._topics, codes, strict=False) if code.is_failure]
         if refused:
             self._refused = f"the broker lets user {self.options.user!r} not read {', '.join(refused)}; mend its ACL"
+            return
+        self.subscribed = True
+        if any(code.value < self.options.qos for code in codes):
+            log.warning("the broker grants less than QoS %d: readings may be lost on the way", self.options.qos)
 
     def _on_disconnect(
         self, _: mqtt.Client, __: object, ___: mqtt.DisconnectFlags, code: ReasonCode, ____: object
     ) -> None:
-        was, self.connected = self.connected, False
+        was = self.connected
+        self._ended()
         if self._closing or self._refused:
             return
-        if was:
-            log.warning("the broker ended the connection: %s", code)
+        if code.value == _TAKEN_OVER:
+            log.warning(
+                "another client has taken the session: only one may have the client id %r, set broker.client_id",
+                self.options.client_id,
+            )
             return
-        # Some brokers close the connection instead of saying no: try more and more slowly, and say what it may be.
-        self._failures += 1
-        if self._failures == 1 or self._failures % 20 == 0:
+        if was:
+            guess = f"; has another client the client id {self.options.client_id!r}?" if self.failures >= 3 else ""
+            log.warning("the broker ended the connection: %s%s", code, guess)
+            return
+        # Some brokers close the connection instead of saying no: say what it may be.
+        if self.failures == 1 or self.failures % 20 == 0:
             where = f"{self.options.host}:{self.options.port}"
             log.warning("the broker at %s does not let user %r in: wrong password?", where, self.options.user)

@@ -1,6 +1,5 @@
 """Scenes as the alert stage sees them."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from city.device import Device
@@ -40,10 +39,9 @@ class AlertScene:
         """Where in its life it is."""
         return self.scene.stage
 
-    @property
-    def pilot_towns(self) -> Collection[str]:
-        """Towns where a pilot is real."""
-        return self.scene.pilot.towns if self.scene.pilot else ()
+    def pilot_at(self, device: Device) -> bool:
+        """Whether a pilot is real for `device`."""
+        return self.scene.pilot is not None and self.scene.pilot.takes_in(device)
 
     @property
     def leaf(self) -> str | None:

@@ -5,27 +5,33 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.sinks.feedback import FeedbackReader
-from city.catalogue import load_catalogue, shipped
+from city.cases import cases_when_asked
+from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
-from city.registry import load_devices
+from city.leaf import CaseCatalogue
 from core.clock import wall_ns
-from core.errors import ConfigError, UnavailableError
+from core.errors import ConfigError
 from ingest.registry import FeedRegistry
 from ingest.session import Session
+from ingest.unknown import FILE as UNKNOWN_FILE
+from ingest.unknown import UnknownDevices
 from runtime.config import Config
+from runtime.device_list import DeviceShelf, read_and_keep
+from runtime.device_watch import DeviceWatch, mark_of
 from runtime.door import Door
 from runtime.ops import OpsServer
 from runtime.pipeline_role import session_options
 from runtime.rules import load_or_refuse
+from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.stream.bridge import Bridge, BridgeOptions
 from runtime.stream.outgoing import Outgoing
 from runtime.stream.places import partition_of
-from runtime.stream.plan import devices_record
 from runtime.stream.publisher import Publisher
 from runtime.stream.reader import bounds, open_reader
 from runtime.stream.topics import Topics, ensure_topics
@@ -34,7 +40,7 @@ from thresholds.scene_set import SceneSet
 
 log = logging.getLogger("scenewatch.stream")
 
-_PLAN_S = 30.0
+_KEEP_S = 1.0
 _ALL = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 
 
@@ -43,6 +49,21 @@ class _NoNames:
 
     def append(self, first: int, keys: Iterable[bytes]) -> None:
         """Nothing to keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the files say."""
+
+    types: Mapping[str, DeviceType]
+    cases: Callable[[], CaseCatalogue]
+    paths: Sequence[Path]
+    scenes: SceneSet | None
+    shelf: DeviceShelf
+    lists: Path
+    mark: object
+    door: Door
+    leads: bool
 
 
 def run(config: Config) -> None:
@@ -62,55 +83,67 @@ def run(config: Config) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     topics = Topics(stream.prefix, stream.partitions)
     ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _run(config, stream.kafka, topics, _given(config, stream.kafka, topics))
+
+
+def _given(config: Config, address: str, topics: Topics) -> _Given:
     types = load_catalogue(config.ingest.device_types)
-    devices = load_devices(config.ingest.devices, types)
-    door = Door(FeedRegistry(config.ingest.max_feeds), _NoNames(), devices, types)
-    publisher = Publisher(stream.kafka, f"bridge-{stream.bridge}")
-    leads = stream.bridge == 0
-    scenes = _scenes(config, stream.kafka, topics, types) if leads else None
-    version = _distribute_devices(config.ingest.devices, publisher, topics)
-    _run(config, topics, door, publisher, devices, types, scenes, version)
+    cases = cases_when_asked(config.scenes.cases, types)
+    paths = scene_paths(config, types)
+    leads = config.stream.bridge == 0
+    lists = config.data.dir / "bridge-devices"
+    shelf = DeviceShelf(lists, types)
+    mark = mark_of(config.ingest.devices)
+    known = read_and_keep(config.ingest.devices, types, shelf)
+    door = Door(FeedRegistry(config.ingest.max_feeds), _NoNames(), known, types)
+    scenes = _scenes(config, address, topics, paths, types, cases) if leads else None
+    return _Given(types, cases, paths, scenes, shelf, lists, mark, door, leads)
 
 
-def _run(
-    config: Config,
-    topics: Topics,
-    door: Door,
-    publisher: Publisher,
-    devices: Mapping[str, Device],
-    types: Mapping[str, DeviceType],
-    scenes: SceneSet | None,
-    version: str,
-) -> None:
-    stream = config.stream
-    leads = stream.bridge == 0
+def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
+    stream, door = config.stream, given.door
     stop = threading.Event()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     options = session_options(config, client_id=f"{config.broker.client_id}-bridge-{stream.bridge}")
-    session = Session(options, _topics(devices, stream.bridges, stream.bridge), wake_fd=wake_read)
+    subscribed = _topics(door.known.devices, stream.bridges, stream.bridge)
+    session = Session(options, subscribed, wake_fd=wake_read)
     position = config.data.dir / "bridge-feedback"
+    unknown = UnknownDevices(config.data.dir / UNKNOWN_FILE)
+    unknown.forget(door.known.devices.__contains__)
     bridge = Bridge(
-        BridgeOptions(config.ingest.max_ahead, config.ingest.max_pack, stream.linger, stream.tick if leads else None),
+        BridgeOptions(
+            config.ingest.max_ahead, config.ingest.max_pack, stream.linger, tick_ms=stream.tick, leads=given.leads
+        ),
         topics,
         session=session,
         door=door,
         outgoing=_outgoing(config, topics, door),
-        publisher=publisher,
+        publisher=Publisher(address, f"bridge-{stream.bridge}"),
+        unknown=unknown,
+        csv_of=lambda version: (given.lists / f"{version}.csv").read_bytes(),
         wake_fds=(wake_read, wake_write),
-        on_ready=lambda: announce({"status": ops.address, "kafka": stream.kafka}),
+        on_ready=lambda: announce({"status": ops.address, "kafka": address}),
         on_said_safe=lambda seq: _note(position, seq),
     )
     signal.signal(signal.SIGTERM, lambda *_: bridge.stop())
-    watch = _watch(config, types, scenes, bridge, stop) if leads else None
+    running = given.scenes.version if given.scenes is not None else ""
+    scenes = SceneWatch(
+        given.paths, given.types, config.scenes.metrics, given.cases, running, bridge.on_scenes, stop
+    )  # fmt: skip
+    devices = DeviceWatch(
+        config.ingest.devices, given.types, door, given.shelf, bridge.on_devices, stop, seen=given.mark
+    )  # fmt: skip
     ops = OpsServer(
         config.pipeline.host,
         stream.bridge_port,
-        lambda: {**bridge.status(), "findings": [str(f) for f in watch.findings] if watch else []},
+        lambda: {**bridge.status(), "findings": [*map(str, scenes.findings), *devices.findings]},
     )
-    reader = _feedback(config, bridge, position, stop) if leads else None
-    bridge.open(version, scenes)
-    for thread in (watch, reader):
+    reader = _feedback(config, bridge, position, stop) if given.leads else None
+    keeper = threading.Thread(target=_keep, args=(unknown, stop), name="keeper", daemon=True)
+    bridge.open(given.scenes)
+    for thread in (devices, keeper, scenes if given.leads else None, reader):
         if thread is not None:
             thread.start()
     try:
@@ -119,23 +152,18 @@ def _run(
         stop.set()
         if reader is not None:
             reader.stop()
+        unknown.write()
         ops.close()
 
 
 def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:
-    stream = config.stream
-
-    def home(feed: int) -> int:
-        return partition_of(door.feed(feed)[0].alert_place, topics.partitions)
-
-    # Another number than any earlier run's: its feeds are numbered anew.
-    session = wall_ns()
+    # The session is another number than any earlier run's: its feeds are numbered anew.
     return Outgoing(
-        f"bridge-{stream.bridge}",
-        session,
+        f"bridge-{config.stream.bridge}",
+        wall_ns(),
         topics.partitions,
         max_feeds=config.ingest.max_feeds,
-        partition_of=home,
+        partition_of=lambda feed: partition_of(door.feed(feed)[0].alert_place, topics.partitions),
         key_of=door.registry.key_of,
     )
 
@@ -149,11 +177,17 @@ def _topics(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequenc
     return [topic.replace("+", gateway, 1) for gateway in mine for topic in _ALL]
 
 
-def _scenes(config: Config, address: str, topics: Topics, types: Mapping[str, DeviceType]) -> SceneSet | None:
+def _scenes(
+    config: Config,
+    address: str,
+    topics: Topics,
+    paths: Sequence[Path],
+    types: Mapping[str, DeviceType],
+    cases: Callable[[], CaseCatalogue],
+) -> SceneSet | None:
     """The scenes in the files; None where a file is wrong and others decide already: those go on."""
-    paths = config.scenes.paths or [shipped("scenes")]
     try:
-        return load_or_refuse(paths, types, config.scenes.metrics)
+        return load_or_refuse(paths, types, config.scenes.metrics, cases)
     except ConfigError as error:
         reader = open_reader(address, f"{topics.prefix}-bridge")
         begin, end = bounds(reader, topics.plan, 0)
@@ -163,22 +197,6 @@ def _scenes(config: Config, address: str, topics: Topics, types: Mapping[str, De
         for line in str(error).splitlines():
             log.warning("%s; the scenes that decide go on", line)
         return None
-
-
-def _distribute_devices(path: Path, publisher: Publisher, topics: Topics) -> str:
-    version, key, csv = devices_record(path.read_bytes())
-    publisher.send(topics.plan, csv, partition=0, key=key)
-    if not publisher.flush(_PLAN_S):
-        raise UnavailableError(f"Kafka has not taken the devices for {_PLAN_S:.0f} s")
-    return version
-
-
-def _watch(
-    config: Config, types: Mapping[str, DeviceType], scenes: SceneSet | None, bridge: Bridge, stop: threading.Event
-) -> SceneWatch:
-    paths = config.scenes.paths or [shipped("scenes")]
-    running = scenes.version if scenes is not None else ""
-    return SceneWatch(paths, types, config.scenes.metrics, running, bridge.on_scenes, stop)
 
 
 def _feedback(config: Config, bridge: Bridge, position: Path, stop: threading.Event) -> FeedbackReader | None:
@@ -192,6 +210,11 @@ def _feedback(config: Config, bridge: Bridge, position: Path, stop: threading.Ev
         stop=stop,
         rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
     )
+
+
+def _keep(unknown: UnknownDevices, stop: threading.Event) -> None:
+    while not stop.wait(_KEEP_S):
+        unknown.write()
 
 
 def _note(position: Path, seq: int) -> None:

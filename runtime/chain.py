@@ -1,12 +1,13 @@
 """The stages one after the other, as live, recovery and replay run them: entries in, alert changes out. No I/O."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from alerts.change import AlertChange
 from alerts.event import Feedback
 from alerts.lifecycle import AlertStage
+from city.device import Device
 from core.reading import Quality, ReadingBatch
 from core.stage import Snapshot
 from ingest.codec import ClockTick, GatewayState
@@ -34,6 +35,7 @@ class Chain:
         self.feedback_position = 0
         self.readings = 0
         self.transitions = 0
+        self.devices = ""
         self._wall_ns = wall_ns
 
     def on_batch(self, batch: ReadingBatch, *, received_ns: int | None = None) -> list[AlertChange]:
@@ -88,6 +90,7 @@ class Chain:
             "chain": {
                 "now_ms": np.array([self.now_ms, self.feedback_position], np.int64),
                 "rules": self.engine.scenes.version.encode(),
+                "devices": self.devices.encode(),
             },
         }
 
@@ -106,6 +109,21 @@ class Chain:
         """Other scenes decide from here on; what follows for alerts whose levels are there no more."""
         self.engine.replace(scenes)
         return self.alerts.replace(AlertScenes(scenes), self.now_ms, keeps=self.engine.watches)
+
+    def switch_devices(self, version: str, changed: Mapping[int, Device]) -> list[AlertChange]:
+        """Another device list holds from here on.
+
+        Levels of feeds that nobody watches any more leave their alerts; alerts of devices that were on trial open.
+
+        Args:
+            version: Of the list.
+            changed: The device of every feed that stands for another one now; `alerts` knows it already.
+        """
+        self.devices = version
+        if not changed:
+            return []
+        self.engine.rebind(changed)
+        return self.alerts.replace(AlertScenes(self.engine.scenes), self.now_ms, keeps=self.engine.watches)
 
     def _alert(
         self, transitions: Transitions, *, received_ns: int | None = None, untimed: Collection[int] = ()

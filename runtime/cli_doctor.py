@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
+from city.folder import load_city
+from city.geojson import LAYERS
 from city.registry import load_devices
+from core.clock import civil_day, wall_ns
 from core.errors import ScenewatchError
 from runtime.broker.mosquitto import find_mosquitto
 from runtime.broker.rumqttd import Rumqttd
@@ -52,6 +57,7 @@ def doctor(config: Path | None, *, json_out: bool) -> int:
 
 
 def _machine() -> Iterator[Look]:
+    yield Look("OK", "scenewatch", metadata.version("scenewatch"))
     yield Look("OK", "python", f"{platform.python_version()} on {platform.machine()}")
     yield Look("OK", "numba", metadata.version("numba"))
     cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
@@ -79,7 +85,12 @@ def _broker() -> Iterator[Look]:
 
 def _shipped() -> Iterator[Look]:
     types = load_catalogue()
-    scenes, findings = load_scenes([shipped("scenes")], types)
+    cases = cases_when_asked()
+    try:
+        yield Look("OK", "shipped case catalogue", f"version {cases().version}, {len(cases().leaves)} leaves")
+    except ScenewatchError as error:
+        yield Look("FAIL", "shipped case catalogue", str(error).splitlines()[0], "reinstall")
+    scenes, findings = load_scenes([shipped("scenes")], types, cases=cases)
     if findings:
         yield Look("FAIL", "shipped scenes", str(findings[0]), "reinstall")
     else:
@@ -97,22 +108,68 @@ def _configured(path: Path) -> Iterator[Look]:
         types = load_catalogue(config.ingest.device_types)
         yield Look("OK", "devices", f"{len(load_devices(config.ingest.devices, types))} in {config.ingest.devices}")
         _, findings = load_scenes(
-            config.scenes.paths or [shipped("scenes")], types, extra_metrics=config.scenes.metrics
+            config.scenes.paths or [shipped("scenes")],
+            types,
+            extra_metrics=config.scenes.metrics,
+            cases=cases_when_asked(config.scenes.cases, types),
         )
         yield from (Look("FAIL", "scenes", str(finding), "mend the scene") for finding in findings)
     except ScenewatchError as error:
         yield from (Look("FAIL", "devices", line, "mend the file") for line in str(error).splitlines())
+    yield from _map(config.city_folder())
     yield from _reachable(config)
+    yield from _own(config)
+
+
+def _own(config: Config) -> Iterator[Look]:
+    """What `serve` makes and takes on this machine."""
+    there = next(place for place in (config.data.dir, *config.data.dir.parents) if os.path.lexists(place))
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        yield Look("FAIL", "data", f"{there} cannot be written", "give the user a folder, or mend data.dir")
+    wanted = [("pipeline.http_port", config.pipeline.host, config.pipeline.http_port)]
+    if config.broker.url is None:
+        wanted.append(("broker.port", "127.0.0.1", config.broker.port))
+    if config.dispatch.url is None:
+        wanted.append(("hub.port", config.hub.host, config.hub.port))
+    for key, host, port in wanted:
+        if port:
+            yield _free(key, host, port)
+
+
+def _free(key: str, host: str, port: int) -> Look:
+    try:
+        with socket.create_server((host, port)):
+            return Look("OK", key, f"{host}:{port} is free")
+    except OSError as error:
+        cure = f"no matter if it is ours that runs; else set {key}"
+        why = str(error.strerror or error).partition(" (while")[0]
+        return Look("WARN", key, f"{host}:{port} cannot be had ({why})", cure)
+
+
+def _map(folder: Path | None) -> Iterator[Look]:
+    if folder is None:
+        yield Look("WARN", "map", "no city folder: points have no places", "scenewatch city make, or import")
+        return
+    try:
+        atlas = load_city(folder, civil_day(wall_ns() // 1_000_000))
+        counts = ", ".join(f"{len(atlas.of(layer)):,} {layer.replace('_', ' ')}" for layer in LAYERS)
+        yield Look("OK", "map", f"{counts} in {folder}")
+    except ScenewatchError as error:
+        yield from (Look("FAIL", "map", line, "mend the map and import it again") for line in str(error).splitlines())
 
 
 def _reachable(config: Config) -> Iterator[Look]:
     if config.broker.url is not None:
         host, port, _ = config.broker.address()
         yield _answers("broker", host, port, "start it, or mend broker.url")
+    if config.history.kind == "influxdb":
+        parts = urlsplit(config.history.influxdb_url)
+        cure = "start it, or mend history.influxdb_url; the journal keeps readings meanwhile"
+        yield _answers("influxdb", parts.hostname or "", parts.port or 8086, cure)
     if config.dispatch.url is not None:
-        host, _, rest = config.dispatch.url.partition("://")[2].partition(":")
-        port = int(rest.split("/")[0]) if rest else 80
-        yield _answers("dispatch", host.split("/")[0], port, "start it, or mend dispatch.url; alerts wait meanwhile")
+        parts = urlsplit(config.dispatch.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        yield _answers("dispatch", str(parts.hostname), port, "start it, or mend dispatch.url; alerts wait meanwhile")
 
 
 def _answers(what: str, host: str, port: int, cure: str) -> Look:

@@ -62,8 +62,6 @@ def replay(options: ReplayOptions) -> int:
         raise ConfigError(f"--gateway {options.gateway}: another name, of 1 to 64 characters without / + #")
     if options.device_type and options.device_type not in load_catalogue():
         raise ConfigError(f"--type {options.device_type}: the catalogue has no such device type")
-    if options.json_file is not None and not options.json_file.absolute().parent.is_dir():
-        raise ConfigError(f"--json {options.json_file}: there is no such folder")
     recording = load_recording(options.file, feed=options.feed, tz=options.tz)
     for problem in recording.problems:
         sys.stderr.write(f"{problem}\n")

@@ -18,10 +18,10 @@ from runtime.config import Config, Duration, load_config
 from runtime.private import broker_line
 from runtime.supervisor import RoleSpec, Supervisor
 
-_ROLES = ("pipeline", "hub")
+_ROLES = ("pipeline", "hub", "history")
 _STREAM_ROLES = ("bridge", "worker", "delivery")
 _LOOK_S = 0.2
-_LATER = {"camera": "start it with `scenewatch camera`", "history": "this version has no history yet"}
+_LATER = {"camera": "start it with `scenewatch camera`"}
 
 
 def serve(path: Path, role: str) -> int:
@@ -69,14 +69,15 @@ def _specs(name: str, settled: Path, config: Config) -> list[RoleSpec]:
 def _wanted(role: str, config: Config) -> list[str]:
     """The roles to run, in the order in which they are started."""
     distributed = config.stream.kafka is not None
-    usual = ("hub", *_STREAM_ROLES) if distributed else _ROLES
-    names = [name.strip() for name in role.split(",") if name.strip()] or list(usual)
+    named = [name.strip() for name in role.split(",") if name.strip()]
+    usual = [name for name in _ROLES if name != "history" or config.history.kind != "none"]
+    names = named or (["hub", *_STREAM_ROLES] if distributed else usual)
     for name in names:
         if name in _LATER:
             raise ConfigError(f"role {name}: {_LATER[name]}")
         if name not in (*_ROLES, *_STREAM_ROLES, "ingest"):
             raise ConfigError(
-                f"there is no role {name!r}; there are ingest, pipeline, hub, bridge, worker and delivery"
+                f"there is no role {name!r}; there are ingest, pipeline, hub, history, bridge, worker and delivery"
             )
         if name in _STREAM_ROLES and not distributed:
             raise ConfigError(f"role {name}: it works over Kafka; set stream.kafka")
@@ -87,11 +88,15 @@ def _wanted(role: str, config: Config) -> list[str]:
             else "on one machine ingest runs inside the role pipeline; ask for pipeline"
         )
         raise ConfigError(f"role ingest: {cure}")
+    if "history" in names and config.history.kind == "none":
+        raise ConfigError('role history: history.kind is "none"; set it to parquet or influxdb')
+    if "history" in names and distributed and "pipeline" not in names:
+        raise ConfigError("role history: it reads the journal of the role pipeline, and not Kafka yet")
     if "pipeline" in names and "bridge" in names:
         raise ConfigError("roles pipeline and bridge: both take everything from the broker; ask for one of them")
     if {"pipeline", "delivery"} <= set(names):
         raise ConfigError("roles pipeline and delivery: both keep the outbox; ask for one of them")
-    return [name for name in ("hub", "pipeline", "delivery", "worker", "bridge") if name in names]
+    return [name for name in ("hub", "pipeline", "history", "delivery", "worker", "bridge") if name in names]
 
 
 def _settled(config: Config, wanted: list[str]) -> Path:
@@ -104,6 +109,8 @@ def _settled(config: Config, wanted: list[str]) -> Path:
         for key, field in getattr(model, "model_fields", {}).items():
             if get_args(Duration)[1] in field.metadata:
                 content[section][key] = f"{content[section][key]}ms"
+    content["history"]["keep_types"] = {name: f"{ms}ms" for name, ms in config.history.keep_types.items()}
+    content["history"]["influxdb_token"] = config.history.influxdb_token.get_secret_value()
     if config.broker.url is None and not config.broker.port:
         content["broker"]["port"] = free_port()
     if "hub" in wanted:

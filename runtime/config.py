@@ -23,6 +23,14 @@ def _milliseconds(value: object) -> object:
     return value
 
 
+def _is_address(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port out of range, half an IPv6 address
+        return False
+
+
 Duration = Annotated[int, BeforeValidator(_milliseconds)]
 """Milliseconds, written as `30s`."""
 
@@ -58,7 +66,7 @@ class Broker(_Section):
     @field_validator("url")
     @classmethod
     def _is_mqtt(cls, url: str | None) -> str | None:
-        if url is not None and (urlsplit(url).scheme not in ("mqtt", "mqtts") or not urlsplit(url).hostname):
+        if url is not None and not _is_address(url, "mqtt", "mqtts"):
             raise ValueError("write it like mqtt://host:1883 or mqtts://host:8883")
         return url
 
@@ -93,7 +101,9 @@ class Ingest(_Section):
 
     devices: Path = Field(Path("devices.csv"), description="the device list")
     device_types: Path | None = Field(None, description="catalogue of device types; absent: the shipped one")
-    max_feeds: int = Field(2_097_152, ge=1, description="most feeds; memory is reserved, not used, for this many")
+    max_feeds: int = Field(
+        2_097_152, ge=1, le=1 << 24, description="most feeds; memory is reserved, not used, for this many"
+    )
     max_ahead: Duration = Field(300_000, description="event times further in the future are refused")
     max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
 
@@ -111,8 +121,17 @@ class Scenes(_Section):
     """What decides."""
 
     paths: list[Path] = Field(default_factory=list, description="files and folders; empty: the shipped scenes")
+    register_dir: Path | None = Field(
+        None,
+        description="folder of the register of scenes, which `paths` fill once; absent: `paths` decide by themselves",
+    )
+    budget_watch: Duration = Field(
+        86_400_000,
+        description="how long after publishing a scene falls back to its last version if it breaks its budget",
+    )
     settle: Duration = Field(1_000, description="allowed for transport before a delay ends by time alone")
     metrics: list[str] = Field(default_factory=list, description="metrics that exist beside the catalogue's")
+    cases: Path | None = Field(None, description="folder of the case catalogue; absent: the shipped one")
 
 
 class PipelineSection(_Section):
@@ -132,6 +151,13 @@ class Dispatch(_Section):
     url: str | None = Field(None, description="address that takes POST /api/v1/events")
     token: SecretStr = Field(SecretStr(""), description="bearer token for it; the built-in hub asks for the same")
     batch: bool = Field(True, description="send several waiting events at once; only for a receiver that asks for it")
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not _is_address(url, "http", "https"):
+            raise ValueError("write it like http://host:8080 or https://host")
+        return url
 
 
 class Hub(_Section):
@@ -165,6 +191,51 @@ class Stream(_Section):
     delivery_port: int = Field(0, ge=0, le=65535, description="of the delivery; 0: any free one")
 
 
+class City(_Section):
+    """The map: towns, grids, modules and assets."""
+
+    folder: Path | None = Field(None, description="city folder; absent: `city` in the data folder, where there is one")
+
+
+class HistorySection(_Section):
+    """Readings at rest."""
+
+    kind: Literal["parquet", "influxdb", "none"] = Field("parquet", description="what holds them")
+    dir: Path | None = Field(None, description="folder of the archive and its ledger; absent: in the data folder")
+    host: str = Field("127.0.0.1", description="address of /status and /metrics")
+    http_port: int = Field(0, ge=0, le=65535, description="port of /status and /metrics; 0: any free one")
+    flush: Duration = Field(10_000, description="readings are in history so long after they came, at the latest")
+    waiting_mib: int = Field(
+        16_384, ge=1, description="the journal is kept until history has it, but no more of it than this"
+    )
+    keep: Duration = Field(400 * 86_400_000, description="how long readings are kept")
+    keep_types: dict[str, Duration] = Field(
+        default_factory=dict, description="how long those of some device types are kept instead"
+    )
+    keep_minutes: Duration = Field(1_100 * 86_400_000, description="how long roll-ups of a minute are kept")
+    keep_hours: Duration = Field(3_650 * 86_400_000, description="how long roll-ups of an hour are kept")
+    influxdb_url: str = Field("http://127.0.0.1:8086", description="InfluxDB 2, for kind influxdb")
+    influxdb_org: str = Field("scenewatch", description="its organisation")
+    influxdb_bucket: str = Field("scenewatch", description="its bucket; made if it is not there")
+    influxdb_token: SecretStr = Field(SecretStr(""), description="its token; never shown")
+    influxdb_token_file: Path | None = Field(None, description="a file with the token instead")
+
+    def secret(self) -> str:
+        """The token.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        if self.influxdb_token_file is None:
+            return self.influxdb_token.get_secret_value()
+        try:
+            return self.influxdb_token_file.read_text().strip()
+        except OSError as error:
+            raise ConfigError(
+                f"history.influxdb_token_file: {self.influxdb_token_file} cannot be read: {error.strerror}"
+            ) from error
+
+
 class Log(_Section):
     """What is written to standard error."""
 
@@ -172,9 +243,9 @@ class Log(_Section):
 
 
 class Gateways(_Section):
-    """The simulated district of the demo."""
+    """The simulated district of the demo and of `simulate`."""
 
-    plan: Path | None = Field(None, description="JSON written by the demo")
+    plan: Path | None = Field(None, description="JSON written by the command")
 
 
 class Config(_Section):
@@ -189,8 +260,15 @@ class Config(_Section):
     dispatch: Dispatch = Dispatch()
     hub: Hub = Hub()
     stream: Stream = Stream()
+    city: City = City()
+    history: HistorySection = HistorySection()
     log: Log = Log()
     gateways: Gateways = Gateways()
+
+    def city_folder(self) -> Path | None:
+        """The city folder, or None where there is none."""
+        beside = self.data.dir / "city"
+        return self.city.folder or (beside if beside.is_dir() else None)
 
 
 def load_config(path: Path) -> Config:
@@ -226,12 +304,21 @@ def _line(path: Path, detail: Mapping[str, Any]) -> str:
         fields = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields  # type: ignore[union-attr]
         close = difflib.get_close_matches(place[-1], list(fields), n=1)
         return f"{path}: {name}: unknown key" + (f" (did you mean {close[0]}?)" if close else "")
+    if detail["type"] == "model_type":
+        return f"{path}: {name}: this is a section: write [{name}], and its keys below"
     return f"{path}: {name}: {detail['msg'].removeprefix('Value error, ')}"
 
 
 def _resolved(config: Config, folder: Path) -> Config:
     """The same with paths made absolute."""
-    scenes = config.scenes.model_copy(update={"paths": [folder / p for p in config.scenes.paths]})
+    register = folder / config.scenes.register_dir if config.scenes.register_dir else None
+    scenes = config.scenes.model_copy(
+        update={
+            "paths": [folder / p for p in config.scenes.paths],
+            "register_dir": register,
+            "cases": folder / config.scenes.cases if config.scenes.cases else None,
+        }
+    )
     ingest = config.ingest.model_copy(
         update={
             "devices": folder / config.ingest.devices,
@@ -245,6 +332,13 @@ def _resolved(config: Config, folder: Path) -> Config:
             if (value := getattr(config.broker, name)) is not None
         }
     )
+    token = config.history.influxdb_token_file
+    history = config.history.model_copy(
+        update={
+            "dir": folder / (config.history.dir or config.data.dir / "history"),
+            "influxdb_token_file": folder / token if token else None,
+        }
+    )
     plan = folder / config.gateways.plan if config.gateways.plan else None
     return config.model_copy(
         update={
@@ -252,6 +346,8 @@ def _resolved(config: Config, folder: Path) -> Config:
             "scenes": scenes,
             "ingest": ingest,
             "broker": broker,
+            "history": history,
             "gateways": Gateways(plan=plan),
+            "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }
     )

@@ -48,6 +48,8 @@ def _row(key: str, field: FieldInfo) -> str:
 def _kind(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{_toml(value)}`" for value in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return "table of durations"
     if get_origin(annotation) is list:
         return f"list of {_kind(get_args(annotation)[0])}"
     named = [kind for kind in get_args(annotation) if kind is not type(None)] or [annotation]

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import random
 import signal
 import threading
 
+from alerts.sinks.feedback import FeedbackReader
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from core.errors import ConfigError
@@ -50,15 +52,26 @@ def run(config: Config) -> None:
             **inbox.status(),
             "delivery_error": sink.last_error,
             "latency_ms": latency.summary(),
+            "latency_totals": latency.totals(),
         },
     )
+    verdicts = FeedbackReader(
+        config.dispatch.url,
+        config.dispatch.token.get_secret_value(),
+        lambda said: store.judge(said) if said.verdict is not None else None,
+        after=0,  # what is known already changes nothing
+        stop=stop,
+        rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
+    )
     sink.start()
+    verdicts.start()
     announce({"status": ops.address, "to": config.dispatch.url})
     try:
         inbox.run(stop)
     finally:
         stop.set()
         sink.stop()
+        verdicts.stop()
         ops.close()
         store.close()
 

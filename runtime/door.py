@@ -1,12 +1,16 @@
 """Who may come in: names to feeds, by the devices that are known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from city.device import Device, DeviceType
-from ingest.registry import FeedRegistry, RegistryFull
+from city.life import State
+from ingest.registry import NUL, FeedRegistry, RegistryFull
 from ingest.rejected import Reason
+from runtime.device_list import DeviceList
 from thresholds.engine import Engine
+
+_OUT = {State.SUSPENDED.value: Reason.SUSPENDED_DEVICE, State.RETIRED.value: Reason.RETIRED_DEVICE}
 
 
 class Names(Protocol):
@@ -20,18 +24,20 @@ class Door:
     """Finds the feed of (gateway, device, metric), makes it where the device is known, binds it to the scenes.
 
     New feeds are kept back until `persist` has written their names: the journal never holds a feed without a name.
+    A feed whose device is known no more, or is out of use, is barred: the kernel does not find it, and `resolve` says
+    why.
     """
 
     def __init__(
         self,
         registry: FeedRegistry,
         names: Names,
-        devices: Mapping[str, Device],
+        known: DeviceList,
         types: Mapping[str, DeviceType],
     ) -> None:
         self.registry = registry
+        self.known = known
         self._names = names
-        self._devices = devices
         self._types = types
         self._persisted = len(registry)
         self._engine: Engine | None = None
@@ -47,20 +53,15 @@ class Door:
         known = self.registry.find(gateway, device, metric)
         if known >= 0:
             return known
-        found = self._devices.get(device)
-        if found is None:
-            return Reason.UNKNOWN_DEVICE
-        if found.gateway != gateway:
-            return Reason.WRONG_GATEWAY
-        kind = self._types.get(found.type)
-        if kind is not None and metric not in kind.metrics:
-            return Reason.UNKNOWN_METRIC
+        refusal = self._refusal(gateway, device, metric)
+        if refusal is not None:
+            return refusal
         try:
             feed = self.registry.add(gateway, device, metric)
         except RegistryFull:
             return Reason.REGISTRY_FULL
         if self._engine is not None:
-            self._engine.bind(feed, found, metric)
+            self._engine.bind(feed, self.known.devices[device], metric)
         return feed
 
     def persist(self) -> None:
@@ -77,7 +78,37 @@ class Door:
         unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else ""
         return device, metric, unit
 
+    def feeds_of(self, devices: Collection[str], first: int, end: int) -> list[int]:
+        """The feeds from `first` to before `end` whose device has one of the names; another thread may ask."""
+        wanted = {name.encode() for name in devices}
+        key_of = self.registry.key_of
+        return [feed for feed in range(first, end) if key_of(feed).split(NUL, 2)[1] in wanted] if wanted else []
+
+    def switch(self, known: DeviceList, feeds: Collection[int]) -> dict[int, Device]:
+        """Let another list hold from here on; the devices of `feeds`, which are all that it may concern."""
+        self.known = known
+        return {feed: self._feed(feed)[0] for feed in feeds}
+
+    def admit(self, feeds: Collection[int]) -> None:
+        """Bar those of `feeds` that are refused by now, and no others of them."""
+        for feed in feeds:
+            self.registry.bar(feed, barred=self._refusal(*self.registry.names(feed)) is not None)
+
+    def _refusal(self, gateway: str, device: str, metric: str) -> Reason | None:
+        found = self.known.devices.get(device)
+        if found is None:
+            return Reason.UNKNOWN_DEVICE
+        if found.gateway != gateway:
+            return Reason.WRONG_GATEWAY
+        if found.out_of_use:
+            return _OUT[found.state]
+        kind = self._types.get(found.type)
+        return Reason.UNKNOWN_METRIC if kind is not None and metric not in kind.metrics else None
+
     def _feed(self, feed: int) -> tuple[Device, str]:
         gateway, name, metric = self.registry.names(feed)
-        # A device that was taken off the list keeps its running alerts: it is known by what its readings said.
-        return self._devices.get(name) or Device(name, gateway), metric
+        found = self.known.devices.get(name)
+        if found is None or found.gateway != gateway:
+            # It was taken off the list, or stands behind another gateway now: as if it were retired.
+            found = Device(name, gateway, state=State.RETIRED.value)
+        return found, metric

@@ -1,84 +1,64 @@
-"""The role `gateways`: plays a simulated world against the broker and keeps count of what it sent."""
+"""The role `gateways`: plays a simulated district against the broker and keeps count of what it sent."""
 
-import heapq
 import os
-import selectors
 import signal
-import time
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
 from runtime.accounts import load_accounts
 from runtime.config import Config
 from runtime.supervisor import announce
-from simulators.wire import Connection, RefusedError, Singles, publish_packet
-from simulators.world import Group, World
+from simulators import district
+from simulators.play import Player, Progress, connector
+from simulators.wire import RefusedError
+from simulators.world import Scenario, World
 
-_TICK_S = 0.01
-_REPORT_S = 0.25
-_CAMERA_PERIOD_S = 10.0
-_DRAIN_S = 10.0
+_START_MS = 400
+_START_PER_GATEWAY_MS = 4
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is simulated; the demo writes it, this role reads it."""
+    """What is simulated; a command writes it, this role reads it. `scenario.begin_ms` is set when all are connected."""
 
-    sensors: int
-    cameras: int
-    period_s: float
-    """Seconds between two readings of one sensor."""
-    seconds: float
-    incidents: int
-    seed: int
+    district: str
+    """File of the district, as `simulators.district.save` wrote it."""
+    scenario: Scenario
     host: str
     port: int
     report: str
     """File that the counts are written to, again and again."""
 
-    def world(self) -> World:
-        """The world of this plan."""
-        return World(
-            sensors=self.sensors, cameras=self.cameras, seconds=self.seconds, incidents=self.incidents, seed=self.seed
-        )
-
 
 class Count(msgspec.Struct, kw_only=True):
     """What was sent so far; `finished` once nothing more comes."""
 
+    begin_ms: int = 0
+    until_ms: int = 0
+    messages: int = 0
     sent: int = 0
+    duplicates: int = 0
     acknowledged: int = 0
-    started: list[str] = []
-    """Devices whose incident has been sent long enough to be seen."""
+    late_ms: float = 0.0
+    by_gateway: dict[str, int] = {}
     finished: bool = False
 
 
-class _Gateway:
-    """One connection, one group of devices, one rhythm."""
+def count_of(begin_ms: int, progress: Progress, *, finished: bool) -> Count:
+    """The counts of a run that began at `begin_ms`."""
+    sent = progress.sent
+    return Count(
+        begin_ms=begin_ms, until_ms=progress.until_ms, messages=sent.messages, sent=sent.readings,
+        duplicates=sent.duplicates, acknowledged=progress.acknowledged, late_ms=round(progress.late_ms, 3),
+        by_gateway=sent.by_gateway or {}, finished=finished,
+    )  # fmt: skip
 
-    def __init__(self, plan: Plan, group: Group, gateway: str, names: list[str], password: str, offset: float) -> None:
-        self.connection = Connection(plan.host, plan.port, gateway, password, window=1_000)
-        self.period = plan.period_s if group.kind.scene else _CAMERA_PERIOD_S
-        self.due = offset * self.period
-        self.names = names
-        self.readings = 0
-        self._group = group
-        self._frames = Singles(gateway, names, group.kind.metric, qos=1)
-        self._rows = np.arange(len(names))
-        state = publish_packet(f"sw/v1/{gateway}/state", b'{"online":true}', packet_id=65_535, retain=True)
-        self.connection.queue(state, 1)
 
-    def play(self, at_s: float) -> None:
-        """Send one reading of every device, unless too many wait for their acknowledgement."""
-        if self.connection.in_flight + len(self._rows) > self.connection.window:
-            return
-        ids = self.connection.packet_ids(len(self._rows))
-        values = self._group.values(at_s)
-        self.connection.queue(self._frames.encode(self._rows, wall_ns() // 1_000_000, values, ids), len(self._rows))
-        self.readings += len(self._rows)
+def soon(gateways: int) -> int:
+    """A moment at which so many gateways will be connected, ms."""
+    return wall_ns() // 1_000_000 + _START_MS + _START_PER_GATEWAY_MS * gateways
 
 
 def run(config: Config) -> None:
@@ -91,81 +71,32 @@ def run(config: Config) -> None:
     if config.gateways.plan is None:
         raise ConfigError("gateways.plan: a plan is needed")
     plan = msgspec.json.decode(config.gateways.plan.read_bytes(), type=Plan)
-    world = plan.world()
-    accounts = load_accounts(config.data.dir)
-    rng = np.random.default_rng(plan.seed)
-    incidents = {incident.device: incident for incident in world.incidents}
-    try:
-        gateways = [
-            _Gateway(
-                plan, Group(kind, names, incidents, plan.seed + i), gateway, names,
-                accounts.gateways[gateway], float(rng.uniform()),
-            )
-            for i, (kind, gateway, names) in enumerate(world.groups)
-        ]  # fmt: skip
-    except (RefusedError, OSError) as error:
-        raise UnavailableError(f"the gateways cannot reach the broker: {error}") from error
+    there = district.load(Path(plan.district))
+    scenario = msgspec.structs.replace(plan.scenario, begin_ms=soon(len(there.gateways)))
+    player = Player(World(there, scenario), connector(plan.host, plan.port, load_accounts(config.data.dir).gateways))
     stopping: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
-    announce({"gateways": len(gateways), "incidents": len(incidents)})
-    count = Count()
-    begin = time.monotonic()
+    report = Path(plan.report)
     try:
-        _play(plan, gateways, count, begin, stopping)
-        _drain(gateways, count, plan)
-    except ConnectionError as error:
-        raise UnavailableError(str(error)) from error
-    at = time.monotonic() - begin
-    longest = max((g.period for g in gateways), default=0.0)
-    count.started = [i.device for i in world.incidents if i.start_s + 3 * min(longest, plan.period_s) + 3.5 < at]
-    count.finished = True
-    _write(plan, gateways, count)
-    for gateway in gateways:
-        gateway.connection.close()
+        player.connect()
+        announce({"gateways": len(there.gateways), "incidents": len(player.world.incidents)})
+        player.play(lambda: bool(stopping), lambda p: write(report, count_of(scenario.begin_ms, p, finished=False)))
+        write(report, count_of(scenario.begin_ms, player.progress, finished=True))
+    except (RefusedError, OSError) as error:
+        raise UnavailableError(f"the gateways cannot reach the broker: {error}") from error
+    player.close()
 
 
-def _play(plan: Plan, gateways: list[_Gateway], count: Count, begin: float, stopping: list[bool]) -> None:
-    queue = [(gateway.due, i) for i, gateway in enumerate(gateways)]
-    heapq.heapify(queue)
-    selector = selectors.DefaultSelector()
-    for gateway in gateways:
-        selector.register(gateway.connection.socket, selectors.EVENT_READ, gateway)
-    reported = 0.0
-    while not stopping:
-        now = time.monotonic() - begin
-        if now >= plan.seconds:
-            return
-        while queue and queue[0][0] <= now:
-            due, index = heapq.heappop(queue)
-            gateways[index].play(due)
-            gateways[index].connection.pump()
-            heapq.heappush(queue, (due + gateways[index].period, index))
-        for key, _ in selector.select(max(0.0, min(_TICK_S, queue[0][0] - now))):
-            key.data.connection.pump()
-        if now - reported >= _REPORT_S:
-            reported = now
-            for gateway in gateways:
-                if gateway.connection.backlog:
-                    gateway.connection.pump()
-            _write(plan, gateways, count)
-
-
-def _drain(gateways: list[_Gateway], count: Count, plan: Plan) -> None:
-    deadline = time.monotonic() + _DRAIN_S
-    selector = selectors.DefaultSelector()
-    for gateway in gateways:
-        selector.register(gateway.connection.socket, selectors.EVENT_READ)
-    while time.monotonic() < deadline and any(g.connection.in_flight or g.connection.backlog for g in gateways):
-        for gateway in gateways:
-            gateway.connection.pump()
-        selector.select(_TICK_S)
-    _write(plan, gateways, count)
-
-
-def _write(plan: Plan, gateways: list[_Gateway], count: Count) -> None:
-    count.sent = sum(gateway.readings for gateway in gateways)
-    count.acknowledged = sum(gateway.connection.acknowledged for gateway in gateways)
-    path = Path(plan.report)
+def write(path: Path, count: Count) -> None:
+    """Write the counts, whole or not at all."""
     partial = path.with_suffix(".partial")
     partial.write_bytes(msgspec.json.encode(count))
     os.replace(partial, path)  # noqa: PTH105 - the same as Path.replace, and it says what it is for
+
+
+def read(path: Path) -> Count:
+    """The counts; zeros while there are none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Count)
+    except OSError:
+        return Count()

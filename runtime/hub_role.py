@@ -1,24 +1,70 @@
 """The role `hub`: the built-in dispatch core with its HTTP interface."""
 
+import threading
+from pathlib import Path
+
+from city.atlas import Atlas
+from city.catalogue import load_catalogue
+from city.folder import load_city
+from console.devices import DeviceDirectory
+from console.hub import Beside
 from console.serve import run_hub
+from core.clock import SystemClock, civil_day, wall_ns
+from dispatch.database import open_database
+from dispatch.queries import Queries
+from ingest.unknown import FILE as UNKNOWN_FILE
+from runtime.budget import BudgetGuard
 from runtime.config import Config
+from runtime.scene_source import open_register
+from runtime.store import store_of
 from runtime.supervisor import announce
+from thresholds.register import SceneRegister
 
 
 def run(config: Config) -> None:
     """Serve until SIGTERM.
 
     Raises:
-        ConfigError: If the token is missing.
+        ConfigError: If the token is missing, or the map, or the scenes that the register is filled with, are wrong.
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = config.hub.database_url or f"sqlite:///{config.data.dir / 'cases.db'}"
-    run_hub(
-        config.hub.host,
-        config.hub.port,
-        url,
-        config.dispatch.token.get_secret_value(),
-        durability=config.journal.durability,
-        on_ready=lambda address: announce({"url": address}),
-    )
+    stop = threading.Event()
+    scenes = None
+    if config.scenes.register_dir is not None:
+        scenes = open_register(config, load_catalogue(config.ingest.device_types))
+        _guard(config, scenes, url, stop).start()
+    try:
+        run_hub(
+            config.hub.host,
+            config.hub.port,
+            url,
+            config.dispatch.token.get_secret_value(),
+            durability=config.journal.durability,
+            history=None if config.history.kind == "none" else store_of(config).history,
+            beside=Beside(
+                scenes=scenes,
+                devices=DeviceDirectory(
+                    config.ingest.devices, config.ingest.device_types, config.data.dir / UNKNOWN_FILE
+                ),
+                atlas=_atlas(config.city_folder()),
+            ),
+            on_ready=lambda address: announce({"url": address}),
+        )
+    finally:
+        stop.set()
+
+
+def _guard(config: Config, scenes: SceneRegister, url: str, stop: threading.Event) -> BudgetGuard:
+    cases = Queries(open_database(url, config.journal.durability))
+    return BudgetGuard(scenes, cases.opened_since, SystemClock(), config.scenes.budget_watch, stop)
+
+
+def _atlas(folder: Path | None) -> Atlas | None:
+    """The map of today with its index made, so that no request waits for it."""
+    if folder is None:
+        return None
+    atlas = load_city(folder, civil_day(wall_ns() // 1_000_000))
+    atlas.prepare()
+    return atlas

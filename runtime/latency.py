@@ -20,11 +20,23 @@ class LatencyLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: deque[Latency] = deque(maxlen=_KEPT)
+        self._totals: dict[str, tuple[int, float]] = {}
 
     def take(self, acknowledged: Sequence[Acknowledged]) -> None:
         """Note what was acknowledged; only openings count."""
+        opened = [a.latency for a in acknowledged if a.type is EventType.RAISED]
         with self._lock:
-            self._kept.extend(a.latency for a in acknowledged if a.type is EventType.RAISED)
+            self._kept.extend(opened)
+            for latency in opened:
+                for stage, spent_ms in msgspec.structs.asdict(latency).items():
+                    if spent_ms is not None:
+                        count, total_ms = self._totals.get(stage, (0, 0.0))
+                        self._totals[stage] = (count + 1, total_ms + spent_ms)
+
+    def totals(self) -> dict[str, tuple[int, float]]:
+        """(how many, ms together) of every stage since the start: unlike the percentiles, of all of them."""
+        with self._lock:
+            return dict(self._totals)
 
     def summary(self) -> dict[str, dict[str, float]]:
         """`{stage: {"p50", "p90", "p99", "max", "n"}}` in ms for every stage that is known of any alert."""

@@ -1,14 +1,20 @@
 """The command line: `scenewatch`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from core.errors import ConfigError, ScenewatchError
+from runtime.city_commands import city_app
+from runtime.device_commands import device_app
+from runtime.history_commands import history_app
+from runtime.scene_commands import scene_app
 
 app = typer.Typer(
     name="scenewatch",
@@ -18,12 +24,57 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-scene_app = typer.Typer(help="Scenes: what decides. 场景", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
+app.add_typer(device_app, name="device")
+app.add_typer(city_app, name="city")
+app.add_typer(history_app, name="history")
+case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
+app.add_typer(case_app, name="case")
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE")]
+
+def _writable(option: str, path: Path | None, *suffixes: str) -> Path | None:
+    """A file that can be written at the end, known at the beginning.
+
+    Raises:
+        ConfigError: If there is no such folder, it is one itself, or has another ending.
+    """
+    if path is None:
+        return None
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{option} {path}: there is no such folder")
+    if path.is_dir():
+        raise ConfigError(f"{option} {path}: it is a folder, a file is wanted")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} {path}: its name has to end in {' or '.join(suffixes)}")
+    return path
+
+
+def _json(path: Path | None) -> Path | None:
+    return _writable("--json", path)
+
+
+def _plot(path: Path | None) -> Path | None:
+    return _writable("--plot", path, ".png", ".svg")
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"scenewatch {metadata.version('scenewatch')}\n")
+        raise typer.Exit
+
+
+Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE", callback=_json)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
-Kind = Annotated[str, typer.Option("--broker", help="auto, mosquitto or rumqttd.")]
+Kind = Annotated[Literal["auto", "mosquitto", "rumqttd"], typer.Option("--broker", help="Which private broker.")]
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.", callback=_version)] = False,
+) -> None:
+    """Readings in over MQTT, decisions in milliseconds, cases opened by themselves. 城市运行感知与告警"""
 
 
 @app.command()
@@ -31,7 +82,7 @@ def demo(
     seconds: Annotated[float | None, typer.Option(help="End by itself after so long.", min=1)] = None,
     scale: Annotated[float, typer.Option(help="1.0 is 15,000 sensors and 15,000 cameras.", min=0.0001, max=10)] = 0.1,
     json_file: Json = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same world.", min=0)] = 1,
     rate: Annotated[float | None, typer.Option(help="Sensor readings a second.", min=1)] = None,
     broker: Kind = "auto",
     quiet: Quiet = False,
@@ -47,7 +98,7 @@ def demo(
 @app.command()
 def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="TOML file.")],
-    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub.")] = "",
+    role: Annotated[str, typer.Option(help="Some roles, between commas: ingest, pipeline, hub, history.")] = "",
 ) -> None:
     """The roles against real servers, until Ctrl-C. 运行"""
     from runtime.cli_serve import serve as run
@@ -83,6 +134,45 @@ def replay(
 
 
 @app.command()
+def simulate(
+    sensors: Annotated[int, typer.Option(help="How many sensors, of 28 types.", min=1, max=200_000)] = 15_000,
+    cameras: Annotated[int, typer.Option(help="How many cameras.", min=0, max=200_000)] = 15_000,
+    rate: Annotated[str, typer.Option(help="real, or messages of sensors a second.")] = "real",
+    seed: Annotated[int, typer.Option(help="Same seed, same district, weather, incidents and faults.", min=0)] = 1,
+    seconds: Annotated[float, typer.Option(help="How long.", min=1)] = 3_600,
+    truth: Annotated[Path | None, typer.Option(help="Write what really happened (JSON).")] = None,
+    devices: Annotated[Path | None, typer.Option(help="Write the device list (CSV) that a system needs.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw rain, water and noise (PNG or SVG) and end.")] = None,
+    begin: Annotated[str | None, typer.Option(help="First day that --plot draws, YYYY-MM-DD; default: today.")] = None,
+    incidents: Annotated[int | None, typer.Option(help="How many; default: 10 a day, at least 4.", min=0)] = None,
+    faults: Annotated[int | None, typer.Option(help="Of sensors and gateways; default: 6 a day.", min=0)] = None,
+    storm: Annotated[bool, typer.Option("--storm", help="A cloudburst over the whole district.")] = False,
+    brisk: Annotated[
+        bool | None, typer.Option("--brisk/--no-brisk", help="Incidents rise in a second; default: under 30 min.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="A running broker: mqtt://host:port.")] = None,
+    accounts: Annotated[Path | None, typer.Option(help="Its passwords by gateway: accounts.json of `serve`.")] = None,
+    user: Annotated[str | None, typer.Option(help="One user for all gateways.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File with the password (or SCENEWATCH_PASSWORD).")] = None,
+    scenes: Annotated[Path | None, typer.Option(help="Scene file or folder, without --to.")] = None,
+    broker: Kind = "auto",
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """A simulated district: gateways and cameras with incidents, faults and the truth about them. 模拟"""
+    from runtime.cli_simulate import SimulateOptions
+    from runtime.cli_simulate import simulate as run
+
+    options = SimulateOptions(
+        sensors=sensors, cameras=cameras, rate=rate, seed=seed, seconds=seconds, truth=truth, devices=devices,
+        plot=plot, begin=begin, incidents=incidents, faults=faults, storm=storm, brisk=brisk,
+        to=to, accounts=accounts, user=user, password_file=password_file, scenes=scenes, broker=broker,
+        json_file=json_file, quiet=quiet,
+    )  # fmt: skip
+    raise typer.Exit(run(options))
+
+
+@app.command()
 def camera(
     source: Annotated[str, typer.Argument(help="RTSP address, video file, folder of frames, or device number.")],
     name: Annotated[str, typer.Option(help="The camera's device id.")] = "camera-1",
@@ -107,9 +197,9 @@ def camera(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="packed, engine, ingest, latency, memory, start, peers or all.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).")] = None,
+    name: Annotated[str, typer.Argument(help="packed, engine, generator, history, ingest, latency, ... or all.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.", callback=_json)] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).", callback=_plot)] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
 ) -> None:
     """Measure, each with its floor in the same run. 基准"""
@@ -120,17 +210,45 @@ def bench(
 
 @app.command()
 def score(
-    truth: Annotated[Path, typer.Option(help="What was made to happen: truth.json of a simulated run.")],
+    truth: Annotated[Path | None, typer.Option(help="What was made to happen: truth.json of a simulated run.")] = None,
     run: Annotated[Path | None, typer.Option(help="What the run's --json wrote.")] = None,
     data: Annotated[Path | None, typer.Option(help="Or the folder with a pipeline's data.")] = None,
+    days: Annotated[
+        float | None, typer.Option(help="Instead: simulate so many days, faster than real time.", min=0.01, max=31)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same days.", min=0)] = 1,
+    sensors: Annotated[int, typer.Option(help="Of the simulated district.", min=28, max=150_000)] = 15_000,
+    begin: Annotated[str, typer.Option(help="First simulated day.")] = "2026-04-16",
+    incidents: Annotated[int | None, typer.Option(help="How many; default: 10 a day.", min=0)] = None,
+    faults: Annotated[int | None, typer.Option(help="How many; default: 6 a day.", min=0)] = None,
+    scenes: Annotated[Path | None, typer.Option(help="Scene file or folder; default: the shipped ones.")] = None,
     slack: Annotated[str, typer.Option(help="How long after its end an incident still explains an alert.")] = "1h",
     json_file: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """What a run raised against what happened in it: found, missed, late, false. 评分"""
-    from runtime.cli_score import compare as run_score
+    """What was raised against what happened: found, missed, late, false. 评分"""
+    from runtime.cli_score import compare, play
 
-    raise typer.Exit(run_score(truth=truth, run=run, data=data, slack=slack, json_file=json_file, quiet=quiet))
+    if days is None:
+        if truth is None:
+            raise ConfigError("give --truth FILE of a run to score, or --days N to simulate some")
+        raise typer.Exit(compare(truth=truth, run=run, data=data, slack=slack, json_file=json_file, quiet=quiet))
+    if truth or run or data:
+        raise ConfigError("--days simulates; --truth, --run and --data are of a run that was: give one or the other")
+    raise typer.Exit(
+        play(
+            days=days,
+            seed=seed,
+            sensors=sensors,
+            begin=begin,
+            scenes=scenes,
+            slack=slack,
+            faults=faults,
+            incidents=incidents,
+            json_file=json_file,
+            quiet=quiet,
+        )
+    )
 
 
 @app.command()
@@ -144,23 +262,33 @@ def doctor(
     raise typer.Exit(run(config, json_out=json_out))
 
 
-@scene_app.command("check")
-def scene_check(
-    paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
-    device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
+@case_app.command("catalogue")
+def case_catalogue(
+    what: Annotated[
+        str, typer.Argument(help="Code (14, 14-01, 14-01-02), or words of a name.", show_default=False)
+    ] = "",
+    path: Annotated[
+        Path | None, typer.Option("--check", help="Check the catalogue in this folder, and use it.")
+    ] = None,
     json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
-    from runtime.cli_scene import check as run
+    """Look up the case catalogue: who handles what, by when. 案件目录"""
+    from runtime.cli_cases import catalogue as run
 
-    raise typer.Exit(run(paths, device_types, json_out=json_out))
+    raise typer.Exit(run(what, path, json_out=json_out))
 
 
 def main() -> None:
     """Entry point: 0 done, 1 a finding, 2 usage or bad input; one plain line for what a person has to know."""
+    signal.signal(signal.SIGTERM, _asked_to_end)
     status = guarded(app)
     sys.stdout.flush()
     raise SystemExit(status)
+
+
+def _asked_to_end(number: int, _: object) -> NoReturn:
+    """End as Ctrl-C does: what was started is stopped, what was made for a while is removed."""
+    raise SystemExit(128 + number)
 
 
 def guarded(command: Callable[..., Any]) -> int:

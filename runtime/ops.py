@@ -1,4 +1,4 @@
-"""The pipeline's own small HTTP port: what it does, in numbers. It takes nothing in."""
+"""A role's own small HTTP port: what it does, in numbers. It takes nothing in."""
 
 import json
 import threading
@@ -14,14 +14,30 @@ Status = dict[str, Any]
 class OpsServer:
     """Serves `/status` (JSON), `/metrics` (Prometheus), `/healthz` and `/readyz` on loopback or where it is told.
 
+    Args:
+        host: Address.
+        port: Port, 0 for any free one.
+        status: What the role does; it is ready while `connected` in it is true.
+        describe: The status as Prometheus' text; by default the pipeline's.
+        role: Whose port it is.
+
     Raises:
         UnavailableError: If the port is taken.
     """
 
-    def __init__(self, host: str, port: int, status: Callable[[], Status]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        status: Callable[[], Status],
+        describe: Callable[[Status], str] | None = None,
+        role: str = "pipeline",
+    ) -> None:
+        told = describe or metrics
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                code, kind, body = _answer(self.path, status)
+                code, kind, body = _answer(self.path, status, told)
                 self.send_response(code)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -35,7 +51,7 @@ class OpsServer:
             self._server = ThreadingHTTPServer((host, port), Handler)
         except OSError as error:
             raise UnavailableError(
-                f"port {port} for the pipeline's status is taken ({error.strerror}); set pipeline.http_port"
+                f"port {port} for the {role}'s status is taken ({error.strerror}); set {role}.http_port"
             ) from error
         self._server.daemon_threads = True
         self.address = f"http://{host}:{self._server.server_address[1]}"
@@ -48,22 +64,25 @@ class OpsServer:
         self._server.server_close()
 
 
-def _answer(path: str, status: Callable[[], Status]) -> tuple[int, str, bytes]:
+def _answer(path: str, status: Callable[[], Status], describe: Callable[[Status], str]) -> tuple[int, str, bytes]:
     route = path.partition("?")[0]
     if route == "/healthz":
         return 200, "text/plain", b"ok\n"
     if route == "/readyz":
         ready = bool(status()["connected"])
-        return (200, "text/plain", b"ready\n") if ready else (503, "text/plain", b"not connected to the broker\n")
+        return (200, "text/plain", b"ready\n") if ready else (503, "text/plain", b"not connected\n")
     if route == "/status":
         return 200, "application/json", json.dumps(status()).encode()
     if route == "/metrics":
-        return 200, "text/plain; version=0.0.4", metrics(status()).encode()
+        return 200, "text/plain; version=0.0.4; charset=utf-8", describe(status()).encode()
     return 404, "text/plain", b"there are /status, /metrics, /healthz and /readyz\n"
 
 
 def metrics(status: Status) -> str:
-    """The status in Prometheus' text form; names after its naming rules, labels bounded."""
+    """The status in Prometheus' text form; names after its naming rules, labels bounded.
+
+    References: Prometheus text format 0.0.4 (verified: yes, by prometheus_client's parser in a test).
+    """
     lines = []
     for key, help_text in (
         ("readings", "Readings taken into the journal."),
@@ -77,6 +96,7 @@ def metrics(status: Status) -> str:
         ("refused", "Records that came too early and were asked for again."),
         ("strangers", "Records of partitions that are not held here."),
         ("published", "Records that Kafka has."),
+        ("unarchived_dropped", "Journal segments dropped before history had them."),
     ):
         if key not in status:
             continue
@@ -85,18 +105,30 @@ def metrics(status: Status) -> str:
     name = "scenewatch_rejected_total"
     lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
     lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status.get("rejected", {}).items())]
+    if "unknown" in status:
+        unknown = status["unknown"]
+        name = "scenewatch_unknown_dropped_total"
+        lines += [f"# HELP {name} Readings of unknown devices past the most that are kept for adoption."]
+        lines += [f"# TYPE {name} counter", f"{name} {unknown['dropped']}"]
+        name = "scenewatch_unknown_devices"
+        lines += [f"# HELP {name} Devices that publish and are on no list.", f"# TYPE {name} gauge"]
+        lines += [f"{name} {unknown['devices']}"]
     for key, help_text in (
         ("feeds", "Feeds known."),
+        ("devices", "Devices on the list."),
+        ("barred", "Feeds that are refused: their device is out of use, moved or off the list."),
         ("active", "Alerts that are open."),
         ("pending", "Levels whose raise delay is running."),
         ("outbox", "Events that the dispatch core has not acknowledged."),
+        ("parked", "Events that the dispatch core refused for good: somebody has to look."),
+        ("connected", "1 while the broker is reached, else 0."),
         ("journal_seq", "Position of the last journal entry."),
         ("waiting", "Records that Kafka has not acknowledged."),
     ):
         if key not in status:
             continue
         name = f"scenewatch_{key}"
-        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", f"{name} {status[key]}"]
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", f"{name} {int(status[key])}"]
     if "partitions" in status:
         name = "scenewatch_partition_next_offset"
         lines += [f"# HELP {name} Offset of the record needed next.", f"# TYPE {name} gauge"]
@@ -108,5 +140,9 @@ def metrics(status: Status) -> str:
         for quantile in ("50", "90", "99"):
             value = row[f"p{quantile}"] / 1000
             lines.append(f'{name}{{stage="{label}",quantile="0.{quantile}"}} {value:.6f}')
-        lines.append(f'{name}_count{{stage="{label}"}} {row["n"]}')
+        count, total_ms = status["latency_totals"][stage]
+        lines += [
+            f'{name}_sum{{stage="{label}"}} {total_ms / 1000:.6f}',
+            f'{name}_count{{stage="{label}"}} {count}',
+        ]
     return "\n".join(lines) + "\n"

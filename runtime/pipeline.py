@@ -22,14 +22,26 @@ from core.clock import ManualClock, SystemClock, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
-from ingest.journal import Journal, Kind, encode_batch, encode_clock, encode_gateway
-from ingest.rejected import RejectionLog
+from ingest.journal import (
+    Journal,
+    Kind,
+    Listening,
+    encode_batch,
+    encode_clock,
+    encode_gateway,
+    encode_listening,
+)
+from ingest.rejected import Reason, Rejected, RejectionLog
 from ingest.session import Session
 from ingest.tap import Tap
+from ingest.unknown import UnknownDevices
 from runtime.chain import Chain
+from runtime.device_list import DeviceShelf
+from runtime.device_watch import DeviceChange
 from runtime.door import Door
+from runtime.journal_keep import JournalKeep
 from runtime.ops import Status
-from runtime.recovery import encode_feedback, encode_resume, encode_rules
+from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots
 from thresholds.scene_set import SceneSet
@@ -38,6 +50,7 @@ log = logging.getLogger("scenewatch.pipeline")
 
 _IDLE_S = 0.5
 _NOTICES_PER_STEP = 20
+_STILL_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +61,12 @@ class LoopOptions:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
         snapshot_every_ms: Longest time between two snapshots.
-        keep_ms: How long journal segments stay after they are needed for recovery,
-        keep_bytes: as long as they are not larger than this together.
         recording: The readings bring their own clock.
     """
 
     max_ahead_ms: int = 300_000
     max_pack: int = 10_000
     snapshot_every_ms: int = 30_000
-    keep_ms: int = 86_400_000
-    keep_bytes: int = 4 << 30
     recording: bool = False
 
 
@@ -71,10 +80,13 @@ class Pipeline:
         session: Session,
         door: Door,
         journal: Journal,
+        keep: JournalKeep,
         chain: Chain,
         store: AlertStore,
         snapshots: Snapshots,
         shelf: RuleShelf,
+        device_shelf: DeviceShelf,
+        unknown: UnknownDevices,
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
         on_ready: Callable[[], None],
@@ -84,10 +96,16 @@ class Pipeline:
         self._session = session
         self._door = door
         self._journal = journal
+        self._keep = keep
+        self._heard = 0
+        self._noted_seq = 0
+        self._next_still = 0
         self._chain = chain
         self._store = store
         self._snapshots = snapshots
         self._shelf = shelf
+        self._device_shelf = device_shelf
+        self._unknown = unknown
         self._deliver = deliver
         self._wake_read, self._wake_write = wake_fds
         self.feedback_position = chain.feedback_position
@@ -98,6 +116,7 @@ class Pipeline:
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
         self._scenes: deque[SceneSet] = deque()
+        self._devices: deque[DeviceChange] = deque()
         self._stopping = False
         self._next_misc = 0
         self._next_snapshot = 0
@@ -123,6 +142,11 @@ class Pipeline:
         self._scenes.append(scenes)
         os.write(self._wake_write, b"s")
 
+    def on_devices(self, change: DeviceChange) -> None:
+        """Let another device list hold from the next moment on; called by the thread that watches the file."""
+        self._devices.append(change)
+        os.write(self._wake_write, b"d")
+
     def run(self) -> None:
         """Loop until `stop`; the state is snapshotted at the end.
 
@@ -130,6 +154,7 @@ class Pipeline:
             ConfigError: If the broker refuses us for good.
             UnavailableError: If the journal cannot be written.
         """
+        warm_up(self._decoder, self._chain)
         gc.collect()
         gc.freeze()
         while not self._stopping:
@@ -137,8 +162,10 @@ class Pipeline:
             if self._session.step(self._wait_s(now)):
                 self._take_all()
                 self._tell_ready()
+            self._note_listening()
             self._drain_feedback()
             self._switch_scenes()
+            self._switch_devices()
             self._pass_time()
             self._housekeeping()
         self._snapshot(wait=True)
@@ -156,11 +183,15 @@ class Pipeline:
             "decisions": chain.engine.decisions,
             "transitions": chain.transitions,
             "feeds": len(self._door.registry),
+            "barred": len(self._door.registry.barred),
+            "devices": len(self._door.known.devices),
+            "device_list": self._door.known.version,
             "batches": self._batches,
             "slow": self._slow,
             "reconnects": self._session.reconnects,
             "resumed": self._session.resumed,
             "journal_seq": self._journal.last_seq,
+            "unarchived_dropped": self._keep.unarchived_dropped,
             "clock_ms": self._settled_ms,
             "live_readings": self._live,
             "last_batch_ns": self._last_batch_ns,
@@ -203,6 +234,7 @@ class Pipeline:
 
     def _commit(self, taken: Taken) -> None:
         """Journal, acknowledge, decide: in this order."""
+        self._note_listening()
         self._batches += 1
         self._live += sum(len(entry) for entry in taken.entries if isinstance(entry, ReadingBatch))
         self._slow += taken.slow
@@ -226,9 +258,15 @@ class Pipeline:
         self._settled_readings, self._settled_ms = self._chain.readings, self._clock.now_ms()
         self._last_batch_ns = wall_ns()
         for rejected in taken.rejected:
-            notice = self._rejections.take(rejected, self._clock.now_ms())
-            if notice is not None:
-                self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+            self._refuse(rejected)
+
+    def _refuse(self, rejected: Rejected) -> None:
+        now = self._clock.now_ms()
+        notice = self._rejections.take(rejected, now)
+        if notice is not None:
+            self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+        if rejected.reason is Reason.UNKNOWN_DEVICE and rejected.reading is not None:
+            self._unknown.note(rejected.gateway, *rejected.reading, now)
 
     def _on_recording_clock(
         self, entry: ReadingBatch | GatewayState | ClockTick
@@ -253,6 +291,8 @@ class Pipeline:
             now = self._clock.now_ms()
             self._journal.append([encode_feedback(feedback, now)])
             self._write(self._chain.on_feedback(feedback, now))
+            if feedback.verdict is not None:
+                self._store.judge(feedback)
 
     def _switch_scenes(self) -> None:
         while self._scenes:
@@ -261,11 +301,39 @@ class Pipeline:
             self._journal.append([encode_rules(scenes.version)])
             self._write(self._chain.switch(scenes))
 
+    def _switch_devices(self) -> None:
+        while self._devices:
+            change = self._devices.popleft()
+            door, version = self._door, change.known.version
+            feeds = change.feeds + door.feeds_of(change.names, change.looked, len(door.registry))
+            self._journal.append([encode_devices(version)])
+            self._write(self._chain.switch_devices(version, door.switch(change.known, feeds)))
+            door.admit(feeds)
+            self._unknown.forget(change.known.devices.__contains__)
+            self._device_shelf.cease(version, self._journal.last_seq)
+
     def _resume(self) -> None:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
         now = self._clock.now_ms()
         self._journal.append([encode_resume(now)])
         self._chain.on_resume(now)
+
+    def _note_listening(self) -> None:
+        """Write down that a new connection stands, before the first reading over it."""
+        if self._session.reconnects != self._heard and self._session.connected:
+            self._heard = self._session.reconnects
+            kept = self._session.resumed and self._session.options.qos > 0
+            how = Listening.KEPT if kept else Listening.NEW
+            self._noted_seq = self._journal.append([encode_listening(self._clock.now_ms(), how)])
+
+    def _note_still_listening(self, now: int) -> None:
+        """Write down, where nothing else is written, that the sensors are silent and not we deaf."""
+        if now < self._next_still or self._options.recording:
+            return
+        self._next_still = now + _STILL_MS
+        if self._session.connected and self._journal.last_seq == self._noted_seq:
+            self._journal.append([encode_listening(self._clock.now_ms(), Listening.STILL)])
+        self._noted_seq = self._journal.last_seq
 
     def _pass_time(self) -> None:
         """Let delays end by time; without a connection nobody knows what the readings say, so nothing ends then."""
@@ -287,6 +355,7 @@ class Pipeline:
             return
         self._next_misc = now + 1000
         self._session.misc()
+        self._note_still_listening(now)
         for _ in range(min(len(self._notices), _NOTICES_PER_STEP)):
             self._session.publish(*self._notices.popleft())
         if now >= self._next_snapshot:
@@ -296,13 +365,21 @@ class Pipeline:
     def _snapshot(self, *, wait: bool) -> None:
         seq = self._journal.last_seq
         if seq > self._snapshots.written_seq:
-            self._snapshots.write(seq, self._chain.snapshot(), wait=wait)
+            behind = [*self._journal.unsynced(), self._store.path]
+            self._snapshots.write(seq, self._chain.snapshot(), behind=behind, wait=wait)
         if self._snapshots.written_seq:
-            self._journal.drop_before(
-                self._snapshots.written_seq + 1,
-                keep_since_s=wall_ns() / 1e9 - self._options.keep_ms / 1000,
-                keep_bytes=self._options.keep_bytes,
-            )
+            self._device_shelf.drop_before(self._snapshots.oldest_seq())
+            self._keep.drop(self._snapshots.written_seq + 1, wall_ns() / 1e9)
+
+
+def warm_up(decoder: Decoder, chain: Chain) -> None:
+    """Have every kernel compiled, or loaded, by readings that are none: on a new machine that takes seconds.
+
+    The first readings would wait for it, and the alerts among them.
+    """
+    decoder.warm_up()
+    chain.on_batch(ReadingBatch.of([], [], []))
+    chain.next_timer()
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:

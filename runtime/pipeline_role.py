@@ -1,5 +1,7 @@
 """The role `pipeline`: opens what the loop works on, recovers, and runs it."""
 
+import contextlib
+import fcntl
 import logging
 import os
 import random
@@ -7,36 +9,46 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
+from alerts.change import AlertChange
 from alerts.lifecycle import AlertStage
 from alerts.sinks.backoff import Backoff
 from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
-from city.catalogue import load_catalogue, shipped
+from city.cases import cases_when_asked
+from city.catalogue import load_catalogue
 from city.device import DeviceType
-from city.registry import load_devices
+from city.leaf import CaseCatalogue
 from core.clock import wall_ns
-from core.errors import ConfigError
+from core.errors import ConfigError, UnavailableError
+from history.ledger import archived_seq
 from ingest.journal import FeedNames, Journal
 from ingest.registry import FeedRegistry
 from ingest.sequencing import Sequencer
 from ingest.session import Session, SessionOptions
+from ingest.unknown import FILE as UNKNOWN_FILE
+from ingest.unknown import UnknownDevices
 from runtime.accounts import load_accounts
 from runtime.alert_scenes import AlertScenes
 from runtime.broker.base import PIPELINE_USER
 from runtime.chain import Chain
 from runtime.config import Config
+from runtime.device_list import DeviceList, DeviceShelf, read_and_keep
+from runtime.device_watch import DeviceWatch, mark_of
 from runtime.door import Door
+from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
-from runtime.recovery import encode_rules, recover
+from runtime.recovery import encode_devices, encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
+from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
@@ -50,6 +62,7 @@ _RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
 _SWITCH_S = 0.0002
 _LONGEST_WAIT_S = 5.0
+_NEWEST = 20
 
 
 @dataclass(slots=True)
@@ -63,8 +76,12 @@ class _Parts:
     snapshots: Snapshots
     names: FeedNames
     shelf: RuleShelf
+    device_shelf: DeviceShelf
+    device_mark: object
+    unknown: UnknownDevices
     paths: Sequence[Path]
     types: Mapping[str, DeviceType]
+    cases: Callable[[], CaseCatalogue]
 
 
 def run(config: Config) -> None:
@@ -77,6 +94,7 @@ def run(config: Config) -> None:
     """
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    held = alone_in(config.data.dir)
     # The loop and the delivery share one interpreter: at the usual 5 ms an alert would wait for it several times.
     sys.setswitchinterval(_SWITCH_S)
     parts = _open(config)
@@ -91,33 +109,47 @@ def run(config: Config) -> None:
             max_ahead_ms=config.ingest.max_ahead,
             max_pack=config.ingest.max_pack,
             snapshot_every_ms=config.pipeline.snapshot_every,
-            keep_ms=config.journal.keep,
-            keep_bytes=config.journal.keep_mib << 20,
             recording=recording,
         ),
         session=session,
         door=parts.door,
         journal=parts.journal,
+        keep=JournalKeep(
+            parts.journal,
+            keep_ms=config.journal.keep,
+            keep_bytes=config.journal.keep_mib << 20,
+            archived=_archived(config),
+            unarchived_bytes=config.history.waiting_mib << 20,
+        ),
         chain=parts.chain,
         store=parts.store,
         snapshots=parts.snapshots,
         shelf=parts.shelf,
+        device_shelf=parts.device_shelf,
+        unknown=parts.unknown,
         deliver=delivery.wake if delivery else lambda: None,
         wake_fds=(wake_read, wake_write),
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
-    scenes = SceneWatch(
-        parts.paths, parts.types, config.scenes.metrics, parts.chain.engine.scenes.version, pipeline.on_scenes, stop
-    )
+    broken = end_when_a_thread_breaks(pipeline.stop)
+    version = parts.chain.engine.scenes.version
+    scenes = SceneWatch(parts.paths, parts.types, config.scenes.metrics, parts.cases, version, pipeline.on_scenes, stop)
+    devices = DeviceWatch(
+        config.ingest.devices, parts.types, parts.door, parts.device_shelf, pipeline.on_devices, stop,
+        seen=parts.device_mark,
+    )  # fmt: skip
     ops = OpsServer(
         config.pipeline.host,
         config.pipeline.http_port,
-        lambda: {**_status(pipeline, parts, delivery, latency), "findings": [str(f) for f in scenes.findings]},
+        lambda: {
+            **_status(pipeline, parts, delivery, latency),
+            "findings": [*map(str, scenes.findings), *devices.findings],
+        },
     )
     reader = _feedback(config, pipeline, stop)
-    keeper = threading.Thread(target=_keep, args=(parts.store, stop), name="alert-checkpoint", daemon=True)
-    for thread in (delivery, reader, keeper, scenes):
+    keeper = threading.Thread(target=_keep, args=(parts, stop), name="keeper", daemon=True)
+    for thread in (delivery, reader, keeper, scenes, devices):
         if thread is not None:
             thread.start()
     try:
@@ -128,21 +160,70 @@ def run(config: Config) -> None:
             if sink is not None:
                 sink.stop()
         keeper.join(1.0)
+        parts.unknown.write()
         ops.close()
         parts.journal.close()
         parts.names.close()
         parts.store.close()
+        held.close()
+    if broken:
+        raise broken[0]
+
+
+def alone_in(folder: Path) -> IO[bytes]:
+    """A data folder for this process alone, as long as what is returned is open; the kernel lets go of it at any end.
+
+    Raises:
+        UnavailableError: If another process has it, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / "pipeline.lock").open("wb")
+    except OSError as error:
+        raise UnavailableError(f"{folder}: the data folder cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UnavailableError(
+            f"{folder}: another pipeline works in this data folder; stop it, or set data.dir"
+        ) from error
+    return lock
+
+
+def end_when_a_thread_breaks(stop: Callable[[], None]) -> list[BaseException]:
+    """Call `stop` when a bug ends any thread of this process: nobody would deliver, or look at files, any more.
+
+    Returns:
+        What ended them; filled from then on.
+    """
+    broken: list[BaseException] = []
+
+    def end(thread: threading.ExceptHookArgs) -> None:
+        if thread.exc_value is not None:
+            broken.append(thread.exc_value)
+            stop()
+
+    threading.excepthook = end
+    return broken
+
+
+def _archived(config: Config) -> Callable[[], int] | None:
+    """Asks up to which journal entry history has it; None where there is no history."""
+    folder = config.history.dir
+    return None if config.history.kind == "none" or folder is None else lambda: archived_seq(folder)
 
 
 def _open(config: Config) -> _Parts:
     types = load_catalogue(config.ingest.device_types)
-    devices = load_devices(config.ingest.devices, types)
-    paths = config.scenes.paths or [shipped("scenes")]
+    paths = scene_paths(config, types)
     folder = config.data.dir
+    device_shelf = DeviceShelf(folder / "devices", types)
+    mark = mark_of(config.ingest.devices)
+    devices, findings = _wanted_devices(config, types, device_shelf)
     registry = FeedRegistry(config.ingest.max_feeds)
-    names = FeedNames(folder / "feeds.sqlite", synced=config.journal.durability == "power")
+    names = FeedNames(folder / "feeds.sqlite")
     registry.load(names.load())
-    door = Door(registry, names, devices, types)
     journal = Journal(
         folder / "journal",
         durability=config.journal.durability,
@@ -151,15 +232,48 @@ def _open(config: Config) -> _Parts:
     store = AlertStore(folder / "alerts.db", Durability(config.journal.durability))
     snapshots = Snapshots(folder / "state")
     shelf = RuleShelf(folder / "rules", types, config.scenes.metrics)
-    wanted = _wanted(config, paths, types, shelf)
-    chain = _recovered(config, wanted, shelf, door, journal, snapshots, store)
-    return _Parts(door, journal, chain, store, snapshots, names, shelf, paths, types)
+    cases = cases_when_asked(config.scenes.cases, types)
+    wanted = _wanted(config, paths, types, cases, shelf)
+    before = snapshots.devices()
+    known = devices if before in {None, devices.version} else device_shelf.take(str(before))
+    door = Door(registry, names, known, types)
+    chain = _recovered(config, wanted, shelf, door, journal, snapshots, store, _Devices(devices, before, device_shelf))
+    door.admit(range(len(registry)))
+    device_shelf.cease(devices.version, journal.last_seq)
+    unknown = UnknownDevices(folder / UNKNOWN_FILE)
+    unknown.forget(devices.devices.__contains__)
+    return _Parts(
+        door, journal, chain, store, snapshots, names, shelf, device_shelf, None if findings else mark, unknown, paths,
+        types, cases,
+    )  # fmt: skip
 
 
-def _wanted(config: Config, paths: Sequence[Path], types: Mapping[str, DeviceType], shelf: RuleShelf) -> SceneSet:
+def _wanted_devices(
+    config: Config, types: Mapping[str, DeviceType], shelf: DeviceShelf
+) -> tuple[DeviceList, list[str]]:
+    """The device list in the file; where that is wrong, the one that held last, and what is wrong."""
+    try:
+        return read_and_keep(config.ingest.devices, types, shelf), []
+    except ConfigError as error:
+        last = shelf.last()
+        if last is None:
+            raise
+        findings = str(error).splitlines()
+        for line in findings:
+            log.warning("%s; version %s goes on running", line, last)
+        return shelf.take(last), findings
+
+
+def _wanted(
+    config: Config,
+    paths: Sequence[Path],
+    types: Mapping[str, DeviceType],
+    cases: Callable[[], CaseCatalogue],
+    shelf: RuleShelf,
+) -> SceneSet:
     """The scenes in the files; where a file is wrong, those that decided last go on."""
     try:
-        return load_or_refuse(paths, types, config.scenes.metrics)
+        return load_or_refuse(paths, types, config.scenes.metrics, cases)
     except ConfigError as error:
         last = shelf.last()
         if last is None:
@@ -167,6 +281,25 @@ def _wanted(config: Config, paths: Sequence[Path], types: Mapping[str, DeviceTyp
         for line in str(error).splitlines():
             log.warning("%s; version %s goes on running", line, last)
         return shelf.take(last)
+
+
+@dataclass(slots=True)
+class _Devices:
+    """The device list that is wanted, and the version that the journal has come to."""
+
+    wanted: DeviceList
+    noted: str | None
+    shelf: DeviceShelf
+
+    def switch(self, chain: Chain, door: Door, version: str) -> list[AlertChange]:
+        """Let the list of a version hold; what follows."""
+        self.noted = version
+        if version == door.known.version:
+            chain.devices = version
+            return []
+        found = self.wanted if version == self.wanted.version else self.shelf.take(version)
+        known, names = found.after(door.known)
+        return chain.switch_devices(version, door.switch(known, door.feeds_of(names, 0, len(door.registry))))
 
 
 def _recovered(
@@ -177,8 +310,9 @@ def _recovered(
     journal: Journal,
     snapshots: Snapshots,
     store: AlertStore,
+    devices: _Devices,
 ) -> Chain:
-    """A chain at the end of the journal, deciding by the scenes that are wanted from here on."""
+    """A chain at the end of the journal, deciding by the scenes and about the devices that are wanted from here on."""
     before = snapshots.rules() or wanted.version
     scenes = wanted if before == wanted.version else shelf.take(before)
     recording = config.pipeline.clock == "recording"
@@ -190,18 +324,34 @@ def _recovered(
         AlertStage(AlertScenes(scenes), door, wall=not recording),
         wall_ns,
     )
+    chain.devices = door.known.version
 
-    def switch(version: str) -> None:
-        if version != engine.scenes.version:
-            chain.switch(wanted if version == wanted.version else shelf.take(version))
+    def switch(version: str) -> list[AlertChange]:
+        if version == engine.scenes.version:
+            return []
+        return chain.switch(wanted if version == wanted.version else shelf.take(version))
 
-    replayed = recover(chain, journal, snapshots, switch_rules=switch, write=store.write)
+    def switch_devices(version: str) -> list[AlertChange]:
+        return devices.switch(chain, door, version)
+
+    replayed = recover(
+        chain,
+        journal,
+        snapshots,
+        switch_rules=switch,
+        switch_devices=switch_devices,
+        write=store.write,
+        judge=store.judge,
+    )
     if replayed:
         log.warning("%d journal entries replayed after the last snapshot", replayed)
     shelf.keep(wanted)
     if engine.scenes.version != wanted.version or journal.last_seq == 0:
         journal.append([encode_rules(wanted.version)])
         store.write(chain.switch(wanted))
+    if devices.noted != devices.wanted.version:
+        journal.append([encode_devices(devices.wanted.version)])
+        store.write(switch_devices(devices.wanted.version))
     return chain
 
 
@@ -269,9 +419,11 @@ def _feedback(config: Config, pipeline: Pipeline, stop: threading.Event) -> Feed
     )
 
 
-def _keep(store: AlertStore, stop: threading.Event) -> None:
+def _keep(parts: _Parts, stop: threading.Event) -> None:
     while not stop.wait(_KEEP_S):
-        store.checkpoint()
+        with contextlib.suppress(UnavailableError):  # a full disk: the loop says so at its next alert
+            parts.store.checkpoint()
+        parts.unknown.write()
 
 
 def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latency: LatencyLog) -> Status:
@@ -290,5 +442,11 @@ def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latenc
         "shadow": dict(stage.shadow_opened),
         "delivery_error": delivery.last_error if delivery else None,
         "latency_ms": latency.summary(),
+        "latency_totals": latency.totals(),
         "rules": parts.chain.engine.scenes.version,
+        "unknown": {
+            "devices": len(parts.unknown),
+            "dropped": parts.unknown.dropped,
+            "newest": [asdict(seen) for seen in parts.unknown.newest(_NEWEST)],
+        },
     }

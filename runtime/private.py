@@ -25,6 +25,8 @@ from runtime.config import write_config
 from runtime.supervisor import RoleSpec, Supervisor
 
 _CONNECT_S = 30.0
+STOP_S = 2.0
+"""How long a clean end may take."""
 
 
 def broker_line(kind: str) -> str:
@@ -45,6 +47,7 @@ class PrivateSystem:
         recording: Whether the readings bring their own clock.
         more: Further roles, with further sections of the configuration.
         qos: Of the pipeline's subscriptions.
+        history: Whether readings are kept beyond the journal.
         data: Where the data goes and stays; None for the private folder.
         on_line: Takes lines about restarts.
     """
@@ -59,12 +62,35 @@ class PrivateSystem:
         recording: bool = False,
         more: Mapping[str, Callable[["PrivateSystem"], Mapping[str, Any]]] | None = None,
         qos: int = 1,
+        history: bool = False,
         data: Path | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="scenewatch-"))
+        try:
+            self._prepare(
+                list(devices), scenes=scenes, metrics=metrics, broker=broker, recording=recording, more=more or {},
+                qos=qos, history=history, data=data, on_line=on_line,
+            )  # fmt: skip
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def _prepare(
+        self,
+        known: list[Device],
+        *,
+        scenes: Sequence[Path],
+        metrics: Sequence[str],
+        broker: str,
+        recording: bool,
+        more: Mapping[str, Callable[["PrivateSystem"], Mapping[str, Any]]],
+        qos: int,
+        history: bool,
+        data: Path | None,
+        on_line: Callable[[str], None] | None,
+    ) -> None:
         self.data = data.resolve() if data else self._folder / "data"
-        known = list(devices)
         dump_devices(self._folder / "devices.csv", known)
         self.accounts: Accounts = make_accounts(self.data, {device.gateway for device in known})
         self.broker_port = free_port()
@@ -83,13 +109,15 @@ class PrivateSystem:
             },
             "dispatch": {"url": self.hub_url, "token": secrets.token_urlsafe(18)},
             "hub": {"port": int(self.hub_url.rpartition(":")[2])},
+            "history": {"kind": "parquet" if history else "none", "flush": "2s"},
         }
-        for name, section in (more or {}).items():
+        for name, section in more.items():
             content[name] = section(self)
         write_config(config, content)
-        first = [RoleSpec.of(name, config) for name in ("broker", "hub", "pipeline")]
+        names = ("broker", "hub", "pipeline", *(("history",) if history else ()))
+        first = [RoleSpec.of(name, config) for name in names]
         self._supervisor = Supervisor(first, on_line=on_line)
-        self._later = [RoleSpec.of(name, config) for name in more or {}]
+        self._later = [RoleSpec.of(name, config) for name in more]
         self._later_supervisor: Supervisor | None = None
         self._client = httpx.Client(timeout=5)
 
@@ -106,16 +134,17 @@ class PrivateSystem:
             self._later_supervisor = Supervisor(self._later)
             self._later_supervisor.start()
 
-    def stop_later(self) -> None:
-        """Stop the further roles, cleanly."""
+    def stop_later(self, within_s: float = STOP_S) -> None:
+        """Stop the further roles, cleanly if they end by `within_s`."""
         if self._later_supervisor is not None:
-            self._later_supervisor.stop()
+            self._later_supervisor.stop(within_s)
             self._later_supervisor = None
 
-    def stop(self) -> None:
-        """Stop everything and leave nothing behind."""
-        self.stop_later()
-        self._supervisor.stop()
+    def stop(self, within_s: float = STOP_S) -> None:
+        """Stop everything, cleanly if it ends by `within_s`, and leave nothing behind."""
+        deadline = time.monotonic() + within_s
+        self.stop_later(within_s / 2)
+        self._supervisor.stop(max(0.0, deadline - time.monotonic()))
         self._client.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+from pyarrow import parquet, timestamp, types
 
 from city.registry import usable
 from core.errors import ConfigError
@@ -75,6 +76,8 @@ def load_recording(path: Path, *, feed: str | None = None, tz: str = "UTC") -> R
         zone = ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder; one file is played at a time")
     name = feed or _stem(path)
     feed_name(name)
     rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
@@ -126,10 +129,6 @@ def _layout(path: Path, first: list[str]) -> tuple[tuple[int, int, int], bool]:
 
 
 def _parquet(path: Path) -> Rows:
-    try:
-        from pyarrow import parquet, timestamp, types  # noqa: PLC0415 - an optional part (extra `parquet`)
-    except ImportError as error:
-        raise ConfigError(f"{path}: Parquet needs pyarrow: pip install 'scenewatch[parquet]'") from error
     try:
         table = parquet.read_table(path)
     except (OSError, ValueError) as error:

@@ -11,6 +11,8 @@ from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, dec
 from runtime.chain import Chain
 from runtime.snapshots import Snapshots
 
+Switch = Callable[[str], list[AlertChange]]
+
 
 class _Said(msgspec.Struct, frozen=True):
     feedback: Feedback
@@ -32,13 +34,20 @@ def encode_rules(version: str) -> tuple[Kind, bytes]:
     return Kind.RULES, version.encode()
 
 
+def encode_devices(version: str) -> tuple[Kind, bytes]:
+    """That the device list of `version` holds from here on, as a journal entry."""
+    return Kind.DEVICES, version.encode()
+
+
 def recover(
     chain: Chain,
     journal: Journal,
     snapshots: Snapshots,
     *,
-    switch_rules: Callable[[str], None],
+    switch_rules: Switch,
+    switch_devices: Switch,
     write: Callable[[list[AlertChange]], object],
+    judge: Callable[[Feedback], object],
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Bring `chain` to the end of `journal`; alerts that were not durable yet are written now, others are known by id.
@@ -47,8 +56,10 @@ def recover(
         chain: Fresh stages with every known feed bound.
         journal: What happened.
         snapshots: Where a state to begin with may lie.
-        switch_rules: Called with the version of the scenes that decide from an entry on.
+        switch_rules: Called with the version of the scenes that decide from an entry on; gives what follows.
+        switch_devices: The same for the device list.
         write: Takes the alert changes, idempotently.
+        judge: Takes what people said that alerts turned out to be, idempotently.
         progress: Called with the position, now and then.
 
     Returns:
@@ -64,7 +75,7 @@ def recover(
         chain.restore(stages)
     replayed = 0
     for entry in journal.read(after):
-        write(apply(chain, entry, switch_rules))
+        write(apply(chain, entry, switch_rules, switch_devices, judge))
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
@@ -75,20 +86,26 @@ def recover(
     return replayed
 
 
-def apply(chain: Chain, entry: Entry, switch_rules: Callable[[str], None]) -> list[AlertChange]:
+def apply(
+    chain: Chain, entry: Entry, switch_rules: Switch, switch_devices: Switch, judge: Callable[[Feedback], object]
+) -> list[AlertChange]:
     """What follows from one entry of the journal, in a recovery and wherever else entries are read."""
     match entry.kind:
-        case Kind.READINGS | Kind.READINGS_WITH_ARRIVAL:
-            return chain.on_batch(decode_batch(entry))
         case Kind.GATEWAY:
             return chain.on_gateway(decode_gateway(entry))
         case Kind.CLOCK:
             return chain.on_clock(decode_clock(entry))
-        case Kind.RESUME:
-            chain.on_resume(int.from_bytes(entry.body, "little"))
+        case Kind.RESUME | Kind.LISTENING:
+            if entry.kind is Kind.RESUME:  # the other is for history, which tells a hole from silence by it
+                chain.on_resume(int.from_bytes(entry.body, "little"))
+            return []
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)
+            if said.feedback.verdict is not None:
+                judge(said.feedback)
             return chain.on_feedback(said.feedback, said.at_ms)
-        case Kind.RULES:
-            switch_rules(entry.body.decode())
-    return []
+        case Kind.RULES | Kind.DEVICES:
+            switch = switch_rules if entry.kind is Kind.RULES else switch_devices
+            return switch(entry.body.decode())
+        case _:
+            return chain.on_batch(decode_batch(entry))

@@ -15,6 +15,7 @@ ROLES = {
     "broker": "runtime.broker_role",
     "pipeline": "runtime.pipeline_role",
     "hub": "runtime.hub_role",
+    "history": "runtime.history_role",
     "gateways": "runtime.gateways",
     "bridge": "runtime.bridge_role",
     "worker": "runtime.worker_role",

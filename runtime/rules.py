@@ -1,10 +1,11 @@
 """Scene sets by version, kept beside the journal, so that a replay decides by the scenes that decided then."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from city.device import DeviceType
+from city.leaf import CaseCatalogue
 from core.errors import ConfigError, DataLossError
 from thresholds.check import load_scenes
 from thresholds.scene_set import SceneSet
@@ -51,19 +52,25 @@ class RuleShelf:
             DataLossError: If they are not on the shelf or do not load any more.
         """
         target = self._folder / version
+        # Their leaves are not looked up: the case catalogue may have another version by now.
         scenes, findings = load_scenes(sorted(target.glob("*.yaml")), self._types, extra_metrics=self._metrics)
         if findings or scenes.version != version:
             raise DataLossError(f"the scenes of version {version} in {self._folder} are missing or damaged")
         return scenes
 
 
-def load_or_refuse(paths: Sequence[Path], types: Mapping[str, DeviceType], metrics: Sequence[str] = ()) -> SceneSet:
+def load_or_refuse(
+    paths: Sequence[Path],
+    types: Mapping[str, DeviceType],
+    metrics: Sequence[str],
+    cases: Callable[[], CaseCatalogue],
+) -> SceneSet:
     """The scenes under `paths`.
 
     Raises:
         ConfigError: With every finding, a line each.
     """
-    scenes, findings = load_scenes(paths, types, extra_metrics=metrics)
+    scenes, findings = load_scenes(paths, types, extra_metrics=metrics, cases=cases)
     if findings:
         raise ConfigError("\n".join(str(finding) for finding in findings))
     return scenes

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from city.device import DeviceType
+from city.leaf import CaseCatalogue
 from thresholds.check import load_scenes, scene_files
 from thresholds.finding import Finding
 from thresholds.scene_set import SceneSet
@@ -35,6 +36,7 @@ class SceneWatch:
         paths: Sequence[Path],
         types: Mapping[str, DeviceType],
         metrics: Sequence[str],
+        cases: Callable[[], CaseCatalogue],
         running: str,
         on_scenes: Callable[[SceneSet], None],
         stop: threading.Event,
@@ -43,6 +45,7 @@ class SceneWatch:
         self._paths = paths
         self._types = types
         self._metrics = metrics
+        self._cases = cases
         self._running = running
         self._on_scenes = on_scenes
         self._stop = stop
@@ -59,7 +62,7 @@ class SceneWatch:
         if marks == self._seen:
             return
         self._seen = marks
-        scenes, self.findings = load_scenes(self._paths, self._types, extra_metrics=self._metrics)
+        scenes, self.findings = load_scenes(self._paths, self._types, extra_metrics=self._metrics, cases=self._cases)
         for finding in self.findings:
             log.warning("%s; version %s goes on running", finding, self._running)
         if not self.findings and scenes.version != self._running:

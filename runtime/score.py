@@ -6,7 +6,7 @@ fault; what neither does is false.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +14,7 @@ import numpy as np
 
 from core.clock import parse_rfc3339
 from core.severity import Severity
-from runtime.truth import Fault, Incident, Seen, Truth
+from simulators.truth import Seen, TrueFault, TrueIncident, Truth
 
 DAY_MS = 86_400_000
 EARLY_MS = 60_000
@@ -96,6 +96,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     found: int
     alerts: int
     false: int
+    false_alerts: list[str]
+    """Scene and device of what nothing explains."""
     cases: int
     busiest_day_cases: int
     several_cases: dict[str, int]
@@ -106,6 +108,11 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     noise: list[SceneNoise]
     faults: list[FaultScore]
     readings: Readings
+
+    @property
+    def missed(self) -> list[str]:
+        """Ids of the incidents that nobody was told of."""
+        return sorted(name for row in self.scenes for name in row.missed)
 
     @property
     def meets_target(self) -> bool:
@@ -124,7 +131,13 @@ class _Matched:
 
 
 def score(
-    truth: Truth, alerts: Sequence[Raised], *, slack_ms: int, taken: int | None = None, doubled: int = 0
+    truth: Truth,
+    alerts: Sequence[Raised],
+    *,
+    slack_ms: int,
+    taken: int | None = None,
+    doubled: int = 0,
+    due: Callable[[TrueIncident], bool] = lambda _: True,
 ) -> Score:
     """Compare.
 
@@ -134,28 +147,31 @@ def score(
         slack_ms: How long after its end an incident still explains an alert, beside the alert's own delay.
         taken: Distinct readings that the system has taken; None where nobody can know.
         doubled: How many it has taken twice that were sent once.
+        due: Whether an incident has to be found; one that has not counts only if it was.
     """
     matched = _match(truth, alerts, slack_ms)
+    incidents = [i for i in truth.incidents if due(i) or matched.by_incident.get(i.id)]
     days = max((parse_rfc3339(truth.end) - parse_rfc3339(truth.begin)) / DAY_MS, 1e-9)
-    cases = {i.id: sum(a.case for a in matched.by_incident.get(i.id, ())) for i in truth.incidents}
+    cases = {i.id: sum(a.case for a in matched.by_incident.get(i.id, ())) for i in incidents}
     by_day = Counter((a.raised_ms - parse_rfc3339(truth.begin)) // DAY_MS for a in alerts if a.case)
     sent = truth.sent.readings
     lost = None if taken is None else sent - taken
     return Score(
         version=1,
         days=days,
-        incidents=len(truth.incidents),
-        found=sum(bool(matched.by_incident.get(i.id)) for i in truth.incidents),
+        incidents=len(incidents),
+        found=sum(bool(matched.by_incident.get(i.id)) for i in incidents),
         alerts=len(alerts),
         false=len(matched.false),
+        false_alerts=[f"{a.scene} at {a.device}" for a in matched.false],
         cases=sum(a.case for a in alerts),
         busiest_day_cases=max(by_day.values(), default=0),
         several_cases={name: n for name, n in cases.items() if n > 1},
         without_case=[
-            i.id for i in truth.incidents
+            i.id for i in incidents
             if matched.by_incident.get(i.id) and not cases[i.id] and i.severity != Severity.INFO.word
         ],
-        scenes=_scenes(truth.incidents, matched),
+        scenes=_scenes(incidents, matched),
         noise=_noise(alerts, matched.false, days),
         faults=_faults(truth.faults, matched),
         readings=Readings(sent=sent, taken=taken, lost=lost, doubled=doubled if taken is not None else None),
@@ -165,7 +181,7 @@ def score(
 class _Span:
     """When and where an incident or a fault explains an alert."""
 
-    def __init__(self, of: Incident | Fault, names: Iterable[str]) -> None:
+    def __init__(self, of: TrueIncident | TrueFault, names: Iterable[str]) -> None:
         self.of = of
         self.names = frozenset(names)
         self.start = parse_rfc3339(of.start)
@@ -211,8 +227,8 @@ def _nearest(spans: Iterable[_Span], alert: Raised, slack_ms: int) -> _Span | No
     return max((s for s in spans if s.explains(alert, slack_ms)), key=lambda s: (s.start, s.of.id), default=None)
 
 
-def _scenes(incidents: Sequence[Incident], matched: _Matched) -> list[SceneScore]:
-    groups: dict[tuple[str, str], list[Incident]] = defaultdict(list)
+def _scenes(incidents: Sequence[TrueIncident], matched: _Matched) -> list[SceneScore]:
+    groups: dict[tuple[str, str], list[TrueIncident]] = defaultdict(list)
     for incident in incidents:
         alerts = matched.by_incident.get(incident.id)
         scene = alerts[0].scene if alerts else incident.scenes[0]
@@ -238,10 +254,10 @@ def _worst(alerts: Iterable[Raised]) -> Severity:
     return max(Severity.of(alert.severity) for alert in alerts)
 
 
-def _late_ms(incident: Incident, first: Raised) -> int:
+def _late_ms(incident: TrueIncident, first: Raised) -> int:
     """How long after it was so where the alert came from, without the configured delay."""
     there: Seen | None = next((seen for seen in incident.devices if seen.device == first.device), None)
-    return max(0, first.raised_ms - parse_rfc3339(there.begin if there else incident.start) - first.delay_ms)
+    return max(0, first.raised_ms - parse_rfc3339(there.from_ if there else incident.start) - first.delay_ms)
 
 
 def _delay(late: Sequence[int]) -> Delay | None:
@@ -263,8 +279,8 @@ def _noise(alerts: Sequence[Raised], false: Sequence[Raised], days: float) -> li
     ]  # fmt: skip
 
 
-def _faults(faults: Sequence[Fault], matched: _Matched) -> list[FaultScore]:
-    kinds: dict[str, list[Fault]] = defaultdict(list)
+def _faults(faults: Sequence[TrueFault], matched: _Matched) -> list[FaultScore]:
+    kinds: dict[str, list[TrueFault]] = defaultdict(list)
     for fault in faults:
         kinds[fault.kind].append(fault)
     return [

@@ -1,10 +1,12 @@
 """The whole state of the stages at one position of the journal, in one file that is there whole or not at all."""
 
+import contextlib
 import io
+import logging
 import os
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 
 from core.errors import DataLossError
 from core.stage import Snapshot
+
+log = logging.getLogger("scenewatch.pipeline")
 
 _VERSION = 1
 _KEEP = 2
@@ -28,17 +32,29 @@ class Snapshots:
         self._writer: threading.Thread | None = None
         self.written_seq = 0
 
-    def write(self, seq: int, stages: Mapping[str, Snapshot], *, wait: bool = False) -> None:
+    def write(
+        self, seq: int, stages: Mapping[str, Snapshot], *, behind: Iterable[Path] = (), wait: bool = False
+    ) -> None:
         """Write the state behind journal position `seq`, in the background unless `wait`.
 
-        The snapshots given must not change any more. While one is being written another is not begun.
+        The snapshots given must not change any more. While one is being written another is not begun. One that
+        cannot be written is told of; the journal grows meanwhile and the next one is tried.
+
+        Args:
+            seq: Position of the journal.
+            stages: The state by stage.
+            behind: SQLite files that the state follows from: they are synced first, so that after a power cut a
+                snapshot never knows more than they do.
+            wait: Whether to wait for its end.
         """
         if self._writer is not None and self._writer.is_alive():
             if not wait:
                 return
             self._writer.join()
         arrays = _arrays(seq, stages)
-        self._writer = threading.Thread(target=self._write, args=(seq, arrays), name="snapshot", daemon=True)
+        self._writer = threading.Thread(
+            target=self._write, args=(seq, arrays, list(behind)), name="snapshot", daemon=True
+        )
         self._writer.start()
         if wait:
             self._writer.join()
@@ -65,15 +81,34 @@ class Snapshots:
         found = self.newest()
         return None if found is None else bytes(np.asarray(found[1]["chain"]["rules"])).decode()
 
-    def _write(self, seq: int, arrays: _Arrays) -> None:
+    def devices(self) -> str | None:
+        """The version of the device list that held then; None if there is no snapshot, or it does not say."""
+        found = self.newest()
+        version = None if found is None else found[1]["chain"].get("devices")
+        return None if version is None else bytes(np.asarray(version)).decode() or None
+
+    def oldest_seq(self) -> int:
+        """Position of the oldest snapshot that is kept, 0 if there is none."""
+        paths = sorted(self._folder.glob("state-*.npz"))
+        return int(paths[0].stem.partition("-")[2]) if paths else 0
+
+    def _write(self, seq: int, arrays: _Arrays, behind: Iterable[Path]) -> None:
         path = self._folder / f"state-{seq:016d}.npz"
         partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(self._folder)
+        try:
+            for file in behind:
+                _sync_database(file)
+            with partial.open("wb") as output:
+                np.savez(output, allow_pickle=False, **arrays)
+                output.flush()
+                os.fsync(output.fileno())
+            partial.replace(path)
+            _sync(self._folder)
+        except OSError as error:
+            log.warning("no snapshot can be written in %s (%s); a restart takes longer", self._folder, error.strerror)
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            return
         self.written_seq = seq
         for old in sorted(self._folder.glob("state-*.npz"))[:-_KEEP]:
             old.unlink(missing_ok=True)
@@ -132,8 +167,15 @@ def _read(source: Path | io.BytesIO) -> tuple[int, dict[str, Snapshot]]:
     return seq, dict(stages)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync_database(path: Path) -> None:
+    """Sync an SQLite file and its log; a log that is gone is in the file, which SQLite synced."""
+    for file in (path.with_name(path.name + "-wal"), path):
+        with contextlib.suppress(FileNotFoundError):
+            _sync(file)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -77,7 +77,7 @@ class Line:
         self._console.print(
             f"{rates['readings']:,.0f} readings/s  {rates['decisions']:,.0f} decisions/s  "
             f"{status['active']} active alerts  {cases} cases  sensor to case p50/p99 {worst}  "
-            f"{status['readings']:,} of {count.sent:,} taken  {left_s:.0f} s left  {url}",
+            f"{status['readings']:,} of {_sent(count, status):,} taken  {left_s:.0f} s left  {url}",
             highlight=False,
             soft_wrap=True,
         )
@@ -131,7 +131,8 @@ class LiveView:
             if row:
                 style = "bold" if stage == "total_ms" else ""
                 table.add_row(title, f"{row['p50']:.2f}", f"{row['p99']:.2f}", f"{row['max']:.2f}", style=style)
-        taken = f"{status['readings']:,} taken of {count.sent:,} sent, {sum(status['rejected'].values())} refused"
+        refused = sum(status["rejected"].values())
+        taken = f"{status['readings']:,} taken of {_sent(count, status):,} sent, {refused:,} refused"
         foot = Text(f"{taken}\nAPI and console: {url}    Ctrl-C ends it", style="dim")
         parts: list[RenderableType] = [
             facts,
@@ -155,13 +156,18 @@ class LiveView:
         self._live.stop()
 
 
+def _sent(count: Count, status: dict[str, Any]) -> int:
+    """How many were sent: at least what was taken, for the gateways tell only now and then."""
+    return max(count.sent, int(status["readings"]))
+
+
 def shown_summary(console: Console, result: dict[str, Any]) -> None:
     """Print the summary for a person."""
     incidents = result["incidents"]
     console.print(
         f"{result['readings']:,} readings in {result['seconds']:.0f} s, {result['decisions']:,} decisions, "
         f"{result['alerts']} alerts, {result['cases']} cases; "
-        f"lost {result['lost']}, doubled {result['doubled']}; "
+        f"lost {'unknown' if result['lost'] is None else result['lost']}, doubled {result['doubled']}; "
         f"{incidents['found']} of {incidents['sent']} incidents seen, {len(incidents['false'])} false alerts",
         highlight=False,
     )

@@ -159,7 +159,15 @@ class Connection:
     """
 
     def __init__(
-        self, host: str, port: int, gateway: str, password: str, *, client_id: str = "", window: int = 60_000
+        self,
+        host: str,
+        port: int,
+        gateway: str,
+        password: str,
+        *,
+        user: str | None = None,
+        client_id: str = "",
+        window: int = 60_000,
     ) -> None:
         self.gateway = gateway
         self.sent = 0
@@ -170,7 +178,7 @@ class Connection:
         self.socket = socket.create_connection((host, port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         hello = connect_packet(
-            gateway,
+            user or gateway,
             password,
             client_id or gateway,
             keepalive_s=600,
@@ -220,6 +228,11 @@ class Connection:
             raise ConnectionError(f"the broker closed the connection of {self.gateway}")
         except BlockingIOError:
             return
+
+    def cut(self) -> None:
+        """Break off without a word, as a gateway does that loses power: the broker publishes the will."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
     def close(self) -> None:
         """Say good-bye, so that the will is not published."""

@@ -1,10 +1,11 @@
 """Scene files to a scene set, with every mistake at its place; what is wrong never stops what is right."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from city.device import DeviceType
+from city.leaf import CaseCatalogue
 from thresholds.examine import Catalogue, examine
 from thresholds.finding import Code, Finding
 from thresholds.located import Mark, mark_of, read
@@ -16,7 +17,11 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def load_scenes(
-    paths: Iterable[Path], catalogue: Mapping[str, DeviceType], *, extra_metrics: Sequence[str] = ()
+    paths: Iterable[Path],
+    catalogue: Mapping[str, DeviceType],
+    *,
+    extra_metrics: Sequence[str] = (),
+    cases: Callable[[], CaseCatalogue] | None = None,
 ) -> tuple[SceneSet, list[Finding]]:
     """Every scene in the files and folders of `paths` that is right, and a finding for each mistake in the others.
 
@@ -27,9 +32,10 @@ def load_scenes(
         paths: YAML files, or folders whose `*.yaml` and `*.yml` are taken, at any depth.
         catalogue: Device types by id, against which types and metrics are checked.
         extra_metrics: Further metrics that exist, e.g. those of a recording.
+        cases: Gives the case catalogue, asked for if a scene names a leaf; without it leaves are not looked up.
     """
     findings: list[Finding] = []
-    known = Catalogue(catalogue, frozenset(extra_metrics))
+    known = Catalogue(catalogue, frozenset(extra_metrics), cases)
     loaded: dict[str, _Loaded] = {}
     for path in _files(paths, findings):
         text = _text(path, findings)
@@ -40,6 +46,24 @@ def load_scenes(
             if first is not one:
                 message = f"the id {one.scene.id} is used by {first.path}:{first.mark.line} already: give it another"
                 findings.append(Finding(path, *one.mark, Code.DUPLICATE_ID, message))
+    scenes = SceneSet.of([one.scene for one in loaded.values()], [one.source for one in loaded.values()])
+    return scenes, sorted(set(findings))
+
+
+def load_text(
+    text: str,
+    catalogue: Mapping[str, DeviceType],
+    *,
+    extra_metrics: Sequence[str] = (),
+    cases: Callable[[], CaseCatalogue] | None = None,
+    name: str = "scene.yaml",
+) -> tuple[SceneSet, list[Finding]]:
+    """The scenes in a text, and what is wrong with it; findings name `name`."""
+    findings: list[Finding] = []
+    known = Catalogue(catalogue, frozenset(extra_metrics), cases)
+    loaded: dict[str, _Loaded] = {}
+    for one in _scenes(Path(name), text, known, findings):
+        loaded.setdefault(one.scene.id, one)
     scenes = SceneSet.of([one.scene for one in loaded.values()], [one.source for one in loaded.values()])
     return scenes, sorted(set(findings))
 

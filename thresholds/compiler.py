@@ -61,7 +61,12 @@ class Tables:
         self._by_rows: dict[tuple[tuple[Any, ...], ...], Watch] = {}
 
     def watch(self, device: Device, metric: str) -> Watch:
-        """What watches `metric` of `device`; devices that no scene tells apart are resolved once."""
+        """What watches `metric` of `device`, nothing if it is out of use.
+
+        Devices that no scene tells apart are resolved once.
+        """
+        if device.out_of_use:
+            return _NOBODY
         named = self._named
         kind = (
             metric,

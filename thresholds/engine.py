@@ -1,6 +1,6 @@
 """The threshold stage: readings in, transitions out; state, bindings and tables around the kernel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,19 @@ class Engine:
         self._install(scenes)
         self._bind_rest(0)
         self._take_up(running)
+
+    def rebind(self, devices: Mapping[int, Device]) -> None:
+        """Let bound feeds stand for other devices from here on.
+
+        What is not idle goes on as in `replace`; where the scenes watch the same as before, nothing else changes.
+        """
+        moved = False
+        for feed, device in devices.items():
+            before, metric = self._devices[feed], self._metrics[feed]
+            self._devices[feed] = device
+            moved = moved or self._tables.watch(before, metric) != self._tables.watch(device, metric)
+        if moved:
+            self.replace(self.scenes)
 
     def _run(self, batch: ReadingBatch, now_ms: int) -> Transitions:
         parts: list[Transitions] = []

@@ -5,12 +5,14 @@ out of a copy, and the rest is looked at again, until nothing is wrong any more 
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from city.device import DeviceType
+from city.leaf import LEAF, CaseCatalogue
+from core.errors import ConfigError
 from thresholds import located
 from thresholds.finding import Code
 from thresholds.ladder import Place
@@ -35,10 +37,11 @@ _STAND_INS: dict[str, Any] = {
 
 
 class Catalogue(NamedTuple):
-    """What may be watched: device types by id, and further metrics that exist."""
+    """What may be watched: device types by id, and further metrics that exist; what gives the leaves, if they count."""
 
     types: Mapping[str, DeviceType]
     extra_metrics: frozenset[str] = frozenset()
+    cases: Callable[[], CaseCatalogue] | None = None
 
 
 class Mistake(NamedTuple):
@@ -56,10 +59,10 @@ def examine(tree: Value, catalogue: Catalogue) -> tuple[Scene | None, list[Mista
         return None, [Mistake(tree.mark, Code.WRONG_TYPE, "a scene is keys with values, like `scene: road-flooding`")]
     work = _Work(copy.deepcopy(tree))
     parts = work.parts()
-    mistakes = [*work.mistakes, *_references(tree, catalogue)]
+    mistakes = [*work.mistakes, *_references(tree, catalogue), *_leaf(tree, catalogue)]
     if parts is not None:
         mistakes += [*work.problems(parts), *_metric_kinds(work.tree, parts, catalogue)]
-    if mistakes:
+    if mistakes or not located.is_whole(tree):  # what the YAML itself has lost is told already
         return None, mistakes
     return Scene.model_validate(tree.plain()), []
 
@@ -153,6 +156,25 @@ def _references(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake
         if metric not in everything:
             message = f"no device type measures {metric!r}"
             yield Mistake(mark, Code.UNKNOWN_METRIC, message, closest(metric, everything))
+
+
+def _leaf(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
+    """A leaf that the case catalogue does not hold; one of another form is told of as such."""
+    place: Place = ("raises", "leaf")
+    code = _word(tree, place)
+    if catalogue.cases is None or code is None or not LEAF.fullmatch(code):
+        return
+    mark = mark_of(tree, place)
+    try:
+        cases = catalogue.cases()
+    except ConfigError as error:
+        first = str(error).splitlines()[0]
+        yield Mistake(mark, Code.UNKNOWN_LEAF, f"{code} cannot be looked up, the case catalogue is wrong: {first}")
+        return
+    if code not in cases.leaves:
+        near = cases.near(code)
+        hint = f"{near[0].code} {near[0].zh} {near[0].en}" if near else ""
+        yield Mistake(mark, Code.UNKNOWN_LEAF, f"the case catalogue has no leaf {code}", hint)
 
 
 def _types_named(tree: located.Mapping) -> Iterator[tuple[Place, str]]:

@@ -46,6 +46,8 @@ class Code(enum.StrEnum):
     """A worse level holds where a milder one does not."""
     ID = "S019"
     """The id of the scene is not kebab-case."""
+    UNKNOWN_LEAF = "S020"
+    """The case catalogue has no such leaf."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -184,6 +184,14 @@ def _mark(node: Node) -> Mark:
     return Mark(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
+def is_whole(tree: Value) -> bool:
+    """Whether nothing of the document had to be left out."""
+    if isinstance(tree, Scalar):
+        return True
+    inner = tree.items.values() if isinstance(tree, Mapping) else tree.items
+    return not tree.gone and all(is_whole(item) for item in inner)
+
+
 def take_out(tree: Value, place: Place) -> bool:
     """Take away what stands at a place, or the nearest thing around it that is there; whether there was any."""
     while place and find(tree, place) is None:

@@ -50,7 +50,7 @@ Names = Annotated[
 
 Amount = Annotated[Number, Field(ge=0)]
 SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2,3}(-[0-9]{2})?$")]
+Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
 Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
 
 
@@ -64,7 +64,24 @@ class Title(Model):
 class Pilot(Model):
     """Where a scene in pilot opens real cases; it is in shadow everywhere else."""
 
-    towns: Names = Field(description="Towns or streets. 试点街镇")
+    towns: Names | None = Field(None, description="Towns or streets. 试点街镇")
+    grids: Names | None = Field(None, description="Self-governance or disposal grids. 试点网格")
+    devices: Names | None = Field(None, description="Devices. 试点设备")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.towns or self.grids or self.devices):
+            raise PydanticCustomError("nothing", "the pilot is nowhere: give one of towns, grids and devices")
+        return self
+
+    def takes_in(self, device: Device) -> bool:
+        """Whether `device` is part of the pilot."""
+        grids = self.grids or ()
+        return (
+            device.town in (self.towns or ())
+            or device.id in (self.devices or ())
+            or bool({device.self_grid, device.disposal_grid} & set(grids) - {""})
+        )
 
 
 class Owner(Model):

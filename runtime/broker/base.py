@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import os
 import select
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -79,10 +81,15 @@ def require_free(port: int) -> None:
             ) from error
 
 
-def die_with_parent() -> None:
-    """In a child, before it runs: end when the parent does, however that ends (Linux; elsewhere nothing)."""
+def die_with_parent(parent: int) -> None:
+    """In a child, before it runs: end when the process `parent` does, however that ends (Linux; elsewhere nothing).
+
+    Linux means the thread that starts the child: one that ends before its process takes its children with it.
+    """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
 
 
 class Child:
@@ -96,7 +103,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock that the child needs
+                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - no thread of ours holds a lock that the child needs
                 start_new_session=True,
             )
 

@@ -20,16 +20,17 @@ from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import encode_clock
-from ingest.rejected import RejectionLog
+from ingest.rejected import Reason, Rejected, RejectionLog
 from ingest.session import Session
 from ingest.tap import Tap
+from ingest.unknown import UnknownDevices
+from runtime.device_watch import DeviceChange
 from runtime.door import Door
 from runtime.ops import Status
-from runtime.recovery import encode_feedback, encode_resume, encode_rules
+from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.stream.outgoing import Outgoing
-from runtime.stream.plan import scenes_record
+from runtime.stream.plan import devices_record, scenes_record
 from runtime.stream.publisher import Publisher
-from runtime.stream.records import encode_devices
 from runtime.stream.rounds import Rounds
 from runtime.stream.topics import Topics
 from thresholds.scene_set import SceneSet
@@ -53,13 +54,15 @@ class BridgeOptions:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
         linger_ms: Least time between two rounds.
-        tick_ms: A partition that got nothing for so long is told the time; None leaves that to another bridge.
+        tick_ms: A partition that got nothing for so long is told the time.
+        leads: Whether it says what everybody has to know: the time, scenes, devices.
     """
 
     max_ahead_ms: int = 300_000
     max_pack: int = 10_000
     linger_ms: int = 20
-    tick_ms: int | None = 500
+    tick_ms: int = 500
+    leads: bool = True
 
 
 class Bridge:
@@ -74,6 +77,8 @@ class Bridge:
         door: Door,
         outgoing: Outgoing,
         publisher: Publisher,
+        unknown: UnknownDevices,
+        csv_of: Callable[[str], bytes],
         wake_fds: tuple[int, int],
         on_ready: Callable[[], None],
         on_said_safe: Callable[[int], None],
@@ -84,6 +89,8 @@ class Bridge:
         self._door = door
         self._outgoing = outgoing
         self._publisher = publisher
+        self._unknown = unknown
+        self._csv_of = csv_of
         self._wake_read, self._wake_write = wake_fds
         self._on_ready: Callable[[], None] | None = on_ready
         self._on_said_safe = on_said_safe
@@ -95,6 +102,7 @@ class Bridge:
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
         self._scenes: deque[SceneSet] = deque()
+        self._devices: deque[DeviceChange] = deque()
         self._rounds = Rounds()
         self._acks = b""
         self._told_ms = [0] * topics.partitions
@@ -123,14 +131,21 @@ class Bridge:
         self._scenes.append(scenes)
         os.write(self._wake_write, b"s")
 
-    def open(self, devices_version: str, scenes: SceneSet | None) -> None:
-        """Say in every partition which devices and scenes are known and decide from here on.
+    def on_devices(self, change: DeviceChange) -> None:
+        """Let another device list hold from the next moment on; called by the thread that watches the file."""
+        self._devices.append(change)
+        os.write(self._wake_write, b"d")
+
+    def open(self, scenes: SceneSet | None) -> None:
+        """Begin; who leads says in every partition which devices are known, and which scenes decide unless None.
 
         Raises:
             UnavailableError: If Kafka does not take it.
         """
         self._poller.start()
-        self._outgoing.add_to_all(encode_devices(devices_version))
+        if not self._options.leads:
+            return
+        self._tell_devices(self._door.known.version)
         if scenes is not None:
             self._switch(scenes)
         self._send_round()
@@ -165,6 +180,8 @@ class Bridge:
             "published": self._publisher.safe,
             "waiting": self._publisher.waiting,
             "rules": self._rules,
+            "devices": len(self._door.known.devices),
+            "unknown": {"devices": len(self._unknown), "dropped": self._unknown.dropped},
             "pid": os.getpid(),
         }
 
@@ -192,7 +209,7 @@ class Bridge:
         moments = []
         if len(self._outgoing) or self._acks:
             moments.append(self._next_round_ms)
-        if self._options.tick_ms is not None and self._session.connected:
+        if self._options.leads and self._session.connected:
             moments.append(min(self._told_ms) + self._options.tick_ms)
         return min([_IDLE_S, *(max(moment - now_ms, 0) / 1000 for moment in moments)])
 
@@ -227,9 +244,15 @@ class Bridge:
                 self._readings += len(entry)
         self._acks += taken.acks
         for rejected in taken.rejected:
-            notice = self._rejections.take(rejected, self._clock.now_ms())
-            if notice is not None:
-                self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+            self._refuse(rejected)
+
+    def _refuse(self, rejected: Rejected) -> None:
+        now = self._clock.now_ms()
+        notice = self._rejections.take(rejected, now)
+        if notice is not None:
+            self._notices.append((f"sw/v1/out/rejected/{rejected.gateway}", notice))
+        if rejected.reason is Reason.UNKNOWN_DEVICE and rejected.reading is not None:
+            self._unknown.note(rejected.gateway, *rejected.reading, now)
 
     def _resume(self) -> None:
         """A new connection: time has passed to the end of the last one; delays go on from here."""
@@ -268,27 +291,45 @@ class Bridge:
             feedback = self._feedback.popleft()
             self._outgoing.add_to_all(encode_feedback(feedback, self._clock.now_ms()))
             self._said = feedback.seq
+        while self._devices:
+            self._switch_devices(self._devices.popleft())
         while self._scenes:
             self._switch(self._scenes.popleft())
 
     def _switch(self, scenes: SceneSet) -> None:
         """Distribute scenes, then say in every partition that they decide: time passes there to the same moment."""
-        key, value = scenes_record(scenes)
-        self._publisher.send(self._topics.plan, value, partition=0, key=key)
-        if not self._publisher.flush(_PLAN_S):
-            raise UnavailableError(f"Kafka has not taken the scenes for {_PLAN_S:.0f} s")
+        self._distribute(*scenes_record(scenes))
         self._outgoing.add_to_all(encode_clock(ClockTick(self._clock.now_ms())))
         self._outgoing.add_to_all(encode_rules(scenes.version))
         self._rules = scenes.version
 
+    def _switch_devices(self, change: DeviceChange) -> None:
+        door = self._door
+        feeds = change.feeds + door.feeds_of(change.names, change.looked, len(door.registry))
+        if self._options.leads:
+            self._tell_devices(change.known.version)
+        door.switch(change.known, feeds)
+        door.admit(feeds)
+        self._outgoing.forget_homes(feeds)
+        self._unknown.forget(change.known.devices.__contains__)
+
+    def _tell_devices(self, version: str) -> None:
+        self._distribute(*devices_record(version, self._csv_of(version)))
+        self._outgoing.add_to_all(encode_clock(ClockTick(self._clock.now_ms())))
+        self._outgoing.add_to_all(encode_devices(version))
+
+    def _distribute(self, key: bytes, value: bytes) -> None:
+        self._publisher.send(self._topics.plan, value, partition=0, key=key)
+        if not self._publisher.flush(_PLAN_S):
+            raise UnavailableError(f"Kafka has not taken what is to be distributed for {_PLAN_S:.0f} s")
+
     def _tick(self, now_ms: int) -> None:
         """Let time pass where nothing comes; without a connection nobody knows what the readings say."""
-        every = self._options.tick_ms
-        if every is None or not self._session.connected:
+        if not self._options.leads or not self._session.connected:
             return
         tick = encode_clock(ClockTick(now_ms))
         for number in self._outgoing.quiet():
-            if now_ms - self._told_ms[number] >= every:
+            if now_ms - self._told_ms[number] >= self._options.tick_ms:
                 self._outgoing.add_to(number, tick)
 
     def _housekeeping(self, now_ms: int) -> None:

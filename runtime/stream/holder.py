@@ -214,7 +214,12 @@ class Holder:
     def _empty(self, number: int) -> Slice:
         options = self._options
         return Slice(
-            number, self._plan, max_feeds=options.max_feeds, settle_ms=options.settle_ms, wall_ns=self._wall_ns
+            number,
+            self._topics.partitions,
+            self._plan,
+            max_feeds=options.max_feeds,
+            settle_ms=options.settle_ms,
+            wall_ns=self._wall_ns,
         )
 
 

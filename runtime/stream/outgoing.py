@@ -1,6 +1,6 @@
 """What a bridge has taken in, sorted into records by partition. No I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -73,9 +73,9 @@ class Outgoing:
         """Partitions that have nothing to send."""
         return [number for number, part in enumerate(self._parts) if not part.waits]
 
-    def forget_homes(self) -> None:
-        """Other devices are known: every feed's partition is asked for again, and its name is sent again."""
-        self._home[:] = 0
+    def forget_homes(self, feeds: Collection[int]) -> None:
+        """The devices of these feeds are others now: partitions are asked for again, and names are sent again."""
+        self._home[list(feeds)] = 0
 
     def take(self) -> list[tuple[int, bytes]]:
         """Everything that waits as (partition, record), in the order in which each partition has to get it."""

@@ -1,6 +1,5 @@
 """Scenes and devices by version, as the compacted topic `plan` distributes them; what a version says never changes."""
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from city.device import Device, DeviceType
-from city.registry import load_devices
 from core.errors import ConfigError, DataLossError
+from runtime.device_list import DeviceList
 from thresholds.check import load_scenes
 from thresholds.scene_set import SceneSet
 
@@ -22,10 +21,9 @@ def scenes_record(scenes: SceneSet) -> tuple[bytes, bytes]:
     return f"{_SCENES}{scenes.version}".encode(), msgspec.msgpack.encode(list(dict.fromkeys(scenes.sources)))
 
 
-def devices_record(csv: bytes) -> tuple[str, bytes, bytes]:
-    """Version, key and value that distribute a device list, given as the CSV that it is."""
-    version = hashlib.blake2b(csv, digest_size=8).hexdigest()
-    return version, f"{_DEVICES}{version}".encode(), csv
+def devices_record(version: str, csv: bytes) -> tuple[bytes, bytes]:
+    """Key and value that distribute a device list, given as the CSV that it is."""
+    return f"{_DEVICES}{version}".encode(), csv
 
 
 class PlanBook:
@@ -77,10 +75,13 @@ class PlanBook:
                 path = Path(folder) / "devices.csv"
                 path.write_bytes(self._record(_DEVICES, version))
                 try:
-                    self._devices[version] = load_devices(path, self.types)
+                    found = DeviceList.read(path, self.types)
                 except ConfigError as error:
                     first = str(error).splitlines()[0]
                     raise DataLossError(f"the devices of version {version} do not load here: {first}") from error
+            if found.version != version:
+                raise DataLossError(f"the devices of version {version} are damaged: distribute them again")
+            self._devices[version] = found.devices
         return self._devices[version]
 
     def _record(self, kind: str, version: str) -> bytes:

@@ -23,10 +23,6 @@ class Kind(enum.IntEnum):
 
     NAMES = 64
     """Numbers of feeds in this session, and their keys."""
-    DEVICES = 65
-    """The devices of a version are known from here on."""
-    CONFIRM = 66
-    """Nothing: a bridge asks whether it can write."""
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -87,8 +83,3 @@ def encode_readings(batch: ReadingBatch) -> tuple[int, bytes]:
     """Readings as an entry of the journal's."""
     kind, body = encode_batch(batch)
     return int(kind), body
-
-
-def encode_devices(version: str) -> tuple[int, bytes]:
-    """That the devices of `version` are known from here on, as an entry."""
-    return Kind.DEVICES, version.encode()

@@ -15,6 +15,7 @@ import numpy as np
 from alerts.change import AlertChange
 from alerts.lifecycle import AlertStage
 from city.device import Device, DeviceType
+from city.life import State
 from core.errors import DataLossError, UnavailableError
 from core.reading import Int32, ReadingBatch
 from core.stage import Snapshot
@@ -25,6 +26,7 @@ from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
 from runtime.recovery import apply
 from runtime.snapshots import pack_state, unpack_state
+from runtime.stream.places import partition_of
 from runtime.stream.records import Kind, decode_names, decode_record
 from thresholds.engine import Engine
 from thresholds.scene_set import SceneSet
@@ -85,9 +87,10 @@ class _Map(msgspec.Struct):
 class _Feeds:
     """The slice's own feeds by index."""
 
-    def __init__(self, types: Mapping[str, DeviceType]) -> None:
+    def __init__(self, types: Mapping[str, DeviceType], at_home: Callable[[str], bool]) -> None:
         self.keys: list[bytes] = []
         self.devices = _NO_DEVICES
+        self._at_home = at_home
         self._index: dict[bytes, int] = {}
         self._types = types
 
@@ -104,7 +107,11 @@ class _Feeds:
     def source(self, index: int) -> tuple[Device, str]:
         """Device and metric."""
         gateway, name, metric = self.keys[index].decode().split("\0")
-        return self.devices.get(name) or Device(name, gateway), metric
+        found = self.devices.get(name)
+        if found is None or found.gateway != gateway or not self._at_home(found.alert_place):
+            # Its readings do not come here any more: as if it were retired.
+            found = Device(name, gateway, state=State.RETIRED.value)
+        return found, metric
 
     def feed(self, index: int) -> tuple[Device, str, str]:
         """Device, metric and unit."""
@@ -118,7 +125,8 @@ class Slice:
     """The state of one partition.
 
     Args:
-        partition: Its number.
+        partition: Its number,
+        partitions: of so many.
         plan: Scenes and devices by version.
         max_feeds: Most feeds of this partition; memory is reserved, not used, for this many.
         settle_ms: As in the engine.
@@ -131,9 +139,17 @@ class Slice:
     """
 
     def __init__(
-        self, partition: int, plan: Plan, *, max_feeds: int, settle_ms: int, wall_ns: Callable[[], int]
+        self,
+        partition: int,
+        partitions: int,
+        plan: Plan,
+        *,
+        max_feeds: int,
+        settle_ms: int,
+        wall_ns: Callable[[], int],
     ) -> None:
         self.partition = partition
+        self._partitions = partitions
         self.next_offset = 0
         self.skipped = 0
         self.outlived = 0
@@ -142,7 +158,7 @@ class Slice:
         self._settle_ms = settle_ms
         self._wall_ns = wall_ns
         self._devices_version = ""
-        self._feeds = _Feeds(plan.types)
+        self._feeds = _Feeds(plan.types, self._at_home)
         self._sessions: dict[str, dict[int, Int32]] = {}
         self.chain = self._fresh(SceneSet.of([]))
 
@@ -207,7 +223,7 @@ class Slice:
                 f"a state of version {version} and partition {partition} was found for partition {self.partition}"
             )
         self._devices_version = _bytes(own["devices"]).decode()
-        self._feeds = _Feeds(self._plan.types)
+        self._feeds = _Feeds(self._plan.types, self._at_home)
         self._feeds.devices = self._devices()
         for key in keys:
             self._feeds.add(key)
@@ -217,8 +233,12 @@ class Slice:
         }
         self.chain = self._fresh(self._scenes(rules))
         self.chain.restore(stages)
+        self.chain.devices = self._devices_version
         self.chain.readings, self.chain.transitions = readings, transitions
         self.next_offset = offset
+
+    def _at_home(self, place: str) -> bool:
+        return partition_of(place, self._partitions) == self.partition
 
     def _fresh(self, scenes: SceneSet) -> Chain:
         """A chain with every feed bound."""
@@ -234,16 +254,12 @@ class Slice:
         if kind == Kind.NAMES:
             self._learn(bridge, session, body)
             return []
-        if kind == Kind.DEVICES:
-            return self._switch_devices(body.decode())
-        if kind == Kind.CONFIRM:
-            return []
-        switched: list[AlertChange] = []
         try:
             entry = Entry(self.next_offset, JournalKind(kind), body)
         except ValueError as error:
             raise DataLossError(f"an entry of unknown kind {kind}: upgrade workers before bridges") from error
-        return apply(self.chain, entry, lambda version: switched.extend(self._switch_scenes(version))) + switched
+        # Verdicts are for the store, which delivery keeps.
+        return apply(self.chain, entry, self._switch_scenes, self._switch_devices, judge=lambda _: None)
 
     def _renumbered(self, bridge: str, session: int, batch: ReadingBatch) -> ReadingBatch:
         """The batch with the slice's own numbers of its feeds.
@@ -300,17 +316,15 @@ class Slice:
         return [] if version == self.chain.engine.scenes.version else self.chain.switch(self._scenes(version))
 
     def _switch_devices(self, version: str) -> list[AlertChange]:
-        """Every feed is bound again, with what is known of its device now."""
+        """Feeds whose device is another one now, or stands in another partition, are bound again."""
         if version == self._devices_version:
             return []
+        before = [self._feeds.source(index)[0] for index in range(self.feeds)]
         self._devices_version = version
-        before = self.chain
         self._feeds.devices = self._devices()
-        self.chain = self._fresh(before.engine.scenes)
-        self.chain.restore(before.snapshot())
-        self.chain.readings, self.chain.transitions = before.readings, before.transitions
-        engine = self.chain.engine
-        return self.chain.alerts.replace(AlertScenes(engine.scenes), self.chain.now_ms, keeps=engine.watches)
+        after = (self._feeds.source(index)[0] for index in range(self.feeds))
+        changed = {index: new for index, (old, new) in enumerate(zip(before, after, strict=True)) if old != new}
+        return self.chain.switch_devices(version, changed)
 
 
 def _bytes(part: object) -> bytes:

@@ -37,7 +37,14 @@ class System:
     """Broker, hub and pipeline under the supervisor, with everything in one folder."""
 
     def __init__(
-        self, folder: Path, devices: str, scene: str, *, broker: str = "auto", durability: str = "process"
+        self,
+        folder: Path,
+        devices: str,
+        scene: str,
+        *,
+        broker: str = "auto",
+        durability: str = "process",
+        register: bool = False,
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
@@ -56,7 +63,7 @@ class System:
                 "broker": {"kind": broker, "port": self.broker_port},
                 "ingest": {"devices": "devices.csv", "max_feeds": 100_000},
                 "journal": {"durability": durability},
-                "scenes": {"paths": ["scenes"]},
+                "scenes": {"paths": ["scenes"], **({"register_dir": "register"} if register else {})},
                 "pipeline": {"http_port": ops_port, "snapshot_every": "2s"},
                 "dispatch": {"url": self.hub, "token": TOKEN},
                 "hub": {"port": hub_port},

@@ -1,6 +1,8 @@
 """The two sides that have to agree: the embedded chain, and records that go through slices."""
 
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -14,11 +16,11 @@ from ingest.journal import encode_clock
 from ingest.sequencing import Sequencer
 from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
-from runtime.recovery import encode_rules
+from runtime.device_list import DeviceList
+from runtime.recovery import encode_devices, encode_rules
 from runtime.stream.outgoing import Outgoing
 from runtime.stream.places import partition_of
 from runtime.stream.plan import PlanBook, devices_record, scenes_record
-from runtime.stream.records import encode_devices
 from tests.distributed.hour import METRIC, Hour, Switch, devices_csv
 from thresholds.engine import Engine
 
@@ -69,8 +71,15 @@ def _follow(chain: Chain, entry: ReadingBatch | GatewayState | ClockTick | Switc
 def plan_records(hour: Hour) -> list[tuple[bytes, bytes]]:
     """What the topic of plans holds."""
     switched = [entry.scenes for entry in hour.entries if isinstance(entry, Switch)]
-    _, key, csv = devices_record(devices_csv(hour.devices))
-    return [(key, csv), *(scenes_record(scenes) for scenes in (hour.first, *switched))]
+    return [devices_record(*csv_of(hour)), *(scenes_record(scenes) for scenes in (hour.first, *switched))]
+
+
+def csv_of(hour: Hour) -> tuple[str, bytes]:
+    """Version and content of the hour's device list."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "devices.csv"
+        path.write_bytes(devices_csv(hour.devices))
+        return DeviceList.read(path, load_catalogue()).version, path.read_bytes()
 
 
 def plan_of(hour: Hour) -> PlanBook:
@@ -95,7 +104,7 @@ def outgoing_of(hour: Hour, *, bridge: str = "bridge-0", session: int = 1) -> Ou
 
 def begin(out: Outgoing, hour: Hour) -> None:
     """What stands in front of everything: which devices and scenes there are."""
-    out.add_to_all(encode_devices(devices_record(devices_csv(hour.devices))[0]))
+    out.add_to_all(encode_devices(csv_of(hour)[0]))
     out.add_to_all(encode_rules(hour.first.version))
 
 

@@ -1,6 +1,9 @@
 """An alert from its first reading to its end, through every process: people, gateways that go away, refusals."""
 
 import json
+import os
+import signal
+import sqlite3
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from alerts.store import AlertStore
 from tests.chaos.system import TOKEN, System, wait_until
 from tests.chaos.truth import GATEWAY, SCENE, Truth
 
@@ -132,3 +136,31 @@ def test_the_configuration_of_the_test_holds_no_password_for_everybody(system: S
     mode = (system.folder / "scenewatch.toml").stat().st_mode & 0o777
     assert mode == 0o600
     assert "password" not in tomllib.loads((system.folder / "scenewatch.toml").read_text())["broker"]
+
+
+def test_what_an_alert_turned_out_to_be_reaches_the_pipeline_and_outlives_its_crash(system: System, hand: Hand) -> None:
+    for at, value in ((1_000, 30), (2_000, 30), (3_000, 1)):
+        hand.reading(at, value)
+    wait_until(lambda: state(system) == "cleared", 40, "the alert has come and gone")
+    alert = system.alerts()[0]["id"]
+    said = httpx.post(
+        f"{system.hub}/api/v1/alerts/{alert}/verdict",
+        json={"verdict": "false", "by": "Li"},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    assert said.status_code == 202
+
+    def kept() -> dict[str, str]:
+        store = AlertStore(system.data / "alerts.db")
+        try:
+            return {name: verdict.value for name, verdict in store.verdicts().items()}
+        finally:
+            store.close()
+
+    wait_until(lambda: kept() == {alert: "false"}, 40, "the pipeline has it")
+    victim = system.status()["pid"]
+    with sqlite3.connect(system.data / "alerts.db") as database:
+        database.execute("DELETE FROM verdicts")  # as if it had died between the journal and the store
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: system.restarted(victim), 40, "the pipeline is back")
+    assert kept() == {alert: "false"}

@@ -31,17 +31,19 @@ def children_of(group: set[int]) -> set[int]:
     return found
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "SCENEWATCH_TEST_MARK": str(os.getpid())}
+def environment(temporary: Path) -> dict[str, str]:
+    return {**os.environ, "SCENEWATCH_TEST_MARK": str(os.getpid()), "TMPDIR": str(temporary)}
 
 
 @pytest.mark.broker
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_demo_raises_cases_and_says_that_nothing_was_lost(kind: str, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
+    private = tmp_path / "private"
+    private.mkdir()
     options = ["demo", "--seconds", "12", "--scale", "0.01", "--json", str(out), "--broker", kind]
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=90, env=environment(), check=False
+        [*COMMAND, *options], capture_output=True, text=True, timeout=90, env=environment(private), check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(out.read_text())
@@ -49,7 +51,7 @@ def test_the_demo_raises_cases_and_says_that_nothing_was_lost(kind: str, tmp_pat
     assert result["readings"] > 500
     assert result["lost"] == 0
     assert result["doubled"] == 0
-    assert result["alerts"] == result["cases"] >= 1
+    assert 1 <= result["cases"] <= result["alerts"], "a mild one has none"
     assert result["incidents"]["missed"] == []
     assert result["incidents"]["false"] == []
     assert {"p50", "p90", "p99", "max", "n"} == set(result["latency_ms"]["durable_to_case_ms"])
@@ -57,33 +59,52 @@ def test_the_demo_raises_cases_and_says_that_nothing_was_lost(kind: str, tmp_pat
     assert kind in first
     assert ("lacks" in first) == (kind == "rumqttd")
     assert children_of(set()) == set()
+    assert not list(private.iterdir())
 
 
 @pytest.mark.broker
-def test_ctrl_c_ends_everything_within_three_seconds_and_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_within_three_seconds_and_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
     options = ["demo", "--seconds", "120", "--scale", "0.01"]
     demo = subprocess.Popen(
-        [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(tmp_path)
     )
     assert demo.stdout is not None
-    folders = set(Path("/tmp").glob("scenewatch-*"))  # noqa: S108 - what tempfile uses here
     while "readings/s" not in demo.stdout.readline():
         assert demo.poll() is None
-    mine = set(Path("/tmp").glob("scenewatch-*")) - folders  # noqa: S108 - as above
-    demo.send_signal(signal.SIGINT)
+    assert list(tmp_path.iterdir())
+    demo.send_signal(number)
     begin = time.monotonic()
     demo.communicate(timeout=10)
     assert time.monotonic() - begin < 3.0
     assert demo.returncode == 0
     assert children_of(set()) == set()
-    assert not any(folder.exists() for folder in mine)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.broker
-def test_killed_outright_it_leaves_no_process_behind() -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_starts_leaves_nothing_behind(number: int, status: int, tmp_path: Path) -> None:
     demo = subprocess.Popen(
-        [*COMMAND, "demo", "--seconds", "120", "--scale", "0.01"], stdout=subprocess.PIPE, text=True, env=environment()
+        [*COMMAND, "demo", "--scale", "0.01"], stdout=subprocess.PIPE, text=True, env=environment(tmp_path)
     )
+    pause = threading.Event()
+    while not list(tmp_path.glob("*/scenewatch.toml")):  # the first thing that it makes
+        assert demo.poll() is None
+        pause.wait(0.01)
+    demo.send_signal(number)
+    begin = time.monotonic()
+    demo.communicate(timeout=30)
+    assert time.monotonic() - begin < 3.0
+    assert demo.returncode == status
+    assert children_of(set()) == set()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.broker
+def test_killed_outright_it_leaves_no_process_behind(tmp_path: Path) -> None:
+    options = ["demo", "--seconds", "120", "--scale", "0.01"]
+    demo = subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, env=environment(tmp_path))
     assert demo.stdout is not None
     while "readings/s" not in demo.stdout.readline():
         assert demo.poll() is None

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +157,20 @@ def status_of(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> object:
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind(number: int, status: int, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    file = written(tmp_path / "recording.csv", RECORDING)
+    command = [sys.executable, "-c", "from runtime.main import main; main()", "replay", file, "--speed", "1x", "-q"]
+    playing = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TMPDIR": str(private)})
+    pause = threading.Event()
+    while not list(private.glob("*/data/alerts.db")):
+        assert playing.poll() is None
+        pause.wait(0.01)
+    playing.send_signal(number)
+    assert playing.wait(10) == status
+    assert not list(private.iterdir())

@@ -16,6 +16,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from runtime.broker import Accounts, Address, choose_broker
+from runtime.broker.base import Child, free_port
+from runtime.broker.mosquitto import find_mosquitto
 from runtime.config import write_config
 from tests.chaos.system import wait_until
 from tests.chaos.truth import GATEWAY, SCENE, Truth
@@ -24,6 +26,28 @@ pytestmark = pytest.mark.broker
 
 COMMAND = [sys.executable, "-c", "from runtime.main import main; main()", "serve", "-c"]
 ACCOUNTS = Accounts("pipeline-word", {GATEWAY: "gateway-word"})
+
+
+def authority(folder: Path) -> Path:
+    """A certificate of its own making for 127.0.0.1 and localhost, and its key beside it."""
+    certificate = folder / "cert.pem"
+    command = [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout", str(folder / "key.pem"), "-out", str(certificate),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate
+
+
+def mosquitto_with_tls(folder: Path, port: int) -> Child:
+    """Somebody's broker that speaks TLS only."""
+    user = "user root\n" if os.geteuid() == 0 else ""
+    (folder / "tls.conf").write_text(
+        f"{user}listener {port} 127.0.0.1\nallow_anonymous true\n"
+        f"certfile {folder / 'cert.pem'}\nkeyfile {folder / 'key.pem'}\n"
+    )
+    return Child([str(find_mosquitto()), "-c", str(folder / "tls.conf")], folder / "tls.log")
 
 
 @pytest.fixture
@@ -83,6 +107,29 @@ def test_readings_at_an_outside_broker_open_cases(tmp_path: Path, broker: Addres
         serve.communicate(timeout=10)
     assert time.monotonic() - begin < 3.0
     assert serve.returncode == 0
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="the embedded broker has no TLS here")
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_broker_is_reached_over_tls_and_only_one_that_the_ca_vouches_for(tmp_path: Path, trusted: bool) -> None:  # noqa: FBT001
+    port, certificate = free_port(), authority(tmp_path)
+    running = mosquitto_with_tls(tmp_path, port)
+    running.wait_listening("mosquitto", port)
+    if not trusted:
+        (tmp_path / "other").mkdir()
+        certificate = authority(tmp_path / "other")
+    path = config(tmp_path, f"mqtts://127.0.0.1:{port}", ca_file=str(certificate))
+    serve = subprocess.Popen([*COMMAND, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert serve.stderr is not None
+        if trusted:
+            assert any(line.startswith("pipeline: status") for line in lines_of(serve))
+        else:
+            assert any("certificate verify failed" in line for line in serve.stderr)
+    finally:
+        serve.send_signal(signal.SIGTERM)
+        serve.communicate(timeout=10)
+        running.stop()
 
 
 def test_a_refused_password_is_one_clear_line_and_an_end(tmp_path: Path, broker: Address) -> None:

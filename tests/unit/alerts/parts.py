@@ -28,6 +28,9 @@ class SceneOf:
     fold_window_ms: int | None = None
     version: str = "v1"
 
+    def pilot_at(self, device: Device) -> bool:
+        return device.town in self.pilot_towns
+
     def limit_words(self, severity: Severity, device: Device) -> str:  # noqa: ARG002
         return f"above {10 * severity}"
 

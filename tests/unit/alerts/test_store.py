@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts.change import AlertChange
-from alerts.event import EventType, Receipt
+from alerts.event import EventType, Feedback, Receipt, Verdict
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from core.errors import DataLossError, UnavailableError
@@ -326,3 +326,27 @@ def _another(n: int) -> list[AlertChange]:
     line.raised(0, T0 + n * MIN)
     line.cleared(0, T0 + n * MIN + 1)
     return line.told
+
+
+def verdict(seq: int, what: Verdict, alert: str = "a") -> Feedback:
+    return Feedback(seq=seq, kind="verdict", alert=alert, by="Li", verdict=what, at="2026-11-25T10:00:00.000Z")
+
+
+def test_of_several_verdicts_the_last_one_counts_whatever_the_order_and_however_often(tmp_path: Path) -> None:
+    store = AlertStore(tmp_path / "alerts.db")
+    for said in (
+        verdict(2, Verdict.FALSE),
+        verdict(1, Verdict.TRUE),
+        verdict(2, Verdict.FALSE),
+        verdict(3, Verdict.TRUE, "b"),
+    ):
+        store.judge(said)
+    assert store.verdicts() == {"a": Verdict.FALSE, "b": Verdict.TRUE}
+    store.close()
+
+
+def test_what_is_no_verdict_is_refused(tmp_path: Path) -> None:
+    store = AlertStore(tmp_path / "alerts.db")
+    with pytest.raises(ValueError, match="no verdict"):
+        store.judge(Feedback(seq=1, kind="acknowledge", alert="a", by="Li", at="2026-11-25T10:00:00.000Z"))
+    store.close()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from console.hub import HubSettings
+from console.hub import Beside, HubSettings
 from tests.unit.console.running import TOKEN, RunningHub
 
 StartHub = Callable[..., RunningHub]
@@ -14,8 +14,8 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
     """Starts hubs on one database, each a real server on a free port; stops them afterwards."""
     running: list[RunningHub] = []
 
-    def start(**settings: object) -> RunningHub:
-        hub = RunningHub(tmp_path / "hub.db", HubSettings(**{"token": TOKEN, **settings}))  # type: ignore[arg-type]
+    def start(*, beside: Beside | None = None, **settings: object) -> RunningHub:
+        hub = RunningHub(tmp_path / "hub.db", HubSettings(**{"token": TOKEN, **settings}), beside)  # type: ignore[arg-type]
         running.append(hub)
         return hub
 

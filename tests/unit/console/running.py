@@ -14,7 +14,7 @@ import msgspec
 from typing_extensions import override
 
 from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertEvent
-from console.hub import HubSettings
+from console.hub import Beside, HubSettings
 from console.serve import HubServer
 from core.clock import ManualClock
 
@@ -39,11 +39,16 @@ class _Faults(logging.Handler):
 class RunningHub:
     """A hub in a thread of its own, and a client that may write."""
 
-    def __init__(self, database: Path, settings: HubSettings) -> None:
+    def __init__(
+        self,
+        database: Path,
+        settings: HubSettings,
+        beside: Beside | None = None,
+    ) -> None:
         self._faults = _Faults(logging.ERROR)
         logging.getLogger("uvicorn.error").addHandler(self._faults)
         self.clock = ManualClock(NOW)
-        self._server = HubServer("127.0.0.1", 0, f"sqlite:///{database}", settings, clock=self.clock)
+        self._server = HubServer("127.0.0.1", 0, f"sqlite:///{database}", settings, clock=self.clock, beside=beside)
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()

@@ -66,7 +66,14 @@ def served() -> set[str]:
         "feeds active pending outbox journal_seq waiting",
     )
     numbers = dict.fromkeys(" ".join(words).split(), 1)
-    status = {**numbers, "rejected": {"ahead": 1}, "partitions": {0: 1}, "latency_ms": {"total_ms": summary}}
+    status = {
+        **numbers,
+        "rejected": {"ahead": 1},
+        "unknown": {"devices": 1, "dropped": 1},
+        "partitions": {0: 1},
+        "latency_ms": {"total_ms": summary},
+        "latency_totals": {"total_ms": (1, 1.0)},
+    }
     return set(re.findall(r"^(scenewatch_\w+)", metrics(status), re.MULTILINE))
 
 

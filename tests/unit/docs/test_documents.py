@@ -10,9 +10,13 @@ import pytest
 from ruamel.yaml import YAML
 from typer.main import get_command
 
-from city.catalogue import load_catalogue
+from city.case_form import LeafRow, MajorRow, SubRow
+from city.cases import cases_when_asked, load_cases
+from city.catalogue import load_catalogue, shipped
 from ingest.rejected import Reason, Rejected
+from runtime import device_types_reference
 from runtime.config import load_config
+from runtime.case_reference import with_counts
 from runtime.config_reference import reference
 from runtime.main import app
 from thresholds.check import load_scenes
@@ -24,6 +28,7 @@ from tools.check_docs import broken, documents
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 FINDINGS = (DOCS / "reference/scene-findings.md").read_text(encoding="utf-8")
+CASES = cases_when_asked()
 EXAMPLES = re.findall(r"^## (S\d+) [^\n]*\n\n[^\n]*\n\n```yaml\n(.*?)^```", FINDINGS, re.M | re.S)
 
 
@@ -46,6 +51,12 @@ def test_the_reference_of_the_configuration_is_current() -> None:
     assert page == reference(), "run: .venv/bin/python -m runtime.config_reference docs/reference/configuration.md"
 
 
+def test_the_reference_of_the_device_types_is_current() -> None:
+    page = (DOCS / "reference/device-types.md").read_text(encoding="utf-8")
+    cure = "run: .venv/bin/python -m runtime.device_types_reference docs/reference/device-types.md"
+    assert page == device_types_reference.reference(), cure
+
+
 def test_the_example_configuration_loads() -> None:
     config = load_config(ROOT / "deploy/scenewatch.toml")
     assert config.broker.address() == ("mqtt.example.org", 8883, True)
@@ -62,8 +73,34 @@ def test_every_kind_of_finding_is_explained() -> None:
 def test_an_example_of_a_finding_has_just_that_finding(code: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "scene.yaml"
     path.write_text(text, encoding="utf-8")
-    _, findings = load_scenes([path], load_catalogue())
+    _, findings = load_scenes([path], load_catalogue(), cases=CASES)
     assert {finding.code.value for finding in findings} == {code}
+
+
+def test_the_counts_in_the_reference_of_the_case_catalogue_are_current() -> None:
+    page = (DOCS / "reference/case-catalogue.md").read_text(encoding="utf-8")
+    assert page == with_counts(page, CASES()), "run: .venv/bin/python -m runtime.case_reference docs/reference/case-catalogue.md"
+
+
+def test_the_example_of_the_case_catalogue_is_a_catalogue(tmp_path: Path) -> None:
+    page = (DOCS / "reference/case-catalogue.md").read_text(encoding="utf-8")
+    major = page.split("```yaml\n")[2].split("```")[0]
+    (tmp_path / "02-sanitation.yaml").write_text(major, encoding="utf-8")
+    (tmp_path / "catalogue.yaml").write_bytes((shipped("data") / "cases/catalogue.yaml").read_bytes())
+    assert list(load_cases(tmp_path).leaves) == ["02-02-01", "02-02-04"]
+
+
+def test_every_key_of_a_leaf_stands_in_the_reference_of_the_case_catalogue() -> None:
+    page = (DOCS / "reference/case-catalogue.md").read_text(encoding="utf-8")
+    rows = "\n".join(line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `"))
+    keys = {*LeafRow.model_fields, *SubRow.model_fields, *MajorRow.model_fields} - {"en", "zh", "subs", "leaves"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in rows] == []
+
+
+def test_every_leaf_that_a_document_names_is_there() -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in documents(ROOT))
+    named = set(re.findall(r'leaf: "(\d\d-\d\d-\d\d)"', pages)) - {"02-02-09"}  # the example of S020
+    assert sorted(named - CASES().leaves.keys()) == []
 
 
 def test_only_a_file_that_cannot_be_read_has_no_example() -> None:

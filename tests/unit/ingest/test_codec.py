@@ -32,6 +32,7 @@ REFUSALS = [
     (TELE, b'{"t": "now", "v": {"depth_cm": 1}}', Reason.BAD_TIME),
     (TELE, b'{"t": -5, "v": {"depth_cm": 1}}', Reason.BAD_TIME),
     (TELE, b'{"t": 1700000000000000, "v": {"depth_cm": 1}}', Reason.BAD_TIME),
+    (TELE, b'{"t": 1' + b"0" * 400 + b', "v": {"depth_cm": 1}}', Reason.BAD_TIME),
     (TELE, b'{"t": 1700000300001, "v": {"depth_cm": 1}}', Reason.AHEAD),
     (TELE, b'{"v": {"depth_cmm": 1}}', Reason.UNKNOWN_METRIC),
     (TELE, b'{"v": {"a/b": 1}}', Reason.BAD_NAME),
@@ -40,6 +41,7 @@ REFUSALS = [
     ("elsewhere", b"1", Reason.UNKNOWN_TOPIC),
     ("sw/v1/gw-1/pack", b'{"r": 1}', Reason.MALFORMED),
     ("sw/v1/gw-1/pack", b'{"r": [[], [], [], []]}', Reason.OVERSIZED_PACK),
+    (TELE, b'{"v": {"a": 1, "b": 1, "c": 1, "d": 1}}', Reason.OVERSIZED_PACK),
     ("sw/v1/gw-1/state", b'{"online": "yes"}', Reason.MALFORMED),
 ]  # fmt: skip
 
@@ -97,3 +99,21 @@ def test_the_first_few_refusals_are_published_and_all_are_counted() -> None:
     assert log.counts["malformed"] == 10
     assert log.take(refusal, 62_000) is not None
     assert log.take(Rejected(Reason.BAD_TIME, TELE, "", b""), 1_000) is not None
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (TELE, rb'{"v": {"\ud800": "x"}}'),
+        (TELE, rb'{"v": {"\ud800": NaN}}'),
+        ("sw/v1/gw-1/pack", rb'{"r": [["\ud800", "depth_cm", 1, NaN]]}'),
+        ("sw/v1/gw-1/pack", b'{"r": [["' + b"a" * 100_000 + b'", "depth_cm", 1, null]]}'),
+    ],
+)
+def test_a_notice_is_short_and_utf8_whatever_the_names_are(topic: str, payload: bytes) -> None:
+    (item,) = decode(topic, payload)
+    assert isinstance(item, Rejected)
+    notice = RejectionLog().take(item, 1_000)
+    assert notice is not None
+    assert len(notice) < 2_000
+    assert notice.decode()

@@ -1,10 +1,12 @@
+import os
+import shutil
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.errors import DataLossError
+from core.errors import DataLossError, UnavailableError
 from core.reading import ReadingBatch
 from ingest.codec import GatewayState
 from ingest.journal import (
@@ -107,6 +109,84 @@ def test_a_file_that_is_no_journal_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "journal-0000000000000001.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(DataLossError, match="journal-0000000000000001"):
         Journal(tmp_path)
+
+
+def test_a_segment_that_was_only_begun_when_the_program_was_killed_does_not_matter(tmp_path: Path) -> None:
+    written = Journal(tmp_path)
+    written.append([encode_batch(batch(2))])
+    written.close()
+    (tmp_path / "journal-0000000000000002.sqlite").touch()
+    begun = sqlite3.connect(tmp_path / "journal-0000000000000003.sqlite")
+    begun.execute("PRAGMA journal_mode=WAL")
+    begun.close()
+    again = Journal(tmp_path)
+    assert again.append([encode_batch(batch(1))]) == 2
+    assert [entry.seq for entry in again.read(0)] == [1, 2]
+    again.close()
+
+
+def test_a_copy_beside_the_segments_is_none_of_them(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append([encode_batch(batch(2))])
+    journal.close()
+    shutil.copy(journal.segments()[0], tmp_path / "journal-copy.sqlite")
+    again = Journal(tmp_path)
+    assert len(again.segments()) == 1
+    assert again.append([encode_batch(batch(2))]) == 2
+    again.close()
+
+
+def test_a_segment_of_another_version_is_refused_and_not_written_to(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append([encode_batch(batch(2))])
+    journal.close()
+    other = sqlite3.connect(journal.segments()[0])
+    other.execute(f"PRAGMA application_id={0x53574A32}")
+    other.close()
+    with pytest.raises(DataLossError, match="of this version"):
+        Journal(tmp_path)
+
+
+def test_an_entry_of_an_unknown_kind_is_said(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    other = sqlite3.connect(journal.segments()[0])
+    other.execute("INSERT INTO entry VALUES (1, 99, x'00')")
+    other.commit()
+    other.close()
+    with pytest.raises(DataLossError, match="entry 1 is of kind 99"):
+        list(journal.read(0))
+    journal.close()
+
+
+@pytest.mark.parametrize("cut", [1, 4096, 5000])
+def test_a_segment_that_is_cut_short_is_refused_by_name(tmp_path: Path, cut: int) -> None:
+    journal = Journal(tmp_path, segment_bytes=20_000)
+    for i in range(300):
+        journal.append([encode_batch(batch(9, i))])
+    journal.close()
+    first = journal.segments()[0]
+    os.truncate(first, first.stat().st_size - cut)
+    again = Journal(tmp_path)
+    with pytest.raises(DataLossError, match=first.name):
+        list(again.read(0))
+    again.close()
+
+
+def test_a_full_disk_is_one_clear_error_and_nothing_half_written(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append([encode_batch(batch(1))])
+    names = FeedNames(tmp_path / "feeds.sqlite")
+    for connection in (journal._connection, names._connection):
+        connection.execute("PRAGMA max_page_count=1")  # SQLite raises it to what is there: not a page more
+    with pytest.raises(UnavailableError, match="disk"):
+        journal.append([encode_batch(batch(9)), encode_batch(batch(4000))])
+    with pytest.raises(UnavailableError, match="disk"):
+        names.append(0, [b"gw\0a\0m" * 1000])
+    assert journal.last_seq == 1
+    assert [entry.seq for entry in journal.read(0)] == [1]
+    assert list(names.load()) == []
+    journal.close()
+    names.close()
 
 
 def test_feed_names_keep_their_indices(tmp_path: Path) -> None:

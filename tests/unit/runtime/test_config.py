@@ -28,6 +28,13 @@ def test_an_empty_file_is_the_defaults_in_the_folder_of_the_file(path: Path, tmp
     assert config.scenes.settle == 1_000
 
 
+def test_a_case_catalogue_of_ones_own_is_looked_for_beside_the_file(path: Path, tmp_path: Path) -> None:
+    path.write_text('[scenes]\ncases = "cases"')
+    assert load_config(path).scenes.cases == tmp_path / "cases"
+    path.write_text("")
+    assert load_config(path).scenes.cases is None
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -48,7 +55,11 @@ def test_an_empty_file_is_the_defaults_in_the_folder_of_the_file(path: Path, tmp
         ('[journal]\ndurability = "disk"', "journal.durability: Input should be 'process' or 'power'"),
         ("[ingest]\nmax_feeds = 0", "ingest.max_feeds: Input should be greater than or equal to 1"),
         ('[scenes]\npaths = "scenes"', "scenes.paths: Input should be a valid list"),
-        ("broker = 1", "broker: Input should be a valid dictionary or instance of Broker"),
+        ("broker = 1", "broker: this is a section: write [broker], and its keys below"),
+        ('[broker]\nurl = "mqtt://a:99999"', "broker.url: write it like mqtt://host:1883 or mqtts://host:8883"),
+        ('[dispatch]\nurl = "ftp://a"', "dispatch.url: write it like http://host:8080 or https://host"),
+        ('[dispatch]\nurl = "http://[::1"', "dispatch.url: write it like http://host:8080 or https://host"),
+        ("[ingest]\nmax_feeds = 1000000000000", "ingest.max_feeds: Input should be less than or equal to 16777216"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_and_key(path: Path, text: str, said: str) -> None:
@@ -112,3 +123,12 @@ def test_what_is_written_is_read_again_and_only_by_its_owner(path: Path) -> None
     write_config(path, {"broker": {"port": 18_831}, "scenes": {"settle": "2s"}})
     assert (load_config(path).broker.port, load_config(path).scenes.settle) == (18_831, 2_000)
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_map_is_the_one_that_is_named_or_the_one_in_the_data_folder(path: Path, tmp_path: Path) -> None:
+    path.write_text("")
+    assert load_config(path).city_folder() is None
+    (tmp_path / "scenewatch-data" / "city").mkdir(parents=True)
+    assert load_config(path).city_folder() == tmp_path / "scenewatch-data" / "city"
+    path.write_text('[city]\nfolder = "map"')
+    assert load_config(path).city_folder() == tmp_path / "map"

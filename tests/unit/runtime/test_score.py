@@ -10,28 +10,30 @@ from core.clock import rfc3339
 from core.errors import ConfigError
 from runtime.cli_score import compare
 from runtime.score import Raised, score
-from runtime.truth import Fault, Incident, Seen, Sent, Truth, load_truth
+from runtime.truth import load_truth
+from simulators.truth import Seen, SentCount, TrueFault, TrueIncident, Truth
 
 T0 = 1_780_000_000_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
-def incident(name: str, device: str, at: int, *, until: int | None = None, **more: Any) -> Incident:
+def incident(name: str, device: str, at: int, *, until: int | None = None, **more: Any) -> TrueIncident:
     end = rfc3339(at + HOUR if until is None else until)
-    seen = [Seen(device=device, metric="depth_cm", begin=rfc3339(at), end=end, severity="critical")]
+    seen = [Seen(device=device, metric="depth_cm", from_=rfc3339(at), to=end, severity="critical")]
     facts: dict[str, Any] = {
-        "kind": "flood",
+        "kind": "flood", "place": "", "town": "", "lon": None, "lat": None, "peak": end,
         "scenes": ["road-flooding"],
         "severity": "critical",
         "devices": seen,
         **more,
-    }
-    return Incident(id=name, start=rfc3339(at), end=end, **facts)
+    }  # fmt: skip
+    return TrueIncident(id=name, start=rfc3339(at), end=end, **facts)
 
 
-def truth(*incidents: Incident, faults: tuple[Fault, ...] = (), days: float = 1.0) -> Truth:
+def truth(*incidents: TrueIncident, faults: tuple[TrueFault, ...] = (), days: float = 1.0) -> Truth:
     return Truth(
-        version=1, seed=1, begin=rfc3339(T0), end=rfc3339(T0 + int(days * DAY)), sent=Sent(readings=100),
+        version=1, seed=1, begin=rfc3339(T0), end=rfc3339(T0 + int(days * DAY)), sensors=2, cameras=0,
+        sent=SentCount(messages=100, readings=100, duplicates=0, by_gateway=None),
         incidents=list(incidents), faults=list(faults),
     )  # fmt: skip
 
@@ -104,8 +106,9 @@ def test_an_incident_that_was_seen_as_milder_than_it_was_is_named() -> None:
 
 
 def test_what_a_fault_explains_is_not_false() -> None:
-    stuck = Fault(id="f", kind="stuck", device="d1", start=rfc3339(T0), end=rfc3339(T0 + HOUR), scenes=["device-stuck"])
-    spike = Fault(id="g", kind="spike", device="d2", start=rfc3339(T0), end=rfc3339(T0 + HOUR))
+    span: dict[str, Any] = {"gateway": None, "start": rfc3339(T0), "end": rfc3339(T0 + HOUR)}
+    stuck = TrueFault(id="f", kind="stuck", device="d1", scenes=["device-stuck"], **span)
+    spike = TrueFault(id="g", kind="spike", device="d2", scenes=[], **span)
     alerts = [raised("a", "d1", T0, scene="device-stuck"), raised("b", "d2", T0)]
     found = score(truth(faults=(stuck, spike)), alerts, slack_ms=0)
     assert found.false == 1

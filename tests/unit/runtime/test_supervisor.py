@@ -24,6 +24,11 @@ import os, signal, socket, sys
 home = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 if "deaf" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "polite" in sys.argv:
+    def bye(*_):
+        home.sendall(b"bye")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, bye)
 home.sendall(f"{os.getpid():8}".encode())
 if "wrong" in sys.argv:
     print("WHY a.toml: x: unknown key", "WHY a.toml: y: no number", sep="\\n", flush=True)
@@ -129,6 +134,16 @@ def test_stopping_takes_less_than_three_seconds_and_leaves_nothing_even_of_those
     supervisor.stop()
     assert time.monotonic() - begin < 3
     assert all(ended(call) for call in calls)
+
+
+def test_a_role_that_was_started_again_is_asked_to_end_like_any_other(home: Home) -> None:
+    supervisor = Supervisor([home.child("child", "polite")])
+    supervisor.start()
+    first, _ = home.call()
+    os.kill(first, signal.SIGKILL)
+    _, call = home.call()
+    supervisor.stop()
+    assert call.recv(3, socket.MSG_WAITALL) == b"bye"
 
 
 def test_stopping_twice_is_stopping_once(home: Home) -> None:

@@ -14,7 +14,7 @@ KAFKA = Config(stream=Stream(kafka="127.0.0.1:9", workers=3))
 
 def test_with_kafka_everything_but_the_pipeline_runs() -> None:
     assert _wanted("", KAFKA) == ["hub", "delivery", "worker", "bridge"]
-    assert _wanted("", Config()) == ["hub", "pipeline"]
+    assert _wanted("", Config()) == ["hub", "pipeline", "history"]
     assert _wanted("worker", KAFKA) == ["worker"]
 
 
@@ -30,9 +30,14 @@ def test_a_worker_is_as_many_processes_as_are_wanted() -> None:
     [
         ("worker", Config(), "role worker: it works over Kafka; set stream.kafka"),
         ("ingest", KAFKA, "role ingest: over Kafka the role bridge ingests; ask for bridge"),
+        ("history", KAFKA, "role history: it reads the journal of the role pipeline, and not Kafka yet"),
         ("pipeline,bridge", KAFKA, "roles pipeline and bridge: both take everything from the broker"),
         ("pipeline,delivery", KAFKA, "roles pipeline and delivery: both keep the outbox"),
-        ("brigde", KAFKA, "there is no role 'brigde'; there are ingest, pipeline, hub, bridge, worker and delivery"),
+        (
+            "brigde",
+            KAFKA,
+            "there is no role 'brigde'; there are ingest, pipeline, hub, history, bridge, worker",
+        ),
     ],
 )
 def test_roles_that_do_not_fit_are_one_plain_line(role: str, config: Config, said: str) -> None:

@@ -37,7 +37,7 @@ def logs_of(hour: Hour, every: int, seed: int = 0) -> list[list[bytes]]:
 
 
 def fresh(hour: Hour, partition: int) -> Slice:
-    return Slice(partition, plan_of(hour), max_feeds=1_000, settle_ms=SETTLE_MS, wall_ns=lambda: 0)
+    return Slice(partition, PARTITIONS, plan_of(hour), max_feeds=1_000, settle_ms=SETTLE_MS, wall_ns=lambda: 0)
 
 
 def first_reading(hour: Hour) -> ReadingBatch:

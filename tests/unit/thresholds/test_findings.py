@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType, Metric
 from thresholds.check import load_scenes, scene_files
@@ -14,6 +15,7 @@ from thresholds.finding import Code, Finding
 from thresholds.scene_set import SceneSet
 
 ROOT = Path(__file__).resolve().parents[3]
+CASES = cases_when_asked()
 TYPES = {
     "water": DeviceType("water", "", "", {"depth_cm": Metric("depth_cm"), "wet": Metric("wet", kind="state")}),
     "gas": DeviceType("gas", "", "", {"lel": Metric("lel")}),
@@ -568,6 +570,47 @@ def test_a_finding_is_a_line_for_people_and_fields_for_programs() -> None:
     assert finding.to_json() == {
         "path": "a/b.yaml", "line": 3, "column": 7, "code": "S004", "message": "unknown key `abov`", "hint": "above",
     }  # fmt: skip
+
+
+def test_a_leaf_that_the_case_catalogue_does_not_hold_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    for code, expected in (("02-02-01", None), ("02-02-09", "02-02-01 废物箱满溢 Litter bin full"), ("99-99-99", "")):
+        path.write_text(GOOD.replace("14-01-02", code), encoding="utf-8")
+        scenes, findings = load_scenes([path], TYPES, cases=CASES)
+        if expected is None:
+            assert findings == []
+            assert len(scenes.scenes) == 1
+        else:
+            message = f"the case catalogue has no leaf {code}"
+            assert findings == [Finding(path, 9, 16, Code.UNKNOWN_LEAF, message, expected)]
+            assert scenes.scenes == ()
+
+
+def test_a_leaf_of_another_form_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    path.write_text(GOOD.replace("14-01-02", "14-1-2"), encoding="utf-8")
+    (finding,) = load_scenes([path], TYPES, cases=CASES)[1]
+    assert finding.code is Code.WRONG_TYPE
+
+
+def test_a_case_catalogue_that_is_wrong_is_told_at_the_leaf(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    (finding,) = load_scenes([path], TYPES, cases=cases_when_asked(tmp_path / "gone"))[1]
+    assert finding.code is Code.UNKNOWN_LEAF
+    assert "14-01-02 cannot be looked up, the case catalogue is wrong" in finding.message
+    assert "catalogue.yaml:1: cannot be read" in finding.message
+
+
+def test_without_a_leaf_nobody_asks_for_the_case_catalogue(tmp_path: Path) -> None:
+    path = tmp_path / "scene.yaml"
+    path.write_text(GOOD.replace('leaf: "14-01-02", ', ""), encoding="utf-8")
+    assert load_scenes([path], TYPES, cases=cases_when_asked(tmp_path / "gone"))[1] == []
+
+
+def test_a_value_that_yaml_itself_has_lost_is_told_once(tmp_path: Path) -> None:
+    (finding,) = check(tmp_path, GOOD.replace("above: 25, clear_below: 22", "above: !twenty 25"))[1]
+    assert finding.code is Code.YAML
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,173 @@
+"""The table of the shipped scenes: `python -m runtime.scene_library docs/reference/scene-library.md` writes it."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from city.cases import load_cases
+from city.catalogue import load_catalogue, shipped
+from city.device import DeviceType
+from city.leaf import CaseCatalogue
+from city.limit import Limit
+from thresholds.check import load_scenes
+from thresholds.level import LevelBase, in_words
+from thresholds.scene import Scene, Where
+
+BEGIN = "<!-- scenes: python -m runtime.scene_library docs/reference/scene-library.md -->\n"
+END = "<!-- end of scenes -->\n"
+_LATER = re.compile(r"^LATER: (.+)$", re.MULTILINE)
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_STEP = re.compile(rf"(above|below|outside) {_NUMBER} is at (least|most) {_NUMBER}")
+_SIGNS = {"above": ">", "below": "<", "at_least": "≥", "at_most": "≤", "state": "="}
+_GROUPS = {
+    "fire": "Fire, gas, electricity 消防燃气用电",
+    "structure": "Special equipment and structures 特种设备与结构",
+    "water": "Water 水务",
+    "environment": "Environment and weather 环境与气象",
+    "facility": "City facilities 市政设施",
+    "people": "People 居民",
+}
+_SEVERITIES = {"info": "info 提示", "minor": "minor 一般", "major": "major 较重", "critical": "critical 严重"}
+
+
+def with_table(page: str) -> str:
+    """The page with the table of the shipped scenes between its two marks.
+
+    Raises:
+        ValueError: If the page has no such marks, or a shipped scene is wrong.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError("the page has no marks for the scenes")
+    types, cases = load_catalogue(), load_cases()
+    loaded, findings = load_scenes([shipped("scenes")], types, cases=lambda: cases)
+    if findings:
+        raise ValueError(f"a shipped scene is wrong: {findings[0]}")
+    lines = [_counts(loaded.scenes)]
+    for group, title in _GROUPS.items():
+        scenes = [scene for scene in loaded.scenes if types[str(scene.feeds.type)].group == group]
+        lines += ["", f"### {title}", "", *_table(scenes, types, cases)]
+    return f"{before}{BEGIN}{chr(10).join(lines)}\n{END}{after}"
+
+
+def waits(scene: Scene) -> list[str]:
+    """What the scene's notes say that the language cannot say yet, each `English / 中文`."""
+    return _LATER.findall(scene.notes or "")
+
+
+def meant(scene: Scene, level: LevelBase) -> tuple[str, Any]:
+    """The comparison that a level stands for: by the scene's notes, (at_least, 25.0) may be written `above: 24.95`."""
+    for word, written, way, number in _STEP.findall(scene.notes or ""):
+        if word == level.condition and level.limit in (float(written), (-float(written), float(written))):
+            value = float(number)
+            return f"at_{way}", (-value, value) if isinstance(level.limit, tuple) else value
+    return level.condition, level.limit
+
+
+def limits(scene: Scene) -> list[tuple[str, str, Any]]:
+    """(severity, condition, value) of all levels, as they are meant, those of overrides among them."""
+    levels = [*scene.levels, *(level for _, level in _overridden(scene))]
+    return [(level.severity, *meant(scene, level)) for level in levels]
+
+
+def usual(scene: Scene, condition: str, value: Any, types: Mapping[str, DeviceType]) -> list[Limit]:
+    """The limits of the device type that say the same of the scene's metric; either way counts as one way."""
+    known = types[str(scene.feeds.type)].metrics[str(scene.feeds.metric)].limits
+    one_way = value[1] if isinstance(value, tuple) and value[0] == -value[1] else value
+    word = "is" if condition == "state" else condition
+    return [limit for limit in known if limit.condition == word and limit.value in (value, one_way)]
+
+
+def _counts(scenes: tuple[Scene, ...]) -> str:
+    stages = [f"{sum(s.stage == stage for s in scenes)} {stage}" for stage in ("live", "shadow", "draft")]
+    waiting = sum(bool(waits(s)) for s in scenes)
+    return f"{len(scenes)} scenes: {', '.join(stages)}; {waiting} of them wait for what the language cannot say yet."
+
+
+def _table(scenes: list[Scene], types: Mapping[str, DeviceType], cases: CaseCatalogue) -> Iterator[str]:
+    yield "| scene 场景 | watches 监测 | ladder 级别 | case 案件 | read 核实 | waits for the language 待语言支持 |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for scene in scenes:
+        stage = "" if scene.stage == "live" else f" ({scene.stage})"
+        name = f"`{scene.scene}`{stage}<br>{scene.title.en}<br>{scene.title.zh}"
+        cells = [
+            name,
+            _watched(scene),
+            _ladder(scene),
+            _case(scene, cases),
+            _read(scene, types),
+            "<br>".join(waits(scene)),
+        ]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _watched(scene: Scene) -> str:
+    feeds = scene.feeds
+    only = f"<br>{_where(feeds.where)}" if feeds.where else ""
+    return f"{feeds.type}<br>`{feeds.metric}`{only}"
+
+
+def _where(where: Where) -> str:
+    return ", ".join(f"{name} {' or '.join(sorted(names))}" for name, names in where.given.items())
+
+
+def _ladder(scene: Scene) -> str:
+    lines = [f"{_SEVERITIES[level.severity]}: {_words(scene, level)}" for level in scene.levels]
+    for where, level in _overridden(scene):
+        lines.append(f"{_SEVERITIES[level.severity]}, {_where(where)}: {_words(scene, level)}")
+    return "<br>".join(lines)
+
+
+def _overridden(scene: Scene) -> Iterator[tuple[Where, LevelBase]]:
+    levels: dict[str, LevelBase] = {level.severity: level for level in scene.levels}
+    for override in scene.overrides:
+        for severity, change in override.levels.given.items():
+            yield override.where, change.laid_over(levels[severity])
+
+
+def _words(scene: Scene, level: LevelBase) -> str:
+    """Condition, delay and clear value of a level, e.g. `≥ 25 for 1m; clears 解除 < 15 for 1m`."""
+    condition, limit = meant(scene, level)
+    either_way = condition == "at_least" and isinstance(limit, tuple)
+    number = f"{in_words(limit[1])} either way 双向" if either_way else in_words(limit)
+    said = f"{_SIGNS.get(condition, condition)} {number}" + (f" for {level.for_}" if level.for_ else "")
+    clears = ""
+    if level.clears_by and level.clear_value is not None:
+        way = level.clears_by.removeprefix("clear_")
+        clears = f" {_SIGNS.get(way, way)} {in_words(level.clear_value)}"
+    clears += f" for {level.clear_for}" if level.clear_for else ""
+    return f"{said}; clears 解除{clears}" if clears else said
+
+
+def _case(scene: Scene, cases: CaseCatalogue) -> str:
+    leaf = cases.leaves[str(scene.raises.leaf)]
+    said = f"{leaf.code} {leaf.zh}<br>{leaf.en}"
+    if not scene.raises.auto:
+        return f"{said}<br>opens none by itself 不自动立案"
+    if scene.raises.from_ != "minor":
+        said += f"<br>from {_SEVERITIES[scene.raises.from_]}"
+    return said + (f"<br>{scene.raises.budget_per_day} a day" if scene.raises.budget_per_day else "")
+
+
+def _read(scene: Scene, types: Mapping[str, DeviceType]) -> str:
+    """How many of the limits were read in their sources: a limit that no source gives was not."""
+    found = [usual(scene, condition, value, types) for _, condition, value in limits(scene)]
+    read = [any(limit.evidence.verified and limit.evidence.text in _texts(scene) for limit in one) for one in found]
+    return "yes 是" if all(read) else ("partly 部分" if any(read) else "no 否")
+
+
+def _texts(scene: Scene) -> set[str]:
+    return {source.text for source in scene.sources}
+
+
+def main() -> None:
+    """Write the table into the page."""
+    path = Path(sys.argv[1])
+    path.write_text(with_table(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The simulated district through the live stages, faster than real time: what a scene library would have raised.
+
+No broker, journal or dispatch core runs; everything that decides is what decides live.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from city.catalogue import load_catalogue
+from city.device import DeviceType
+from core.clock import parse_rfc3339
+from core.reading import ReadingBatch
+from runtime.offline import Feed, OfflineAlert, OfflineRun
+from runtime.score import Raised, Score, score
+from simulators.run import Batch, Sent, batches, feeds
+from simulators.truth import truth_of
+from simulators.world import World
+from thresholds.scene_set import SceneSet
+
+_ROWS = 1 << 18
+_SETTLE_MS = 86_400_000
+"""Delays that are running at the end are given so long: nothing is cut off that time alone would end."""
+
+
+class SimulatedRun:
+    """One run of a world through the stages.
+
+    Args:
+        world: What is played.
+        scenes: What decides.
+    """
+
+    def __init__(self, world: World, scenes: SceneSet) -> None:
+        self.sent = Sent()
+        self._world = world
+        self._run = OfflineRun(scenes, _feeds(world, load_catalogue()))
+
+    def play(self) -> Iterator[int]:
+        """Play it all; after each piece the time it has come to, ms."""
+        for batch in batches(self._world, sent=self.sent):
+            for part in _parts(batch):
+                self._run.take([part])
+            yield int(batch.arrival_ns[-1]) // 1_000_000
+        self._run.pass_time(self._world.scenario.end_ms + _SETTLE_MS)
+
+    def scored(self, slack_ms: int) -> Score:
+        """What was raised against what happened."""
+        chain = self._run.chain
+        sequencer = chain.sequencer
+        truth = truth_of(self._world, self.sent)
+        end = parse_rfc3339(truth.end)
+        alerts = [_raised(name, alert) for name, alert in self._run.alerts.items() if alert.last.raised_ms <= end]
+        doubled = chain.readings - sequencer.repeated - self.sent.readings
+        taken = chain.readings - sequencer.repeated
+        return score(truth, alerts, slack_ms=slack_ms, taken=taken, doubled=max(0, doubled))
+
+
+def _parts(batch: Batch) -> Iterator[ReadingBatch]:
+    for begin in range(0, batch.readings, _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        yield ReadingBatch.of(batch.feed[rows], batch.event_ms[rows], batch.value[rows], batch.arrival_ns[rows])
+
+
+def _feeds(world: World, types: Mapping[str, DeviceType]) -> list[Feed]:
+    devices = {device.id: device for device in world.district.devices}
+    return [(devices[name], metric, types[devices[name].type].metrics[metric].unit) for name, metric in feeds(world)]
+
+
+def _raised(name: str, alert: OfflineAlert) -> Raised:
+    data = alert.last.data
+    return Raised(
+        id=name,
+        scene=data.scene,
+        device=alert.last.opened_by.partition("/")[0],
+        place=data.place,
+        severity=data.worst_severity,
+        raised_ms=alert.last.raised_ms,
+        case=alert.case,
+        devices=frozenset(feed.partition("/")[0] for feed in data.feeds),
+        delay_ms=alert.delay_ms,
+    )

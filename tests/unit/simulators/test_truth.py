@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.clock import parse_rfc3339
+from simulators.district import District
+from simulators.run import Sent
+from simulators.truth import Truth, read_truth, truth_of, write_truth
+from simulators.world import World
+from tests.unit.simulators.parts import BEGIN, kind_index, of_device, readings, world
+
+DAY = 86_400
+HOUR = 3_600_000
+RANKS = ("info", "minor", "major", "critical")
+PLAIN = {
+    "gas-leak": ((25.0, "major"), (50.0, "critical")),
+    "electrical-leakage": ((300.0, "major"), (500.0, "critical")),
+    "ebike-overheating": ((60.0, "major"), (75.0, "critical")),
+    "sewer-blockage": ((80.0, "minor"), (99.9, "major")),
+    "shaft-hydrogen-sulphide": ((10.0, "major"), (28.0, "critical")),
+    "turbid-tank": ((1.0, "major"),),
+    "bin-fire": ((60.0, "critical"),),
+}
+"""Limits once more, by hand, of incidents that go upwards."""
+
+
+@pytest.fixture(scope="module")
+def played(there: District) -> World:
+    return world(there, 3 * DAY, incidents=43)
+
+
+@pytest.fixture(scope="module")
+def truth(played: World) -> Truth:
+    return truth_of(played, Sent(messages=1, readings=2, duplicates=3))
+
+
+def test_an_incident_begins_when_a_slow_twin_sees_the_true_value_pass_the_limit(
+    there: District, played: World, truth: Truth
+) -> None:
+    """The twin knows nothing but the formula: it walks from second to second and compares."""
+    checked = 0
+    for told in truth.incidents:
+        if told.kind not in PLAIN:
+            continue
+        levels = PLAIN[told.kind]
+        for seen in told.devices:
+            number = next(i for i, d in enumerate(there.devices) if d.id == seen.device)
+            kind = kind_index(there, there.devices[number].type)
+            row = number - there.fleets[kind].first
+            incident = next(
+                i for i in played.incidents if i.pattern.kind == told.kind for e in i.effects if e.row == row
+            )
+            t = np.arange(incident.start - 1_000, min(incident.end, played.scenario.end_ms) + 1_000, 1_000)
+            metric = there.kinds[kind].metric(seen.metric)
+            value = played.true(played.moment(kind, np.full(len(t), row), t), kind, metric)
+            past = [int(at) for at, v in zip(t, value, strict=True) if v > levels[0][0]]
+            assert abs(past[0] - parse_rfc3339(seen.from_)) <= 1_000
+            assert abs(past[-1] - parse_rfc3339(seen.to)) <= 1_000
+            assert seen.severity == [name for limit, name in levels if value.max() > limit][-1]
+            checked += 1
+    assert checked >= len(PLAIN)
+
+
+def test_the_readings_agree_with_the_truth(played: World, truth: Truth, there: District) -> None:
+    everything = readings(played)
+    alarm = {kind.type: kind.alarm_s for kind in there.kinds}
+    for told in truth.incidents:
+        if told.kind not in PLAIN:
+            continue
+        for seen in told.devices:
+            limit = PLAIN[told.kind][0][0]
+            begin, end = parse_rfc3339(seen.from_), parse_rfc3339(seen.to)
+            type_id = next(d.type for d in there.devices if d.id == seen.device)
+            own = of_device(everything, seen.device, seen.metric)
+            # Rain of another day fills sewers, too.
+            past = [t for t, value in own if value > limit and begin - HOUR <= t <= end + HOUR]
+            # Noise may bring a reading over the limit a little before the true value.
+            slack = 3 * alarm[type_id] * 1_000 + (end - begin) // 10
+            assert begin - slack <= past[0] <= begin + slack
+            assert end - slack <= past[-1] <= end + slack
+
+
+def test_start_and_end_are_those_of_the_devices_and_every_reference_is_known(truth: Truth, there: District) -> None:
+    devices = {d.id: d for d in there.devices}
+    for told in truth.incidents:
+        assert told.start == min(seen.from_ for seen in told.devices)
+        assert told.end == max(seen.to for seen in told.devices)
+        assert told.start <= told.peak <= told.end
+        assert told.severity == max((seen.severity for seen in told.devices), key=RANKS.index)
+        assert told.place in {devices[seen.device].place for seen in told.devices}
+    assert [i.id for i in truth.incidents] == [f"inc-{n:04d}" for n in range(1, len(truth.incidents) + 1)]
+    assert [i.start for i in truth.incidents] == sorted(i.start for i in truth.incidents)
+
+
+def test_the_weather_makes_incidents_of_its_own(there: District) -> None:
+    truth = truth_of(world(there, 3 * 3_600, storm=True), Sent())
+    kinds = {i.kind for i in truth.incidents}
+    assert {"rain-on-road", "sewer-overload", "cloudburst"} <= kinds
+    rain = [i for i in truth.incidents if i.kind == "cloudburst"]
+    assert len({i.place for i in rain}) == len(rain)
+    onset = BEGIN + 20_000
+    assert all(parse_rfc3339(i.start) > onset for i in truth.incidents)
+
+
+def test_a_calm_world_has_no_truth_but_the_weather(there: District) -> None:
+    weather = {"rain-on-road", "high-water", "sewer-overload", "cloudburst", "gale", "heat"}
+    assert {i.kind for i in truth_of(world(there, DAY), Sent()).incidents} <= weather
+
+
+def test_what_had_not_begun_when_it_was_ended_did_not_happen(played: World) -> None:
+    until = BEGIN + DAY * 1000
+    early = truth_of(played, Sent(), until_ms=until)
+    assert 0 < len(early.incidents) < len(played.incidents)
+    assert all(parse_rfc3339(i.start) < until for i in early.incidents)
+    assert parse_rfc3339(early.end) == until
+
+
+def test_it_is_written_and_read(truth: Truth, tmp_path: Path) -> None:
+    write_truth(tmp_path / "truth.json", truth)
+    assert read_truth(tmp_path / "truth.json") == truth
+    text = (tmp_path / "truth.json").read_text()
+    assert '"from":' in text
+    assert truth.sent.readings == 2

@@ -1,0 +1,429 @@
+"""The shipped scenes: each is right, says where its limits come from, leads to one leaf, leaves a calm day alone.
+
+What differs from `data/device-types.yaml` stands in the tables below, each with its reason; an entry that no longer
+differs fails as well.
+"""
+
+import datetime as dt
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from city.cases import load_cases
+from city.catalogue import load_catalogue, shipped
+from city.device import Device, Metric
+from core.reading import ReadingBatch
+from core.severity import Severity
+from runtime.scene_library import limits, meant, usual, waits, with_table
+from thresholds.check import load_scenes
+from thresholds.engine import Engine
+from thresholds.level import LevelBase
+from thresholds.scene import Scene
+from thresholds.scene_set import SceneSet
+from thresholds.transition import TransitionKind
+
+PAGE = Path(__file__).parents[3] / "docs/reference/scene-library.md"
+TYPES = load_catalogue()
+CASES = load_cases()
+LOADED, FINDINGS = load_scenes([shipped("scenes")], TYPES, cases=lambda: CASES)
+SCENES = {scene.id: scene for scene in LOADED.scenes}
+DECIDING = {name: scene for name, scene in SCENES.items() if scene.stage not in ("draft", "retired")}
+DISTRICT = {name: kind for name, kind in TYPES.items() if not kind.beside and kind.group != "camera"}
+QUIET_BUDGET = 100
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+HEALTH = {
+    "combustible-gas-fault": "a device that is out of order is its operator's, whatever its type",
+    "smoke-alarm-battery": "so is an empty battery",
+    "smoke-alarm-tampered": "so is one that was taken down",
+    "manhole-battery": "so is an empty battery",
+}
+"""Scenes on the device's own health: their leaves of sub 28-01 are for sensors of every type and name none."""
+
+WEATHER = {
+    "road-flooding": "rain",
+    "sewer-surcharge": "rain",
+    "manhole-flooded": "rain",
+    "river-quality-clarity": "rain",
+    "river-level": "rain and tide",
+    "river-level-wusongkou": "tide",
+    "river-level-mishidu": "rain and tide",
+    "crane-wind": "wind",
+}
+"""What drives the scenes whose cases do not come in quiet weather, and whose budget does not count for it."""
+
+OWN_LIMITS = {
+    ("combustible-gas-fault", "minor"): "the detector's own contact",
+    ("smoke-alarm-tampered", "minor"): "the alarm's own contact",
+    ("arc-fault", "major"): "the monitor's own alarm",
+    ("hydrant-opened", "major"): "the device's own contact",
+    ("hydrant-tilted", "minor"): "the data has a normal band and no limit",
+    ("lift-overrun", "critical"): "the monitor's own event",
+    ("deep-pit-axial-force", "major"): "the data has a normal band and no limit",
+    ("deep-pit-axial-force", "critical"): "the design value itself",
+    ("manhole-flooded", "major"): "the cover's own contact",
+    ("manhole-battery", "minor"): "the limit of the smoke alarm's battery",
+    ("ambient-noise", "minor"): "3 dB over the limit of class 4 by day, the loudest: the language has no classes yet",
+    ("fog", "minor"): "the data has no limit for visibility",
+    ("fog", "major"): "the data has no limit for visibility",
+    ("fog", "critical"): "the data has no limit for visibility",
+    ("bin-knocked-over", "minor"): "the data has a normal band and no limit",
+}
+"""Limits that the data file does not have, and what they are."""
+
+UNUSED = {
+    ("bridge-health", "accel", 80.0): "the peak of a burst, and a share of a design value",
+    ("bridge-health", "accel", 100.0): "the peak of a burst, and a share of a design value",
+    ("bridge-health", "accel", 110.0): "the peak of a burst, and a share of a design value",
+    ("river-level", "level_m", 5.1): "orange has the severity of yellow, which holds below it already",
+    ("river-quality", "do", 2.0): "at most 2, light black odour: begins where class V (under 2) ends, same severity",
+    ("river-quality", "do", 5.0): "of class III: the language has no classes of water yet",
+    ("river-quality", "do", 3.0): "of class IV: the language has no classes of water yet",
+    ("river-quality", "nh3n", 1.0): "of class III: the language has no classes of water yet",
+    ("river-quality", "nh3n", 1.5): "of class IV: the language has no classes of water yet",
+    ("river-quality", "nh3n", 8.0): "light black odour has the severity of class V, which holds below it already",
+    ("ambient-noise", "laeq", 40.0): "of a class or of the night: the language has neither yet",
+    ("ambient-noise", "laeq", 45.0): "of a class or of the night: the language has neither yet",
+    ("ambient-noise", "laeq", 50.0): "of a class or of the night: the language has neither yet",
+    ("ambient-noise", "laeq", 55.0): "of a class or of the night: the language has neither yet",
+    ("ambient-noise", "laeq", 60.0): "of a class or of the night: the language has neither yet",
+    ("ambient-noise", "laeq", 65.0): "of a class or of the night: the language has neither yet",
+    ("ambient-noise", "laeq", 70.0): "of class 4 by day: the scene holds from 3 dB over it",
+    ("site-dust-noise", "laeq", 55.0): "of the night: the language has none yet",
+    ("air-station", "pm25", 50.0): "in force from 2031 on",
+}
+"""Limits of the data file that no scene has, and why; those out of force before the scenes begin are left out."""
+
+SEVERITIES = {
+    "crane-wind": "major for critical: wind at a crane that stands still is no accident",
+    "bin-fire": "the data leaves it to the scene: a fire is critical",
+    "heavy-rain": "the colours of the signals; none opens a case, as the data's info means",
+    "heavy-rain-six-hours": "the colours of the signals; none opens a case, as the data's info means",
+    "strong-wind": "the colours of the signals; none opens a case, as the data's info means",
+    "strong-wind-mean": "the colours of the signals; none opens a case, as the data's info means",
+    "extreme-heat": "the colours of the signals; none opens a case, as the data's info means",
+}
+"""Scenes whose severities are not the data's, the worst of those that share one and each milder one a step down."""
+
+NO_CLEAR_TIME = {
+    "ebike-overcharge": "the hours begin again at 0 when the plug is pulled",
+    "water-meter-silent": "the use of twelve hours: any use clears",
+}
+"""Scenes that clear at their limit and at once, without flapping."""
+
+HOLDS_IN_CALM = {
+    "indoor-hydrant-pressure": "the data's normal band is that of sprinkler ends, which need less",
+    "sewer-dry-blockage": "shadow: half a pipe is normal, six dry hours of it are not",
+    "water-meter-leak": "water that runs is normal, four hours of it without a pause are not",
+}
+"""Scenes whose limit lies in the normal band of the data; what makes the difference is the site or the time."""
+
+
+def levels_of(scene: Scene) -> list[LevelBase]:
+    """All levels of a scene, those of overrides laid over the others."""
+    found: list[LevelBase] = list(scene.levels)
+    for override in scene.overrides:
+        for severity, change in override.levels.given.items():
+            found.append(change.laid_over(next(level for level in scene.levels if level.severity == severity)))
+    return found
+
+
+def metric_of(scene: Scene) -> Metric:
+    return TYPES[str(scene.feeds.type)].metrics[str(scene.feeds.metric)]
+
+
+def holds(level: LevelBase, value: float) -> bool:
+    return any(low < value < high or low == value == high for low, high in level.region())
+
+
+def beyond_clear(level: LevelBase, value: float) -> bool:
+    clear = level.clear_value
+    if clear is None:
+        return not holds(level, value)
+    low, high = {"clear_below": (-math.inf, clear), "clear_above": (clear, math.inf)}.get(str(level.clears_by), clear)
+    return bool(low < value < high)
+
+
+def calm_values(metric: Metric) -> list[float]:
+    """Values of a calm day: all over the normal band but for its very ends, which are the limits themselves."""
+    if metric.kind == "state":
+        return [0.0]
+    if metric.normal is None:
+        return []
+    low, high = metric.normal
+    return [low + share * (high - low) for share in np.linspace(0.01, 0.99, 99)]
+
+
+def steps(scene: Scene) -> Iterator[tuple[str, float, str, float, float]]:
+    """(condition, written, way, number, step) of each `STEPS` note."""
+    for step, said in re.findall(r"^STEPS of ([0-9.]+): (.+)\.$", scene.notes or "", re.MULTILINE):
+        for one in said.split(", "):
+            found = re.fullmatch(r"(above|below|outside) ([0-9.]+) is at (least|most) ([0-9.]+)( either way)?", one)
+            assert found, f"{scene.id}: {one}"
+            yield found[1], float(found[2]), found[3], float(found[4]), float(step)
+
+
+# ---- the files
+
+
+def test_the_whole_library_is_right() -> None:
+    assert [str(finding) for finding in FINDINGS] == []
+
+
+def test_one_file_a_scene_by_its_name() -> None:
+    folder = shipped("scenes")
+    assert sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") == sorted(SCENES)
+    assert [path.name for path in folder.iterdir() if path.suffix != ".yaml"] == []
+
+
+def test_every_device_type_has_a_scene_that_decides() -> None:
+    assert len(DISTRICT) == 28
+    assert DISTRICT.keys() - {scene.feeds.type for scene in DECIDING.values()} == set()
+
+
+def test_every_scene_has_both_titles_and_no_two_the_same() -> None:
+    assert [name for name, s in SCENES.items() if not s.title.en.isascii() or not _CHINESE.search(s.title.zh)] == []
+    for titles in ([s.title.en for s in SCENES.values()], [s.title.zh for s in SCENES.values()]):
+        assert [title for title, times in Counter(titles).items() if times > 1] == []
+
+
+def test_every_scene_is_supervised_by_a_role_of_the_case_catalogue() -> None:
+    for scene in SCENES.values():
+        assert scene.owner is not None, scene.id
+        assert scene.owner.unit in CASES.roles, scene.id
+        assert _CHINESE.search(scene.owner.force or ""), scene.id
+
+
+# ---- what they open
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_ladder_leads_to_one_leaf_that_knows_the_type(name: str) -> None:
+    scene = SCENES[name]
+    leaf = CASES.leaves[str(scene.raises.leaf)]
+    assert leaf.in_force(dt.date(2026, 6, 1))
+    if name in HEALTH:
+        assert (leaf.sub, leaf.sensors) == ("28-01", ())
+    else:
+        assert scene.feeds.type in leaf.sensors
+
+
+def test_a_calm_day_asks_for_at_most_a_hundred_cases() -> None:
+    assert WEATHER.keys() <= SCENES.keys()
+    opening = {name: s for name, s in SCENES.items() if opens(s)}
+    assert [name for name, scene in opening.items() if scene.raises.budget_per_day is None] == []
+    assert sum(s.raises.budget_per_day or 0 for name, s in opening.items() if name not in WEATHER) <= QUIET_BUDGET
+
+
+def test_a_scene_that_opens_no_case_has_no_budget_and_weather_says_what_it_is() -> None:
+    assert [name for name, s in SCENES.items() if not opens(s) and s.raises.budget_per_day is not None] == []
+    weather = {name for name, s in SCENES.items() if "Driven by the weather" in (s.notes or "")}
+    assert weather == set(WEATHER)
+
+
+def opens(scene: Scene) -> bool:
+    """Whether a case of the scene may open by itself."""
+    mildest = Severity.of(scene.raises.from_)
+    return scene.raises.auto and any(Severity.of(level.severity) >= mildest for level in scene.levels)
+
+
+# ---- limits and where they come from
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_limit_is_one_of_the_data_or_listed_with_its_reason(name: str) -> None:
+    scene = SCENES[name]
+    own = {severity for severity, condition, value in limits(scene) if not usual(scene, condition, value, TYPES)}
+    assert own == {severity for scene_id, severity in OWN_LIMITS if scene_id == name}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_limit_has_its_source_with_the_mark_that_the_data_gives_it(name: str) -> None:
+    scene = SCENES[name]
+    said = {source.text: source.verified for source in scene.sources}
+    accounted = set()
+    for severity, condition, value in limits(scene):
+        evidence = [limit.evidence for limit in usual(scene, condition, value, TYPES)]
+        matching = {one.text for one in evidence if said.get(one.text) == one.verified}
+        assert matching or (name, severity) in OWN_LIMITS, f"{severity}: none of {[one.text for one in evidence]}"
+        accounted |= matching
+    assert said, "a limit without any source"
+    assert [text for text, verified in said.items() if verified and text not in accounted] == []
+
+
+def test_an_override_of_a_kind_of_site_is_the_limit_that_the_data_gives_that_kind() -> None:
+    seen = 0
+    for scene in SCENES.values():
+        for override in scene.overrides:
+            (kind,) = override.where.given["kind"]
+            for severity, change in override.levels.given.items():
+                level = change.laid_over(next(one for one in scene.levels if one.severity == severity))
+                found = usual(scene, *meant(scene, level), TYPES)
+                assert kind in {limit.where.get("kind") for limit in found}, f"{scene.id}: {kind}"
+                seen += 1
+    assert seen
+
+
+def test_every_limit_of_the_data_is_in_a_scene_or_listed_with_its_reason() -> None:
+    used = {
+        id(limit)
+        for scene in SCENES.values()
+        for _, condition, value in limits(scene)
+        for limit in usual(scene, condition, value, TYPES)
+    }
+    unused = {
+        (kind.id, metric.name, limit.value)
+        for kind in DISTRICT.values()
+        for metric in kind.metrics.values()
+        for limit in metric.limits
+        if id(limit) not in used and (limit.valid_to is None or limit.valid_to.year > 2026)
+    }
+    assert unused == set(UNUSED)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_severities_are_those_of_the_data_or_the_difference_has_a_reason(name: str) -> None:
+    scene = SCENES[name]
+    worst_first = [
+        (severity, {one.severity for one in usual(scene, condition, value, TYPES)})
+        for severity, condition, value in reversed(limits(scene)[: len(scene.levels)])
+        if (name, severity) not in OWN_LIMITS
+    ]
+    differ, before = False, math.inf
+    for severity, known in worst_first:
+        wanted = {min(Severity.of(word), before - 1) for word in known if word}
+        differ |= Severity.of(severity) not in wanted
+        before = Severity.of(severity)
+    assert differ == (name in SEVERITIES)
+
+
+@pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if "STEPS" in (scene.notes or "")])
+def test_at_least_is_half_a_step_under_the_limit_and_nothing_else(name: str) -> None:
+    scene = SCENES[name]
+    told = list(steps(scene))
+    assert told
+    for condition, written, way, number, step in told:
+        apart = number - written if way == "least" else written - number
+        assert math.isclose(apart, step / 2, rel_tol=1e-6)
+        level = next(
+            one for one in levels_of(scene) if one.condition == condition and meant(scene, one)[0] == f"at_{way}"
+            and written in (one.limit[1:] if isinstance(one.limit, tuple) else (one.limit,))
+        )  # fmt: skip
+        inwards = -step if way == "least" else step
+        assert holds(level, number)
+        assert not holds(level, number + inwards)
+
+
+def test_a_scene_whose_limits_begin_with_a_standard_says_from_when() -> None:
+    for name, scene in SCENES.items():
+        found = [usual(scene, condition, value, TYPES) for _, condition, value in limits(scene)]
+        begins = {one.valid_from for limits_ in found for one in limits_ if one.valid_from}
+        if begins and all(found):
+            assert scene.valid is not None, name
+            assert scene.valid.from_ in begins, name
+
+
+# ---- clear values, delays, calm
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_every_number_has_a_clear_value_apart_from_its_limit_or_a_time_to_clear(name: str) -> None:
+    scene = SCENES[name]
+    flapping = False
+    for level in levels_of(scene):
+        if level.clears_by is None:
+            continue
+        counted_from_zero = level.limit == 0
+        assert level.clear_value is not None or counted_from_zero, level.words
+        flapping |= level.clear_value == level.limit and not level.clear_for
+    assert flapping == (name in NO_CLEAR_TIME)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_delays_fit_the_interval_of_the_type(name: str) -> None:
+    """Samples come within two hours in alarm; a time past the offline rule waits for a sensor that fell silent."""
+    scene = SCENES[name]
+    kind = TYPES[str(scene.feeds.type)]
+    by_event = kind.alarm_interval_ms == 0
+    assert kind.interval_ms is not None and kind.offline_after_ms is not None  # noqa: PT018
+    fastest = kind.alarm_interval_ms or kind.interval_ms
+    for level in levels_of(scene):
+        assert not (by_event and level.for_.samples), "an event comes once"
+        assert level.for_.samples * fastest <= 2 * 3_600_000
+        if level.for_.ms > kind.offline_after_ms and not by_event:
+            assert scene.feeds.silent_after is not None, level.words
+    if scene.feeds.silent_after is not None:
+        assert scene.feeds.silent_after >= 2 * kind.interval_ms, "one reading that is lost is no silence"
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_a_calm_district_never_trips_it_and_always_clears_it(name: str) -> None:
+    scene = DECIDING[name]
+    calm = calm_values(metric_of(scene))
+    trips = [value for value in calm for level in levels_of(scene) if holds(level, value)]
+    assert bool(trips) == (name in HOLDS_IN_CALM)
+    if calm:
+        calm += metric_of(scene).normal or ()
+        never = [level.words for level in levels_of(scene) if not any(beyond_clear(level, value) for value in calm)]
+        assert never == []
+
+
+def test_what_is_calm_raises_nothing_and_what_is_far_beyond_raises_everything() -> None:
+    """The library as the engine takes it: each scene's own metric, a day of calm values, then its worst limit."""
+    scenes = [s for name, s in DECIDING.items() if calm_values(metric_of(s)) and name not in HOLDS_IN_CALM]
+    engine = Engine(SceneSet.of(scenes), max_feeds=len(scenes))
+    rng = np.random.default_rng(3)
+    start, step = 1_767_225_600_000, 600_000
+    for feed, scene in enumerate(scenes):
+        engine.bind(feed, device_for(scene), str(scene.feeds.metric))
+    for turn in range(144):
+        values = [rng.choice(calm_values(metric_of(scene))) for scene in scenes]
+        at = np.full(len(scenes), start + turn * step)
+        assert len(engine.on_batch(ReadingBatch.of(np.arange(len(scenes)), at, np.array(values)))) == 0
+    raised: set[str] = set()
+    for turn in range(144, 144 + 6 * 30):
+        values = [worst_value(scene) for scene in scenes]
+        at = np.full(len(scenes), start + turn * step)
+        told = engine.on_batch(ReadingBatch.of(np.arange(len(scenes)), at, np.array(values)))
+        rows = np.flatnonzero(told.kind == TransitionKind.RAISED)
+        raised |= {engine.scenes.scenes[told.scene[row]].id for row in rows}
+    assert {scene.id for scene in scenes} - raised == set()
+
+
+def device_for(scene: Scene) -> Device:
+    where = scene.feeds.where.given if scene.feeds.where else {}
+    name = next(iter(where.get("device", {f"{scene.id}-1"})))
+    kind = min(where.get("kind", {""}))
+    return Device(name, "g", str(scene.feeds.type), kind=kind)
+
+
+def worst_value(scene: Scene) -> float:
+    low, high = scene.levels[-1].region()[-1]
+    if math.isfinite(low):
+        return low + 1.0 if high == math.inf else low
+    return high - 1.0
+
+
+# ---- what waits, and the page
+
+
+def test_what_waits_for_the_language_is_said_in_one_form_and_both_languages() -> None:
+    for scene in SCENES.values():
+        for line in (scene.notes or "").splitlines():
+            assert line.startswith("LATER: ") or "LATER" not in line.upper().split(), f"{scene.id}: {line}"
+        for one in waits(scene):
+            english, slash, chinese = one.partition(" / ")
+            assert english and slash and _CHINESE.search(chinese), f"{scene.id}: {one}"  # noqa: PT018
+    unready = {name for name, scene in SCENES.items() if scene.stage in ("draft", "shadow")}
+    assert {name for name in unready if not waits(SCENES[name])} == set()
+
+
+def test_the_page_of_the_library_is_current() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    cure = "run: .venv/bin/python -m runtime.scene_library docs/reference/scene-library.md"
+    assert page == with_table(page), cure
