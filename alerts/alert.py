@@ -50,6 +50,7 @@ class OpenAlert(msgspec.Struct, kw_only=True, eq=False):
     rules: str
     place: str
     town: str
+    fold: str
     shadow: bool
     state: State
     opened_by: str

@@ -261,7 +261,7 @@ class AlertStage:
 
     def _home_for(self, scene: Scene, source: Source, row: Row) -> OpenAlert | None:
         """The open alert that takes this raise: one that knows the feed, else the last one near enough."""
-        place = (scene.id, source.device.alert_place, _in_shadow(scene, source.device))
+        place = (scene.id, scene.fold_key(source.device), _in_shadow(scene, source.device))
         candidates = self._folds.get(place, ())
         for alert in reversed(candidates):
             if row.feed in alert.feeds:
@@ -285,6 +285,7 @@ class AlertStage:
             rules=scene.version,
             place=device.alert_place,
             town=device.town,
+            fold=scene.fold_key(device),
             shadow=_in_shadow(scene, device),
             state=State.NONE,
             opened_by=source.feed,
@@ -407,7 +408,7 @@ class AlertStage:
 
     def _keep(self, alert: OpenAlert) -> None:
         self._alerts[alert.id] = alert
-        self._folds.setdefault((alert.scene, alert.place, alert.shadow), []).append(alert)
+        self._folds.setdefault((alert.scene, alert.fold, alert.shadow), []).append(alert)
 
     def _house(self, alert: OpenAlert, member: Member) -> None:
         alert.add(member)
@@ -416,7 +417,7 @@ class AlertStage:
 
     def _forget(self, alert: OpenAlert) -> None:
         del self._alerts[alert.id]
-        place = (alert.scene, alert.place, alert.shadow)
+        place = (alert.scene, alert.fold, alert.shadow)
         self._folds[place].remove(alert)
         if not self._folds[place]:
             del self._folds[place]

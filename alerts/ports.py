@@ -44,6 +44,9 @@ class Scene(Protocol):
     def case_from(self) -> Severity:
         """The mildest severity that opens a case; a milder alert is only listed."""
 
+    def fold_key(self, device: Device) -> str:
+        """What alerts of `device` are folded by."""
+
     @property
     def fold_window_ms(self) -> int | None:
         """How far apart two feeds' raises may be to be one alert, in ms; None for any distance."""

@@ -58,6 +58,10 @@ class AlertScene:
         """The mildest severity that opens a case."""
         return Severity.of(self.scene.raises.from_)
 
+    def fold_key(self, device: Device) -> str:
+        """What alerts of `device` are folded by."""
+        return self.scene.fold.key(device)
+
     @property
     def fold_window_ms(self) -> int | None:
         """How near raises have to be to be folded, ms."""

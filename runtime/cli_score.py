@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -12,7 +13,7 @@ from alerts.store import AlertStore
 from alerts.stored import StoredAlert
 from core.clock import parse_rfc3339
 from core.errors import ConfigError
-from core.units import format_duration, parse_duration
+from core.units import parse_duration
 from runtime.known_scenes import known_scenes
 from runtime.score import CASES_A_DAY, DAY_MS, Raised, Score, score
 from runtime.summary import write_json
@@ -121,6 +122,7 @@ def stored_alert(alert: StoredAlert) -> Raised:
         severity=alert.worst,
         raised_ms=alert.raised_ms,
         case=alert.task_number is not None,
+        auto=alert.data.auto,
         devices=frozenset(feed.partition("/")[0] for feed in alert.data.feeds),
         delay_ms=int(delay or 0),
     )
@@ -173,27 +175,34 @@ def show(console: Console, result: Score, *, verdict: bool = True) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    """A table that fits 80 columns: each heading in English over Chinese, the first column never cut."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    for column in words:
+        table.add_column(column.replace(" ", "\n"), no_wrap=True)
+    for column in numbers:
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
+    return table
+
+
 def _found(result: Score) -> Table:
-    table = Table(title="Incidents 事件")
-    for column in ("scene 场景", "severity 级别"):
-        table.add_column(column)
-    for column in ("incidents 事件", "found 发现", "missed 漏报", "too mild 偏轻", "delay p50 延迟", "p90", "max"):
-        table.add_column(column, justify="right")
+    words, numbers = ("scene 场景", "severity 级别"), ("found 发现", "mild 偏轻", "late:p50 延迟", "p90", "max")
+    table = _table("Incidents 事件", words, numbers)
     for row in result.scenes:
         late = row.delay_ms
         delays = ["", "", ""] if late is None else [_span(late.p50), _span(late.p90), _span(late.max)]
-        missed, mild = len(row.missed), len(row.too_mild)
-        table.add_row(
-            row.scene, row.severity, str(row.incidents), str(row.found), _wrong(missed), _wrong(mild), *delays
-        )  # fmt: skip
+        found = f"{row.found} of {row.incidents}"
+        shown = f"[red]{found}[/red]" if row.missed else found
+        table.add_row(row.scene, row.severity, shown, _wrong(len(row.too_mild)), *delays)
     return table
 
 
 def _noise(result: Score) -> Table:
-    table = Table(title="Alerts 告警")
-    table.add_column("scene 场景")
-    for column in ("alerts 告警", "false 误报", "false a day 每日误报", "cases 案件", "cases a day 每日案件"):
-        table.add_column(column, justify="right")
+    table = _table(
+        "Alerts 告警",
+        ("scene 场景",),
+        ("alerts 告警", "false 误报", "false/day 每日误报", "cases 案件", "cases/day 每日案件"),
+    )
     for row in result.noise:
         table.add_row(
             row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.false_a_day:.1f}", f"{row.cases:,}",
@@ -203,10 +212,7 @@ def _noise(result: Score) -> Table:
 
 
 def _faults(result: Score) -> Table:
-    table = Table(title="Faults 故障")
-    table.add_column("kind 类别")
-    for column in ("faults 故障", "to be noticed 应发现", "noticed 已发现"):
-        table.add_column(column, justify="right")
+    table = _table("Faults 故障", ("kind 类别",), ("faults 故障", "to-notice 应发现", "noticed 已发现"))
     for row in result.faults:
         table.add_row(row.kind, str(row.faults), str(row.to_notice), str(row.noticed))
     return table
@@ -223,7 +229,7 @@ def _lines(result: Score, *, verdict: bool) -> list[str]:
     r = result.readings
     if r.taken is not None:
         lines.append(f"{r.sent:,} readings sent, {r.taken:,} taken, {r.lost} lost, {r.doubled} doubled")
-    lines += _named("missed 漏报", result.missed)
+    lines += _named("missed 漏报", [f"{name} ({row.scene})" for row in result.scenes for name in row.missed])
     lines += _named("several cases 多案", [f"{name} ({n})" for name, n in result.several_cases.items()])
     lines += _named("found without a case 未立案", result.without_case)
     if verdict:
@@ -243,4 +249,8 @@ def _wrong(count: int) -> str:
 
 
 def _span(ms: float) -> str:
-    return format_duration(round(ms / 1000) * 1000) if ms >= 1000 else f"{ms:.0f}ms"
+    """A duration in its one largest unit, e.g. `37s`, `12.4m`, `2.1h`."""
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if ms >= size:
+            return f"{ms / size:.1f}{unit}" if unit != "s" else f"{ms / size:.0f}s"
+    return f"{ms:.0f}ms"

@@ -24,7 +24,10 @@ CASES_A_DAY = 100
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """One alert: `severity` is the worst it reached, `delay_ms` the configured delay of the level that opened it."""
+    """One alert: `severity` is the worst it reached, `delay_ms` the configured delay of the level that opened it.
+
+    `auto` is whether it was to have a case: a scene of the weather is context for others and opens none.
+    """
 
     id: str
     scene: str
@@ -33,6 +36,7 @@ class Raised:
     severity: str
     raised_ms: int
     case: bool
+    auto: bool = True
     devices: frozenset[str] = frozenset()
     delay_ms: int = 0
 
@@ -103,7 +107,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     several_cases: dict[str, int]
     """Incidents with more than one case, and how many."""
     without_case: list[str]
-    """Incidents that were found and have no case, though they are bad enough for one."""
+    """Incidents that were found and have no case, though an alert of theirs was to have one."""
     scenes: list[SceneScore]
     noise: list[SceneNoise]
     faults: list[FaultScore]
@@ -169,7 +173,7 @@ def score(
         several_cases={name: n for name, n in cases.items() if n > 1},
         without_case=[
             i.id for i in incidents
-            if matched.by_incident.get(i.id) and not cases[i.id] and i.severity != Severity.INFO.word
+            if not cases[i.id] and any(a.auto for a in matched.by_incident.get(i.id, ()))
         ],
         scenes=_scenes(incidents, matched),
         noise=_noise(alerts, matched.false, days),

@@ -34,6 +34,11 @@ class SimulatedRun:
         self._world = world
         self._run = OfflineRun(scenes, _feeds(world, load_catalogue()))
 
+    @property
+    def alerts(self) -> Mapping[str, OfflineAlert]:
+        """Everything that was raised so far, by id."""
+        return self._run.alerts
+
     def play(self) -> Iterator[int]:
         """Play it all; after each piece the time it has come to, ms."""
         for batch in batches(self._world, sent=self.sent):
@@ -43,15 +48,11 @@ class SimulatedRun:
         self._run.pass_time(self._world.scenario.end_ms + _SETTLE_MS)
 
     def scored(self, slack_ms: int) -> Score:
-        """What was raised against what happened."""
-        chain = self._run.chain
-        sequencer = chain.sequencer
+        """What was raised against what happened; nothing was carried, so nothing can have been lost on the way."""
         truth = truth_of(self._world, self.sent)
         end = parse_rfc3339(truth.end)
         alerts = [_raised(name, alert) for name, alert in self._run.alerts.items() if alert.last.raised_ms <= end]
-        doubled = chain.readings - sequencer.repeated - self.sent.readings
-        taken = chain.readings - sequencer.repeated
-        return score(truth, alerts, slack_ms=slack_ms, taken=taken, doubled=max(0, doubled))
+        return score(truth, alerts, slack_ms=slack_ms)
 
 
 def _parts(batch: Batch) -> Iterator[ReadingBatch]:
@@ -75,6 +76,7 @@ def _raised(name: str, alert: OfflineAlert) -> Raised:
         severity=data.worst_severity,
         raised_ms=alert.last.raised_ms,
         case=alert.case,
+        auto=data.auto,
         devices=frozenset(feed.partition("/")[0] for feed in data.feeds),
         delay_ms=alert.delay_ms,
     )

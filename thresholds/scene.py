@@ -207,15 +207,36 @@ class Override(Model):
     levels: OverrideLevels = Field(description="What is different there, by severity. 替换的级别")
 
 
+FoldBy = Literal["device", "module", "place", "self_grid", "disposal_grid", "town", "district"]
+
+
 class Fold(Model):
     """Alerts of one place are one alert, with a count."""
 
-    by: tuple[Literal["module", "place"], ...] = Field(
-        ("module",), min_length=1, description="What they are folded by; a place is a map module. 合并依据"
+    by: tuple[FoldBy, ...] = Field(
+        ("module",),
+        min_length=1,
+        description="What they are folded by, all of it together; a place is a map module. 合并依据",
     )
     window: Duration | None = Field(
         None, description="Raises further apart than this are alerts of their own. 合并时间窗"
     )
+
+    def key(self, device: Device) -> str:
+        """What alerts of `device` are folded by; where the device has no such place, by its own."""
+        return "/".join(_fold_value(device, name) for name in self.by)
+
+
+def _fold_value(device: Device, name: FoldBy) -> str:
+    match name:
+        case "device":
+            return device.id
+        case "module" | "place":
+            return device.alert_place
+        case "district":
+            return ""
+        case "self_grid" | "disposal_grid" | "town":
+            return str(getattr(device, name)) or device.alert_place
 
 
 class Evidence(Model):

@@ -26,7 +26,11 @@ class SceneOf:
     auto: bool = True
     case_from: Severity = Severity.MINOR
     fold_window_ms: int | None = None
+    by_town: bool = False
     version: str = "v1"
+
+    def fold_key(self, device: Device) -> str:
+        return device.town if self.by_town else device.alert_place
 
     def pilot_at(self, device: Device) -> bool:
         return device.town in self.pilot_towns

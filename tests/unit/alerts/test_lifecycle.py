@@ -148,6 +148,23 @@ def test_an_alert_is_to_have_a_case_from_the_severity_on_that_its_scene_names() 
     assert [c.data.auto for c in line.told] == [False, True, True], "once bad enough, it stays so"
 
 
+def test_a_scene_that_folds_by_town_makes_one_alert_of_several_places() -> None:
+    towns = FeedsOf([device("d0", "M1"), device("d1", "M2"), device("d2", "M3", town="T02")])
+    line = Timeline(SceneOf(by_town=True), feeds_of=towns)
+    line.raised(0, T0)
+    line.raised(1, T0 + 1)
+    line.raised(2, T0 + 2)
+    assert [(c.type.name, c.data.place, c.data.count) for c in line.told] == [
+        ("RAISED", "M1", 1),
+        ("CHANGED", "M1", 2),
+        ("RAISED", "M3", 1),
+    ]
+    line.cleared(0, T0 + 3)
+    assert line.stage.open_count == 2
+    line.cleared(1, T0 + 4)
+    assert line.told[-1].type.name == "CLEARED"
+
+
 def test_severity_is_the_worst_active_level_at_each_moment() -> None:
     line = Timeline()
     line.raised(0, T0, MINOR)

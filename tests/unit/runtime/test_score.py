@@ -89,10 +89,10 @@ def test_a_delay_that_ends_after_the_incident_is_explained_by_it() -> None:
 
 
 def test_two_cases_for_one_incident_and_none_for_another_are_named() -> None:
-    happened = truth(incident("i", "d1", T0), incident("j", "d2", T0), incident("k", "d3", T0, severity="info"))
+    happened = truth(incident("i", "d1", T0), incident("j", "d2", T0), incident("k", "d3", T0))
     alerts = [
         raised("a", "d1", T0), raised("b", "d1", T0 + 1),
-        raised("c", "d2", T0, case=False), raised("d", "d3", T0, case=False, severity="info"),
+        raised("c", "d2", T0, case=False), raised("d", "d3", T0, case=False, auto=False),
     ]  # fmt: skip
     found = score(happened, alerts, slack_ms=0)
     assert found.several_cases == {"i": 2}
@@ -180,7 +180,7 @@ def test_the_command_says_what_was_missed_and_ends_with_a_finding(
     said = capsys.readouterr().out
     assert status == 1
     assert "1 of 2 incidents found" in said
-    assert "missed 漏报: j" in said
+    assert "missed 漏报: j (road-flooding)" in said
     assert "100 readings sent, 100 taken, 0 lost, 0 doubled" in said
     assert msgspec.json.decode(out.read_bytes())["found"] == 1
 

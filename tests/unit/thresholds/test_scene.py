@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from city.device import Device
 from core.severity import Severity
 from tests.unit.thresholds.parts import scene
-from thresholds.scene import Scene
+from thresholds.scene import Fold, Scene
 from thresholds.scene_set import SceneSet
 
 BY_PLACE: list[dict[str, Any]] = [
@@ -105,3 +105,23 @@ def test_a_set_is_sorted_and_its_version_does_not_depend_on_the_order() -> None:
 def test_a_set_never_has_two_scenes_of_one_id() -> None:
     with pytest.raises(ValueError, match="one id"):
         SceneSet.of([scene({"above": 5}), scene({"above": 6})])
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        (["module"], "M1"),
+        (["place"], "M1"),
+        (["device"], "d"),
+        (["self_grid"], "S1"),
+        (["disposal_grid"], "M1"),
+        (["town"], "T1"),
+        (["district"], ""),
+        (["town", "device"], "T1/d"),
+    ],
+)
+def test_alerts_are_folded_by_what_the_scene_says_and_by_the_place_where_that_is_not_known(
+    by: list[str], key: str
+) -> None:
+    fold = Fold.model_validate({"by": by})
+    assert fold.key(Device("d", "g", place="M1", town="T1", self_grid="S1")) == key
