@@ -35,7 +35,7 @@ from runtime.recovery import encode_devices, encode_rules
 from runtime.servers.kafka import PrivateKafka, why_not
 from runtime.stream.outgoing import Outgoing
 from runtime.stream.places import partition_of
-from runtime.stream.plan import devices_record, scenes_record
+from runtime.stream.plan import devices_record, devices_version, scenes_record
 from runtime.stream.publisher import Publisher
 from runtime.stream.reader import open_reader, read_all
 from runtime.stream.told import decode_told
@@ -82,7 +82,8 @@ class Bench:
         self.scenes, _ = load_scenes([shipped("scenes")], load_catalogue())
         path = folder / "devices.csv"
         dump_devices(path, self.devices)
-        self.version, self.csv = DeviceList.read(path, load_catalogue()).version, path.read_bytes()
+        self.version = devices_version(DeviceList.read(path, load_catalogue()).version, "place")
+        self.csv = path.read_bytes()
         self.publisher = Publisher(kafka.address, "bench")
 
     def outgoing(self) -> Outgoing:

@@ -31,7 +31,7 @@ from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
 from runtime.stream.bridge import Bridge, BridgeOptions
 from runtime.stream.outgoing import Outgoing
-from runtime.stream.places import partition_of
+from runtime.stream.places import area_of, partition_of, torn
 from runtime.stream.publisher import Publisher
 from runtime.stream.reader import bounds, open_reader
 from runtime.stream.topics import Topics, ensure_topics
@@ -98,6 +98,9 @@ def _given(config: Config, address: str, topics: Topics) -> _Given:
     known = read_and_keep(config.ingest.devices, types, shelf)
     door = Door(FeedRegistry(config.ingest.max_feeds), _NoNames(), known, types)
     scenes = _scenes(config, address, topics, paths, types, cases) if leads else None
+    problems = list(torn(scenes, known.devices.values(), config.stream.by)) if scenes is not None else []
+    if problems:
+        raise ConfigError("\n".join(problems))
     return _Given(types, cases, paths, scenes, shelf, lists, mark, door, leads)
 
 
@@ -114,7 +117,12 @@ def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
     unknown.forget(door.known.devices.__contains__)
     bridge = Bridge(
         BridgeOptions(
-            config.ingest.max_ahead, config.ingest.max_pack, stream.linger, tick_ms=stream.tick, leads=given.leads
+            config.ingest.max_ahead,
+            config.ingest.max_pack,
+            stream.linger,
+            tick_ms=stream.tick,
+            leads=given.leads,
+            by=stream.by,
         ),
         topics,
         session=session,
@@ -138,7 +146,7 @@ def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
     ops = OpsServer(
         config.pipeline.host,
         stream.bridge_port,
-        lambda: {**bridge.status(), "findings": [*map(str, scenes.findings), *devices.findings]},
+        lambda: {**bridge.status(), "findings": [*map(str, scenes.findings), *devices.findings, *bridge.findings]},
     )
     reader = _feedback(config, bridge, position, stop) if given.leads else None
     keeper = threading.Thread(target=_keep, args=(unknown, stop), name="keeper", daemon=True)
@@ -157,13 +165,14 @@ def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
 
 
 def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:
+    by = config.stream.by
     # The session is another number than any earlier run's: its feeds are numbered anew.
     return Outgoing(
         f"bridge-{config.stream.bridge}",
         wall_ns(),
         topics.partitions,
         max_feeds=config.ingest.max_feeds,
-        partition_of=lambda feed: partition_of(door.feed(feed)[0].alert_place, topics.partitions),
+        partition_of=lambda feed: partition_of(area_of(door.feed(feed)[0], by), topics.partitions),
         key_of=door.registry.key_of,
     )
 

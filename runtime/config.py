@@ -175,7 +175,10 @@ class Stream(_Section):
         None, description="bootstrap servers, host:port[,host:port]; absent: one machine, no Kafka"
     )
     prefix: str = Field("scenewatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="in front of the topics' names")
-    partitions: int = Field(8, ge=1, le=10_000, description="of the readings; a place stays in one, so it stays too")
+    partitions: int = Field(8, ge=1, le=10_000, description="of the readings; an area stays in one, so it stays too")
+    by: Literal["place", "self_grid", "disposal_grid", "town"] = Field(
+        "town", description="what stays in one partition: as coarse as the coarsest fold of the scenes"
+    )
     replication: int = Field(1, ge=1, le=9, description="copies of each record; 3 where there are three brokers")
     keep: Duration = Field(7 * 86_400_000, description="how long readings and alerts stay in Kafka")
     workers: int = Field(2, ge=1, le=256, description="worker processes on this machine")

@@ -29,7 +29,8 @@ from runtime.door import Door
 from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.stream.outgoing import Outgoing
-from runtime.stream.plan import devices_record, scenes_record
+from runtime.stream.places import AreaBy, torn
+from runtime.stream.plan import devices_record, devices_version, scenes_record
 from runtime.stream.publisher import Publisher
 from runtime.stream.rounds import Rounds
 from runtime.stream.topics import Topics
@@ -56,6 +57,7 @@ class BridgeOptions:
         linger_ms: Least time between two rounds.
         tick_ms: A partition that got nothing for so long is told the time.
         leads: Whether it says what everybody has to know: the time, scenes, devices.
+        by: What keeps devices together in one partition.
     """
 
     max_ahead_ms: int = 300_000
@@ -63,10 +65,15 @@ class BridgeOptions:
     linger_ms: int = 20
     tick_ms: int = 500
     leads: bool = True
+    by: AreaBy = "town"
 
 
 class Bridge:
-    """Owns the loop; everything it works on is given and open."""
+    """Owns the loop; everything it works on is given and open.
+
+    Attributes:
+        findings: Why the scenes that are in the files now do not decide.
+    """
 
     def __init__(
         self,
@@ -83,6 +90,7 @@ class Bridge:
         on_ready: Callable[[], None],
         on_said_safe: Callable[[int], None],
     ) -> None:
+        self.findings: list[str] = []
         self._options = options
         self._topics = topics
         self._session = session
@@ -294,7 +302,12 @@ class Bridge:
         while self._devices:
             self._switch_devices(self._devices.popleft())
         while self._scenes:
-            self._switch(self._scenes.popleft())
+            scenes = self._scenes.popleft()
+            self.findings = list(torn(scenes, self._door.known.devices.values(), self._options.by))
+            for line in self.findings:
+                log.warning("%s; version %s goes on running", line, self._rules)
+            if not self.findings:
+                self._switch(scenes)
 
     def _switch(self, scenes: SceneSet) -> None:
         """Distribute scenes, then say in every partition that they decide: time passes there to the same moment."""
@@ -314,7 +327,9 @@ class Bridge:
         self._unknown.forget(change.known.devices.__contains__)
 
     def _tell_devices(self, version: str) -> None:
-        self._distribute(*devices_record(version, self._csv_of(version)))
+        csv = self._csv_of(version)
+        version = devices_version(version, self._options.by)
+        self._distribute(*devices_record(version, csv))
         self._outgoing.add_to_all(encode_clock(ClockTick(self._clock.now_ms())))
         self._outgoing.add_to_all(encode_devices(version))
 

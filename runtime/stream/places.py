@@ -1,20 +1,53 @@
-"""Which partition a place belongs to: the same for every process and for ever, as long as the number stays."""
+"""Which partition a device belongs to: the same for every process and for ever, as long as the number stays."""
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Literal
+
+from city.device import Device
+from thresholds.scene_set import DECIDES, SceneSet
+
+AreaBy = Literal["place", "self_grid", "disposal_grid", "town"]
+"""What keeps devices together, from the finest to the coarsest."""
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
 
 
+def area_of(device: Device, by: AreaBy) -> str:
+    """The area that keeps `device` in one partition with its neighbours; its own place where it has none."""
+    return device.alert_place if by == "place" else getattr(device, by) or device.alert_place
+
+
+def torn(scenes: SceneSet, devices: Iterable[Device], by: AreaBy) -> Iterator[str]:
+    """A line for every scene that would fold devices of several areas into one alert: no partition sees them all."""
+    of_type: dict[str, list[Device]] = {}
+    for device in devices:
+        of_type.setdefault(device.type, []).append(device)
+    for scene in scenes.scenes:
+        if scene.stage not in DECIDES:
+            continue
+        areas: dict[str, str] = {}
+        watched = [scene.feeds.type] if scene.feeds.type else list(of_type)
+        for device in (device for kind in watched for device in of_type.get(kind, ())):
+            key, area = scene.fold.key(device), area_of(device, by)
+            if areas.setdefault(key, area) != area:
+                yield (
+                    f"scene {scene.scene}: it folds by {' and '.join(scene.fold.by)}, and {key or 'the district'} lies "
+                    f"in {areas[key]} and in {area}, which may be two partitions: set stream.by to something coarser"
+                )
+                break
+
+
 @lru_cache(maxsize=1 << 20)
-def partition_of(place: str, partitions: int) -> int:
-    """The partition of a place: what Kafka's own clients choose for a record with the place as its key.
+def partition_of(area: str, partitions: int) -> int:
+    """The partition of an area: what Kafka's own clients choose for a record with it as its key.
 
     References: Kafka's default partitioner, murmur2 of the key modulo the partitions (verified: yes, by test against
     a client's own).
     """
-    return (_murmur2(place.encode()) & 0x7FFFFFFF) % partitions
+    return (_murmur2(area.encode()) & 0x7FFFFFFF) % partitions
 
 
 def _murmur2(data: bytes) -> int:

@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
 from city.device import Device, DeviceType
 from core.errors import ConfigError, DataLossError
 from runtime.device_list import DeviceList
+from runtime.stream.places import AreaBy
 from thresholds.check import load_scenes
 from thresholds.scene_set import SceneSet
 
@@ -19,6 +21,24 @@ _DEVICES = "devices/"
 def scenes_record(scenes: SceneSet) -> tuple[bytes, bytes]:
     """Key and value that distribute a set of scenes."""
     return f"{_SCENES}{scenes.version}".encode(), msgspec.msgpack.encode(list(dict.fromkeys(scenes.sources)))
+
+
+def devices_version(digest: str, by: AreaBy) -> str:
+    """The version of a device list whose devices are kept together `by` something: that is a part of what it says."""
+    return f"{digest}.{by}"
+
+
+def kept_by(version: str) -> AreaBy:
+    """What keeps the devices of a version together.
+
+    Raises:
+        DataLossError: If the version does not say.
+    """
+    by = version.partition(".")[2]
+    for known in get_args(AreaBy):
+        if by == known:
+            return known  # type: ignore[no-any-return]
+    raise DataLossError(f"the device list {version} does not say what keeps devices together: upgrade this process")
 
 
 def devices_record(version: str, csv: bytes) -> tuple[bytes, bytes]:
@@ -79,7 +99,7 @@ class PlanBook:
                 except ConfigError as error:
                     first = str(error).splitlines()[0]
                     raise DataLossError(f"the devices of version {version} do not load here: {first}") from error
-            if found.version != version:
+            if found.version != version.partition(".")[0]:
                 raise DataLossError(f"the devices of version {version} are damaged: distribute them again")
             self._devices[version] = found.devices
         return self._devices[version]

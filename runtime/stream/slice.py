@@ -26,7 +26,8 @@ from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
 from runtime.recovery import apply
 from runtime.snapshots import pack_state, unpack_state
-from runtime.stream.places import partition_of
+from runtime.stream.places import area_of, partition_of
+from runtime.stream.plan import kept_by
 from runtime.stream.records import Kind, decode_names, decode_record
 from thresholds.engine import Engine
 from thresholds.scene_set import SceneSet
@@ -87,7 +88,7 @@ class _Map(msgspec.Struct):
 class _Feeds:
     """The slice's own feeds by index."""
 
-    def __init__(self, types: Mapping[str, DeviceType], at_home: Callable[[str], bool]) -> None:
+    def __init__(self, types: Mapping[str, DeviceType], at_home: Callable[[Device], bool]) -> None:
         self.keys: list[bytes] = []
         self.devices = _NO_DEVICES
         self._at_home = at_home
@@ -108,7 +109,7 @@ class _Feeds:
         """Device and metric."""
         gateway, name, metric = self.keys[index].decode().split("\0")
         found = self.devices.get(name)
-        if found is None or found.gateway != gateway or not self._at_home(found.alert_place):
+        if found is None or found.gateway != gateway or not self._at_home(found):
             # Its readings do not come here any more: as if it were retired.
             found = Device(name, gateway, state=State.RETIRED.value)
         return found, metric
@@ -237,8 +238,9 @@ class Slice:
         self.chain.readings, self.chain.transitions = readings, transitions
         self.next_offset = offset
 
-    def _at_home(self, place: str) -> bool:
-        return partition_of(place, self._partitions) == self.partition
+    def _at_home(self, device: Device) -> bool:
+        area = area_of(device, kept_by(self._devices_version))
+        return partition_of(area, self._partitions) == self.partition
 
     def _fresh(self, scenes: SceneSet) -> Chain:
         """A chain with every feed bound."""

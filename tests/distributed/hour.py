@@ -1,7 +1,8 @@
 """An hour of a small district, the same every time: what came in, in the order in which it came.
 
 Sixty places of one to six devices behind twelve gateways. Values cross limits now and then, some readings come late,
-some twice, some without a time; gateways go away and come back; half-way through, other scenes take over.
+some twice, some without a time; gateways go away and come back; half-way through, other scenes take over, one of
+which folds by town.
 """
 
 import random
@@ -18,6 +19,7 @@ from thresholds.scene_set import SceneSet
 
 BEGIN_MS = 1_764_000_000_000
 PLACES = 60
+TOWNS = 30
 GATEWAYS = 12
 METRIC = "depth_cm"
 PERIOD_MS = 10_000
@@ -30,6 +32,7 @@ levels:
   - {{severity: minor, above: {minor}, clear_below: 12, for: 45s, clear_for: 1m}}
   - {{severity: major, above: 20, clear_below: 18, for: 2 samples}}
   - {{severity: critical, above: 25, clear_below: 22, for: 3s, clear_for: 2 samples}}
+fold: {{by: [{fold}]}}
 overrides:
   - {{where: {{kind: underpass}}, levels: {{critical: {{above: 23, clear_below: 21}}}}}}
 """
@@ -55,11 +58,11 @@ class Hour:
     readings: int = field(default=0)
 
 
-def scene_set(folder: Path, *names: str, minor: float) -> SceneSet:
+def scene_set(folder: Path, *names: str, minor: float, fold: str = "module") -> SceneSet:
     """A set of scenes as files would give it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / f"{name}.yaml").write_text(SCENES.format(name=name, minor=minor), encoding="utf-8")
+        (folder / f"{name}.yaml").write_text(SCENES.format(name=name, minor=minor, fold=fold), encoding="utf-8")
     scenes, findings = load_scenes([folder], load_catalogue(), extra_metrics=[METRIC])
     assert not findings, findings
     return scenes
@@ -71,7 +74,8 @@ def make_hour(folder: Path, *, minutes: int = 60, seed: int = 20_261_125) -> Hou
     devices = _devices(rng)
     end_ms = BEGIN_MS + minutes * 60_000
     first = scene_set(folder / "first", "depth", minor=15)
-    second = scene_set(folder / "second", "depth", "depth-again", minor=14)
+    scene_set(folder / "second", "depth", minor=14)
+    second = scene_set(folder / "second", "depth-again", minor=14, fold="town")
     rows = sorted(_rows(rng, len(devices), end_ms))
     events: list[tuple[int, GatewayState | ClockTick | Switch]] = [
         *_absences(rng, end_ms),
@@ -99,7 +103,7 @@ def _devices(rng: random.Random) -> list[Device]:
         for _ in range(rng.randint(1, 6)):
             gateway = f"gw-{rng.randrange(GATEWAYS):02d}"
             kind = "underpass" if place % 7 == 0 else "road"
-            found.append(Device(f"pit-{len(found):04d}", gateway, "", f"M{place:05d}", f"T{place % 5:02d}", kind))
+            found.append(Device(f"pit-{len(found):04d}", gateway, "", f"M{place:05d}", f"T{place % TOWNS:02d}", kind))
     return found
 
 

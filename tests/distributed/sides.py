@@ -19,12 +19,13 @@ from runtime.chain import Chain
 from runtime.device_list import DeviceList
 from runtime.recovery import encode_devices, encode_rules
 from runtime.stream.outgoing import Outgoing
-from runtime.stream.places import partition_of
-from runtime.stream.plan import PlanBook, devices_record, scenes_record
+from runtime.stream.places import AreaBy, area_of, partition_of
+from runtime.stream.plan import PlanBook, devices_record, devices_version, scenes_record
 from tests.distributed.hour import METRIC, Hour, Switch, devices_csv
 from thresholds.engine import Engine
 
 PARTITIONS = 8
+BY: AreaBy = "town"
 SETTLE_MS = 1_000
 
 
@@ -79,7 +80,7 @@ def csv_of(hour: Hour) -> tuple[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "devices.csv"
         path.write_bytes(devices_csv(hour.devices))
-        return DeviceList.read(path, load_catalogue()).version, path.read_bytes()
+        return devices_version(DeviceList.read(path, load_catalogue()).version, BY), path.read_bytes()
 
 
 def plan_of(hour: Hour) -> PlanBook:
@@ -97,7 +98,7 @@ def outgoing_of(hour: Hour, *, bridge: str = "bridge-0", session: int = 1) -> Ou
         session,
         PARTITIONS,
         max_feeds=len(hour.devices),
-        partition_of=lambda feed: partition_of(hour.devices[feed].alert_place, PARTITIONS),
+        partition_of=lambda feed: partition_of(area_of(hour.devices[feed], BY), PARTITIONS),
         key_of=lambda feed: hour.keys[feed],
     )
 

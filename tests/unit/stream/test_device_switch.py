@@ -10,7 +10,7 @@ from core.reading import ReadingBatch
 from runtime.device_list import DeviceList
 from runtime.recovery import encode_devices, encode_rules
 from runtime.stream.places import partition_of
-from runtime.stream.plan import PlanBook, devices_record, scenes_record
+from runtime.stream.plan import PlanBook, devices_record, devices_version, scenes_record
 from runtime.stream.records import encode_names, encode_readings, encode_record
 from runtime.stream.slice import Slice
 from tests.distributed.hour import BEGIN_MS, METRIC, scene_set
@@ -43,7 +43,7 @@ class Played:
         """The marker of a list with one device at a place."""
         path = self.folder / f"{device}-{place}.csv"
         path.write_text(f"device,gateway,type,place,town,kind,tags\n{device},g,,{place},,,\n")
-        version = DeviceList.read(path, self.book.types).version
+        version = devices_version(DeviceList.read(path, self.book.types).version, "place")
         self.book.take(*devices_record(version, path.read_bytes()))
         return encode_devices(version)
 
