@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka deploy scale ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres deploy scale ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ chaos: setup ## kill real processes, many times: make chaos kills=100
 
 kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs a JDK and Maven, once)
 	@sh tools/kafka.sh
+
+postgres: ## install PostgreSQL out of the system's packages, for the tests of the dispatch core's store
+	@sh tools/postgres.sh
 
 deploy: setup ## check deploy/ against the schemas of Kubernetes, Compose and systemd (fetched once)
 	@sh tools/check_deploy.sh

@@ -98,7 +98,7 @@ def _head(report: Report) -> str:
 Measured on {report.at[:10]} on {machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB, Python {report.versions["python"]}: one Kafka 3.9.1
 (KRaft, one node, replication 1), the load and all workers share those cores, and other work ran beside it. So wall-clock figures of several workers say little; processor time does, and the model uses that alone.
 
-How it is built: [decision 0026](adr/0026-slices-know-their-offset.md), [0027](adr/0027-partitioned-by-place.md), [0028](adr/0028-delivery-from-one-outbox.md).
+How it is built: [decision 0026](adr/0026-slices-know-their-offset.md), [0027](adr/0027-partitioned-by-area.md), [0028](adr/0028-delivery-from-one-outbox.md).
 How it is run: [run it over Kafka](how-to/run-distributed.md).
 
 ## Measured
@@ -158,7 +158,7 @@ def _needs(worker: Price) -> str:
     lines.append(
         f"""
 A billion feeds in one set of topics would be {one.bridges:,} bridges that each write to {one.partitions:,} partitions: {one.records:,.0f} records/s, {one.cores:,.0f} cores for records that are nearly empty. It is {cells} cells of {CELL:,} feeds instead,
-each with topics (`stream.prefix`), Kafka, bridges and workers of its own, one for each city or part of one: places, folding and delivery never cross a cell, so nothing is lost by it, and a cell that is down takes no other with it.
+each with topics (`stream.prefix`), Kafka, bridges and workers of its own, one for each city or part of one: areas, folding and delivery never cross a cell, so nothing is lost by it, and a cell that is down takes no other with it.
 """
     )
     return "".join(lines)
@@ -177,7 +177,7 @@ _TAIL = f"""
 - A feed sends {PER_FEED_S * 60:.2f} readings a minute when it is calm (15,000 sensors, 77 readings/s), one message each, and {STORM} times that in a storm, which must fit without falling behind.
 - Every bridge has something for every partition in every round: the most records there can be. Gateways that are sharded so that a bridge serves few partitions cost less.
 - A worker may be busy for {BUSY:.0%} of a core in a storm; the rest is for rebalances and replays. There are at least two. At least three Kafka brokers, for replication {COPIES}.
-- {FEEDS_A_PARTITION:,} feeds a partition, rounded up to a power of two; {ROW_BYTES} bytes a reading on disk, names and compression left out.
+- {FEEDS_A_PARTITION:,} feeds a partition, rounded up to a power of two, and areas enough that they spread evenly (`stream.by`); {ROW_BYTES} bytes a reading on disk, names and compression left out.
 - {PER_BRIDGE:,} messages a second and bridge is what one mosquitto hands over at QoS 1; the bridge's own limit is higher. Gateways that pack many readings into a message need fewer.
 - Two points fit two prices exactly: there is no residual that could show where the line bends. Memory, network and the hub are not in the model. Nothing past one Kafka node and four workers was run.
 """
