@@ -25,7 +25,7 @@ from runtime.device_list import DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
 from runtime.door import Door
 from runtime.ops import OpsServer
-from runtime.pipeline_role import session_options
+from runtime.pipeline_role import end_when_a_thread_breaks, session_options
 from runtime.rules import load_or_refuse
 from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
@@ -136,6 +136,7 @@ def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
         on_said_safe=lambda seq: _note(position, seq),
     )
     signal.signal(signal.SIGTERM, lambda *_: bridge.stop())
+    broken = end_when_a_thread_breaks(bridge.stop)
     running = given.scenes.version if given.scenes is not None else ""
     scenes = SceneWatch(
         given.paths, given.types, config.scenes.metrics, given.cases, running, bridge.on_scenes, stop
@@ -162,6 +163,8 @@ def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
             reader.stop()
         unknown.write()
         ops.close()
+    if broken:
+        raise broken[0]
 
 
 def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:

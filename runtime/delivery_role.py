@@ -13,7 +13,7 @@ from core.errors import ConfigError
 from runtime.config import Config
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer
-from runtime.pipeline_role import make_delivery
+from runtime.pipeline_role import alone_in, end_when_a_thread_breaks, make_delivery
 from runtime.stream.inbox import Inbox, Positions
 from runtime.stream.topics import Topics, ensure_topics
 from runtime.supervisor import announce
@@ -38,7 +38,7 @@ def run(config: Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     topics = Topics(stream.prefix, stream.partitions)
     ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
-    config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = alone_in(config.data.dir)
     store = AlertStore(config.data.dir / "alerts.db", Durability(config.journal.durability))
     latency = LatencyLog()
     sink = make_delivery(config, store, stop, latency)
@@ -63,6 +63,7 @@ def run(config: Config) -> None:
         stop=stop,
         rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
     )
+    broken = end_when_a_thread_breaks(stop.set)
     sink.start()
     verdicts.start()
     announce({"status": ops.address, "to": config.dispatch.url})
@@ -74,6 +75,9 @@ def run(config: Config) -> None:
         verdicts.stop()
         ops.close()
         store.close()
+        held.close()
+    if broken:
+        raise broken[0]
 
 
 def _counts(store: AlertStore) -> dict[str, int]:

@@ -40,6 +40,7 @@ def run(config: Config) -> None:
     plan = PlanBook(load_catalogue(config.ingest.device_types), config.scenes.metrics)
     options = SliceOptions(stream.max_feeds, config.scenes.settle, stream.state_every)
     holder = Holder(stream.kafka, topics, plan, options, name=f"worker-{os.getpid()}", wall_ns=wall_ns)
+    holder.warm_up()
     asyncio.run(_run_or_leave(config, topics, holder, stream.kafka))
 
 

@@ -151,6 +151,7 @@ class Bridge:
             UnavailableError: If Kafka does not take it.
         """
         self._poller.start()
+        self._decoder.warm_up()
         if not self._options.leads:
             return
         self._tell_devices(self._door.known.version)

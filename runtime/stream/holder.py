@@ -162,6 +162,10 @@ class Holder:
             self.write_state(number)
         self._reader.close()
 
+    def warm_up(self) -> None:
+        """Have every kernel compiled before the first partition is held: on a new machine that takes seconds."""
+        self._empty(0).warm_up()
+
     def read_plan(self) -> None:
         """Take up every version of scenes and devices that stands in Kafka now.
 

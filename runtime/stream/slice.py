@@ -190,6 +190,11 @@ class Slice:
         self.next_offset = offset + 1
         return Taken(Outcome.TAKEN, changes)
 
+    def warm_up(self) -> None:
+        """Have every kernel compiled, or loaded, by readings that are none; no state changes."""
+        self.chain.on_batch(ReadingBatch.of([], [], []))
+        self.chain.next_timer()
+
     def state(self) -> bytes:
         """The whole state, with the offset that it belongs to."""
         sessions = {
