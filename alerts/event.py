@@ -140,6 +140,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Why this event can never be taken (it is not retried); None if it was."""
 
 
+ACKNOWLEDGE = "acknowledge"
+RESET = "reset"
+PROFILE_ON = "profile_on"
+PROFILE_OFF = "profile_off"
+MAINTENANCE = "maintenance"
+"""Kinds of feedback: somebody has seen it; what is latched may clear (复位); an emergency profile (named in `alert`) is
+switched on or off; somebody works on what fits `where` until `until` (`alert` is the id of the work)."""
+
+
 class Verdict(enum.StrEnum):
     """What it turned out to be, said by whoever handled it (处置结论)."""
 
@@ -158,8 +167,8 @@ class Verdict(enum.StrEnum):
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """What people at the dispatch core say about an alert; the pipeline fetches these in order.
 
-    `kind` is `acknowledge` or `verdict`; a kind that the pipeline does not know changes nothing. Of several verdicts on
-    an alert the last one counts.
+    `kind` is `verdict` or one of those above; a kind that the pipeline does not know changes nothing. Of several
+    verdicts on an alert the last one counts.
     """
 
     seq: int
@@ -168,4 +177,6 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     verdict: Verdict | None = None
     comment: str | None = None
+    until: str | None = None
+    where: dict[str, list[str]] | None = None
     at: Time

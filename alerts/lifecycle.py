@@ -16,7 +16,7 @@ import msgspec
 
 from alerts.alert import Member, OpenAlert
 from alerts.change import AlertChange, Timing
-from alerts.event import Feedback, Measured
+from alerts.event import ACKNOWLEDGE, Feedback, Measured
 from alerts.ports import Feeds, Scene, Scenes
 from alerts.rows import Row, Source, by_reading, member_of, raised_again
 from alerts.saved import Saved
@@ -143,7 +143,7 @@ class AlertStage:
         if feedback.kind == "verdict":
             self.decisions[Decision.JUDGED] += 1  # it goes to the store: most alerts are cleared by then
             return []
-        if feedback.kind != "acknowledge":
+        if feedback.kind != ACKNOWLEDGE:
             self.decisions[Decision.UNKNOWN_FEEDBACK] += 1
             return []
         alert = self._alerts.get(feedback.alert)
@@ -154,6 +154,14 @@ class AlertStage:
             alert.acknowledged_by, alert.comment = feedback.by, feedback.comment
         timing = Timing(decided_ns=decided_ns)
         return self._take(alert, Happening.ACKNOWLEDGE, now_ms, timing)
+
+    def members_of(self, alert: str) -> tuple[str, list[int]] | None:
+        """The scene id and the feeds that hold an alert open, None (and counted) if it is not open."""
+        found = self._alerts.get(alert)
+        if found is None:
+            self.decisions[Decision.NOT_OPEN] += 1
+            return None
+        return found.scene, sorted({member.feed for member in found.members.values()})
 
     def replace(
         self,

@@ -55,8 +55,8 @@ class Scene(Protocol):
     def version(self) -> str:
         """Content hash of the scene."""
 
-    def limit_words(self, severity: Severity, device: Device) -> str:
-        """The condition of a level as it is in force for `device`, in words, e.g. `above 25`."""
+    def limit_words(self, severity: Severity, device: Device, at_ms: int) -> str:
+        """The condition of a level as it is in force for `device` at an event time, in words, e.g. `above 25`."""
 
 
 class Scenes(Protocol):

@@ -93,7 +93,7 @@ def member_of(scene: Scene, source: Source, row: Row) -> Member:
             metric=source.metric,
             value=row.value,
             unit=source.unit,
-            limit=scene.limit_words(Severity(row.severity), source.device),
+            limit=scene.limit_words(Severity(row.severity), source.device, row.at),
             since=rfc3339(row.onset),
         ),
     )

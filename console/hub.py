@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.event import AlertEvent, Feedback, Verdict
+from alerts.event import ACKNOWLEDGE, RESET, AlertEvent, Feedback, Verdict
 from city.atlas import Atlas
 from console.devices import DeviceDirectory
 from console.lanes import Lane
@@ -141,7 +141,27 @@ class Hub:
                 raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
             if found.data.state in {"cleared", "acknowledged"}:
                 raise Problem(ProblemCode.NOT_ACTIVE, f"the alert is {found.data.state} already")
-            written = self._store.acknowledge(alert, by, comment, self._clock.now_ms())
+            written = self._store.say(ACKNOWLEDGE, alert, by, comment, self._clock.now_ms())
+            loop.call_soon_threadsafe(self.broadcast.announce_feedback)
+            return written
+
+        return await self._writer.run(work)
+
+    async def reset(self, alert: str, by: str, comment: str | None) -> Feedback:
+        """Write down that what is latched in an alert may clear, for the pipeline to fetch.
+
+        Raises:
+            Problem: `not_found`, or `not_active` if the alert is cleared.
+        """
+        loop = asyncio.get_running_loop()
+
+        def work() -> Feedback:
+            found = self._store.alert(alert)
+            if found is None:
+                raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
+            if found.data.state == "cleared":
+                raise Problem(ProblemCode.NOT_ACTIVE, "the alert is cleared already")
+            written = self._store.say(RESET, alert, by, comment, self._clock.now_ms())
             loop.call_soon_threadsafe(self.broadcast.announce_feedback)
             return written
 

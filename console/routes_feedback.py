@@ -47,6 +47,39 @@ async def acknowledge(
 
 
 @router.post(
+    "/api/v1/alerts/{alert}/reset",
+    summary="Let an alert clear that is latched",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers(
+        {
+            202: (
+                "Written down; the alert clears when the pipeline has fetched it, if it no longer holds.",
+                ref(Feedback),
+            )
+        },
+        400,
+        401,
+        404,
+        409,
+        413,
+        422,
+        503,
+    ),
+    openapi_extra=body({"application/json": ref(Acknowledgement)}),
+)
+async def reset(
+    request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+) -> Response:
+    """Write down who resets the alert. What is latched and no longer holds clears; what holds stays."""
+    hub = hub_of(request)
+    said = await decoded(request, Acknowledgement, hub.settings.max_body_bytes)
+    written = await hub.reset(alert, said.by, said.comment)
+    return Response(_encode(written), status_code=202, media_type="application/json")
+
+
+@router.post(
     "/api/v1/alerts/{alert}/verdict",
     summary="Say what an alert turned out to be",
     response_class=Response,

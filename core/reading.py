@@ -72,13 +72,17 @@ class ReadingBatch:
         Raises:
             ValueError: If the columns differ in length.
         """
-        feeds = np.asarray(feed, np.int32).reshape(-1)
-        times = np.asarray(event_time, np.int64).reshape(-1)
-        values = np.asarray(value, np.float64).reshape(-1)
+        feeds = np.ascontiguousarray(feed, np.int32).reshape(-1)
+        times = np.ascontiguousarray(event_time, np.int64).reshape(-1)
+        values = np.ascontiguousarray(value, np.float64).reshape(-1)
         arrivals = (
-            np.maximum.accumulate(times) * 1_000_000 if arrival is None else np.asarray(arrival, np.int64).reshape(-1)
+            np.maximum.accumulate(times) * 1_000_000
+            if arrival is None
+            else np.ascontiguousarray(arrival, np.int64).reshape(-1)
         )
-        qualities = np.zeros(len(feeds), np.uint8) if quality is None else np.asarray(quality, np.uint8).reshape(-1)
+        qualities = (
+            np.zeros(len(feeds), np.uint8) if quality is None else np.ascontiguousarray(quality, np.uint8).reshape(-1)
+        )
         lengths = {len(feeds), len(times), len(values), len(arrivals), len(qualities)}
         if len(lengths) != 1:
             raise ValueError(f"columns of a batch must have one length, these have {sorted(lengths)}")

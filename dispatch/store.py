@@ -15,7 +15,6 @@ from dispatch.database import STREAM_COUNTER, open_database, tidy, unavailable_a
 from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, checked, working_day
 from dispatch.queries import Queries, alert_of, case_of
 
-ACKNOWLEDGE = "acknowledge"
 VERDICT = "verdict"
 _encode = msgspec.json.Encoder().encode
 # Statements are built once: building one costs more than running it.
@@ -98,20 +97,20 @@ class Store(Queries):
                 _keep_number(connection, day, last, plan.numbers_used)
         return plan
 
-    def acknowledge(self, alert: str, by: str, comment: str | None, now_ms: int) -> Feedback:
-        """Write down that `by` has seen the alert; the pipeline fetches it and answers with an event."""
+    def say(self, kind: str, alert: str, by: str, comment: str | None, now_ms: int) -> Feedback:
+        """Write down what `by` says of an alert (`acknowledge`, `reset`); the pipeline fetches it and answers."""
         with unavailable_as_such(), self._engine.begin() as connection:
             seq = _reserve(connection, 1)
             row = {
                 "seq": seq,
-                "kind": ACKNOWLEDGE,
+                "kind": kind,
                 "alert": alert,
                 "by": by,
                 "comment": comment,
                 "at": now_ms,
             }
             connection.execute(insert(tables.feedback), [row])
-        return Feedback(seq=seq, kind=ACKNOWLEDGE, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+        return Feedback(seq=seq, kind=kind, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
 
     def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None, now_ms: int) -> Feedback:
         """Write down what the alert turned out to be; the last word counts. Its case gets a line of audit.

@@ -45,6 +45,7 @@ class Kind(enum.IntEnum):
     RULES = 6
     RESUME = 7
     DEVICES = 8
+    EXPECT = 9
     LISTENING = 16
 
 

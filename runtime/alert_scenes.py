@@ -68,9 +68,9 @@ class AlertScene:
         window = self.scene.fold.window
         return None if window is None else int(window)
 
-    def limit_words(self, severity: Severity, device: Device) -> str:
-        """The condition of a level as it is in force for `device`, in words."""
-        return self.scene.hold_words(severity, device)
+    def limit_words(self, severity: Severity, device: Device, at_ms: int) -> str:
+        """The condition of a level as it is in force for `device` at an event time, in words."""
+        return self.scene.hold_words(severity, device, at_ms)
 
 
 class AlertScenes:

@@ -20,6 +20,8 @@ from runtime.summary import write_json
 from runtime.truth import load_truth
 
 _SHOWN = 20
+_RATES_FROM_DAYS = 0.5
+"""A rate per day means nothing for a run of a minute."""
 _INCIDENTS_A_DAY = 10
 _FAULTS_A_DAY = 6
 
@@ -198,16 +200,17 @@ def _found(result: Score) -> Table:
 
 
 def _noise(result: Score) -> Table:
-    table = _table(
-        "Alerts 告警",
-        ("scene 场景",),
-        ("alerts 告警", "false 误报", "false/day 每日误报", "cases 案件", "cases/day 每日案件"),
+    daily = result.days >= _RATES_FROM_DAYS
+    numbers = (
+        "alerts 告警",
+        "false 误报",
+        "cases 案件",
+        *(("false/day 每日误报", "cases/day 每日案件") if daily else ()),
     )
+    table = _table("Alerts 告警", ("scene 场景",), numbers)
     for row in result.noise:
-        table.add_row(
-            row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.false_a_day:.1f}", f"{row.cases:,}",
-            f"{row.cases_a_day:.1f}",
-        )  # fmt: skip
+        rates = (f"{row.false_a_day:.1f}", f"{row.cases_a_day:.1f}") if daily else ()
+        table.add_row(row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.cases:,}", *rates)
     return table
 
 
@@ -221,10 +224,14 @@ def _faults(result: Score) -> Table:
 def _lines(result: Score, *, verdict: bool) -> list[str]:
     met = "met 达标" if result.meets_target else "NOT met 未达标"
     summed = (
-        f"{result.found} of {result.incidents} incidents found, {result.false} of {result.alerts} alerts false "
-        f"({result.false / result.days:.1f} a day), {result.cases} cases in {result.days:.3g} days, "
-        f"{result.busiest_day_cases} on the busiest"
+        f"{result.found} of {result.incidents} incidents found, {result.false} of {result.alerts} alerts false, "
+        f"{result.cases} cases"
     )
+    if result.days >= _RATES_FROM_DAYS:
+        summed += (
+            f"; in {result.days:.3g} days {result.false / result.days:.1f} false alerts a day, "
+            f"{result.busiest_day_cases} cases on the busiest"
+        )
     lines = [summed]
     r = result.readings
     if r.taken is not None:

@@ -64,6 +64,16 @@ class Door:
             self._engine.bind(feed, self.known.devices[device], metric)
         return feed
 
+    def expect(self) -> None:
+        """Make the feeds of listed devices of which a scene would tell that nothing comes."""
+        if self._engine is None:
+            return
+        for device in list(self.known.devices.values()):
+            kind = self._types.get(device.type)
+            for metric in kind.metrics if kind is not None else ():
+                if self._engine.tells_absence(device, metric):
+                    self.resolve(device.gateway, device.id, metric)
+
     def persist(self) -> None:
         """Write the names of new feeds; durable on return."""
         if len(self.registry) > self._persisted:

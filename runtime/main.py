@@ -80,7 +80,7 @@ def everywhere(
 @app.command()
 def demo(
     seconds: Annotated[float | None, typer.Option(help="End by itself after so long.", min=1)] = None,
-    scale: Annotated[float, typer.Option(help="1.0 is 15,000 sensors and 15,000 cameras.", min=0.0001, max=10)] = 0.1,
+    scale: Annotated[float, typer.Option(help="1.0 is 15,000 sensors and 15,000 cameras.", min=0.0001, max=10)] = 1.0,
     json_file: Json = None,
     seed: Annotated[int, typer.Option(help="Same seed, same world.", min=0)] = 1,
     rate: Annotated[float | None, typer.Option(help="Sensor readings a second.", min=1)] = None,

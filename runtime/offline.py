@@ -43,7 +43,7 @@ class OfflineAlert:
         return Severity.of(self.last.data.worst_severity)
 
 
-class _Named:
+class NamedFeeds:
     """Feeds by index, as the alert stage asks for them."""
 
     def __init__(self, feeds: Sequence[Feed]) -> None:
@@ -67,7 +67,7 @@ class OfflineRun:
         room = max(1, len(feeds))
         engine = Engine(scenes, max_feeds=room, settle_ms=settle_ms)
         engine.bind_many((device, metric) for device, metric, _ in feeds)
-        stage = AlertStage(AlertScenes(scenes), _Named(feeds), wall=False)
+        stage = AlertStage(AlertScenes(scenes), NamedFeeds(feeds), wall=False)
         self.chain = Chain(Sequencer(room), engine, stage, lambda: 0)
         self.alerts: dict[str, OfflineAlert] = {}
 

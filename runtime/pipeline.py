@@ -18,7 +18,7 @@ import numpy as np
 
 from alerts.event import Feedback
 from alerts.store import AlertStore
-from core.clock import ManualClock, SystemClock, wall_ns
+from core.clock import ManualClock, SystemClock, rfc3339, wall_ns
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
@@ -41,15 +41,17 @@ from runtime.device_watch import DeviceChange
 from runtime.door import Door
 from runtime.journal_keep import JournalKeep
 from runtime.ops import Status
-from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
+from runtime.recovery import encode_devices, encode_expect, encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots
+from thresholds.compiler import Refused
 from thresholds.scene_set import SceneSet
 
 log = logging.getLogger("scenewatch.pipeline")
 
 _IDLE_S = 0.5
 _NOTICES_PER_STEP = 20
+_CALENDAR_NOTICE_MS = 60 * 86_400_000
 _STILL_MS = 10_000
 
 
@@ -121,6 +123,7 @@ class Pipeline:
         self._next_misc = 0
         self._next_snapshot = 0
         self._tap: Tap | None = None
+        self._told_refused: set[Refused] = set()
         self._slow = 0
         self._batches = 0
         self._live = 0
@@ -300,6 +303,7 @@ class Pipeline:
             self._shelf.keep(scenes)
             self._journal.append([encode_rules(scenes.version)])
             self._write(self._chain.switch(scenes))
+            self._expect()
 
     def _switch_devices(self) -> None:
         while self._devices:
@@ -317,6 +321,30 @@ class Pipeline:
         now = self._clock.now_ms()
         self._journal.append([encode_resume(now)])
         self._chain.on_resume(now)
+        self._expect()
+
+    def _expect(self) -> None:
+        """Let absence count from now on for listed devices that were never heard; a recording lists nobody."""
+        if self._options.recording:
+            return
+        self._door.expect()
+        self._door.persist()
+        feeds = self._chain.engine.unexpected()
+        if len(feeds):
+            now = self._clock.now_ms()
+            self._journal.append([encode_expect(feeds, now)])
+            self._chain.on_expect(feeds, now)
+        ends = self._chain.engine.calendar_ends_ms
+        if ends is not None and self._clock.now_ms() > ends - _CALENDAR_NOTICE_MS:
+            day = rfc3339(ends)[:10]
+            log.warning(
+                "the working calendar ends at %s: update chinesecalendar; from then on people work Monday to Friday",
+                day,
+            )
+        for refused in self._chain.engine.refused:
+            if refused not in self._told_refused:
+                self._told_refused.add(refused)
+                log.warning("%s", refused)
 
     def _note_listening(self) -> None:
         """Write down that a new connection stands, before the first reading over it."""

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 
 from alerts.change import AlertChange
 from alerts.event import Feedback
 from core.errors import DataLossError
+from core.reading import Int32
 from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, decode_gateway
 from runtime.chain import Chain
 from runtime.snapshots import Snapshots
@@ -27,6 +29,11 @@ def encode_feedback(feedback: Feedback, at_ms: int) -> tuple[Kind, bytes]:
 def encode_resume(at_ms: int) -> tuple[Kind, bytes]:
     """That nobody listened until `at_ms`, as a journal entry."""
     return Kind.RESUME, at_ms.to_bytes(8, "little")
+
+
+def encode_expect(feeds: Int32, at_ms: int) -> tuple[Kind, bytes]:
+    """That these feeds are known from `at_ms` on, whether they report or not, as a journal entry."""
+    return Kind.EXPECT, at_ms.to_bytes(8, "little") + feeds.astype("<i4").tobytes()
 
 
 def encode_rules(version: str) -> tuple[Kind, bytes]:
@@ -95,9 +102,12 @@ def apply(
             return chain.on_gateway(decode_gateway(entry))
         case Kind.CLOCK:
             return chain.on_clock(decode_clock(entry))
-        case Kind.RESUME | Kind.LISTENING:
-            if entry.kind is Kind.RESUME:  # the other is for history, which tells a hole from silence by it
+        case Kind.RESUME | Kind.LISTENING | Kind.EXPECT:
+            if entry.kind is Kind.RESUME:  # listening is for history, which tells a hole from silence by it
                 chain.on_resume(int.from_bytes(entry.body, "little"))
+            elif entry.kind is Kind.EXPECT:
+                feeds = np.frombuffer(entry.body, "<i4", offset=8).astype(np.int32)
+                chain.on_expect(feeds, int.from_bytes(entry.body[:8], "little"))
             return []
         case Kind.FEEDBACK:
             said = msgspec.json.decode(entry.body, type=_Said)

@@ -12,14 +12,17 @@ from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from city.limit import Limit
 from thresholds.check import load_scenes
+from thresholds.delay import Period, Rate
 from thresholds.level import LevelBase, in_words
-from thresholds.scene import Scene, Where
+from thresholds.scene import Override, Scene, Where
+from thresholds.schedule import When
+from thresholds.windows import Times, Windowed
 
 BEGIN = "<!-- scenes: python -m runtime.scene_library docs/reference/scene-library.md -->\n"
 END = "<!-- end of scenes -->\n"
 _LATER = re.compile(r"^LATER: (.+)$", re.MULTILINE)
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
-_STEP = re.compile(rf"(above|below|outside) {_NUMBER} is at (least|most) {_NUMBER}")
+_STEP = re.compile(rf"((?:mean_)?(?:above|below|outside)) {_NUMBER} is at (least|most) {_NUMBER}")
 _SIGNS = {"above": ">", "below": "<", "at_least": "≥", "at_most": "≤", "state": "="}
 _GROUPS = {
     "fire": "Fire, gas, electricity 消防燃气用电",
@@ -59,12 +62,21 @@ def waits(scene: Scene) -> list[str]:
 
 
 def meant(scene: Scene, level: LevelBase) -> tuple[str, Any]:
-    """The comparison that a level stands for: by the scene's notes, (at_least, 25.0) may be written `above: 24.95`."""
+    """The comparison that a level stands for, as the data has it: (above, 2.0) of `mean_above: 2`.
+
+    By the scene's notes, (at_least, 25.0) may be written `above: 24.95`. A slope is exact, so that (at_least, 2.0) is
+    `rate_above: 2 per 30d`; a count of means is over the limit of the means, any other at least so many times.
+    """
+    limit = level.limit
+    if isinstance(limit, Times):
+        return ("above", limit.limit) if limit.block_ms else ("at_least", float(limit.times))
+    if isinstance(limit, Rate):
+        return "at_least", limit.amount
     for word, written, way, number in _STEP.findall(scene.notes or ""):
-        if word == level.condition and level.limit in (float(written), (-float(written), float(written))):
+        if word == level.condition and limit in (float(written), (-float(written), float(written))):
             value = float(number)
-            return f"at_{way}", (-value, value) if isinstance(level.limit, tuple) else value
-    return level.condition, level.limit
+            return f"at_{way}", (-value, value) if isinstance(limit, tuple) else value
+    return level.condition.removeprefix("mean_").removeprefix("leq_"), limit
 
 
 def limits(scene: Scene) -> list[tuple[str, str, Any]]:
@@ -116,30 +128,56 @@ def _where(where: Where) -> str:
 
 def _ladder(scene: Scene) -> str:
     lines = [f"{_SEVERITIES[level.severity]}: {_words(scene, level)}" for level in scene.levels]
-    for where, level in _overridden(scene):
-        lines.append(f"{_SEVERITIES[level.severity]}, {_where(where)}: {_words(scene, level)}")
+    for override, level in _overridden(scene):
+        lines.append(f"{_SEVERITIES[level.severity]}, {_in_force(override)}: {_words(scene, level)}")
+    if scene.when is not None:
+        lines.append(f"only 仅限 {_when(scene.when)}")
     return "<br>".join(lines)
 
 
-def _overridden(scene: Scene) -> Iterator[tuple[Where, LevelBase]]:
+def _overridden(scene: Scene) -> Iterator[tuple[Override, LevelBase]]:
     levels: dict[str, LevelBase] = {level.severity: level for level in scene.levels}
     for override in scene.overrides:
         for severity, change in override.levels.given.items():
-            yield override.where, change.laid_over(levels[severity])
+            yield override, change.laid_over(levels[severity])
+
+
+def _in_force(override: Override) -> str:
+    where = _where(override.where) if override.where else ""
+    when = _when(override.when) if override.when else ""
+    return ", ".join(one for one in (where, when) if one)
+
+
+def _when(when: When) -> str:
+    given = when.model_dump(mode="json", exclude_defaults=True)
+    return ", ".join(
+        f"{key} {value if isinstance(value, str) else ' and '.join(map(str, value))}" for key, value in given.items()
+    )
 
 
 def _words(scene: Scene, level: LevelBase) -> str:
     """Condition, delay and clear value of a level, e.g. `≥ 25 for 1m; clears 解除 < 15 for 1m`."""
-    condition, limit = meant(scene, level)
-    either_way = condition == "at_least" and isinstance(limit, tuple)
-    number = f"{in_words(limit[1])} either way 双向" if either_way else in_words(limit)
-    said = f"{_SIGNS.get(condition, condition)} {number}" + (f" for {level.for_}" if level.for_ else "")
+    said = _condition(scene, level) + (f" for {level.for_}" if level.for_ else "")
     clears = ""
     if level.clears_by and level.clear_value is not None:
         way = level.clears_by.removeprefix("clear_")
         clears = f" {_SIGNS.get(way, way)} {in_words(level.clear_value)}"
     clears += f" for {level.clear_for}" if level.clear_for else ""
+    clears += " by a person 人工" if level.latch else ""
     return f"{said}; clears 解除{clears}" if clears else said
+
+
+def _condition(scene: Scene, level: LevelBase) -> str:
+    if level.condition.removesuffix("above").removesuffix("below") not in ("", "mean_", "leq_"):
+        condition, limit = meant(scene, level)
+        if condition == "at_least" and isinstance(limit, tuple):
+            return f"≥ {in_words(limit[1])} either way 双向"
+        return level.words if level.condition != "state" else f"= {in_words(limit)}"
+    condition, limit = meant(scene, level)
+    measure = {"mean_": "mean 均值 ", "leq_": "Leq 等效声级 "}.get(level.condition[:-5], "")
+    over = f" over {Period(level.window)}" if isinstance(level, Windowed) else ""
+    share = "% of design 设计值" if getattr(level, "percent_of", None) else ""
+    return f"{measure}{_SIGNS[condition]} {in_words(limit)}{share}{over}"
 
 
 def _case(scene: Scene, cases: CaseCatalogue) -> str:

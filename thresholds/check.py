@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
+from thresholds.across import references
 from thresholds.examine import Catalogue, examine
 from thresholds.finding import Code, Finding
 from thresholds.located import Mark, mark_of, read
 from thresholds.scene import Scene
-from thresholds.scene_set import SceneSet
+from thresholds.scene_set import DECIDES, SceneSet
+from thresholds.wording import closest
 
 _LARGEST = 1_000_000
 _SUFFIXES = (".yaml", ".yml")
@@ -46,8 +48,29 @@ def load_scenes(
             if first is not one:
                 message = f"the id {one.scene.id} is used by {first.path}:{first.mark.line} already: give it another"
                 findings.append(Finding(path, *one.mark, Code.DUPLICATE_ID, message))
+    if not findings:
+        # Only now: a scene that is wrong is not there for others to name, and that would be told as well.
+        for finding in _unknown_scenes(loaded):
+            findings.append(finding[1])
+            loaded.pop(finding[0], None)
     scenes = SceneSet.of([one.scene for one in loaded.values()], [one.source for one in loaded.values()])
     return scenes, sorted(set(findings))
+
+
+def _unknown_scenes(loaded: Mapping[str, "_Loaded"]) -> list[tuple[str, Finding]]:
+    """(scene, finding) for every other scene that a scene names and that does not decide."""
+    deciding = [one.scene.id for one in loaded.values() if one.scene.stage in DECIDES]
+    found: list[tuple[str, Finding]] = []
+    for one in loaded.values():
+        if one.scene.stage not in DECIDES:
+            continue
+        for mark, name in one.references:
+            if name not in deciding:
+                why = "does not decide (draft or retired)" if name in loaded else "is not there"
+                message = f"the scene {name!r}, which this one names, {why}"
+                hint = "" if name in loaded else closest(name, [known for known in deciding if known != one.scene.id])
+                found.append((one.scene.id, Finding(one.path, *mark, Code.UNKNOWN_SCENE, message, hint)))
+    return found
 
 
 def load_text(
@@ -78,6 +101,7 @@ class _Loaded(NamedTuple):
     source: str
     path: Path
     mark: Mark
+    references: tuple[tuple[Mark, str], ...]
 
 
 def _files(paths: Iterable[Path], findings: list[Finding]) -> Iterator[Path]:
@@ -126,4 +150,5 @@ def _scenes(path: Path, text: str, catalogue: Catalogue, findings: list[Finding]
         if scene is not None and not faults:
             # One of several documents is kept as what it says, so that it can be loaded again on its own.
             source = text if len(trees) == 1 else SceneSet.of([scene]).sources[0]
-            yield _Loaded(scene, source, path, mark)
+            named = tuple((mark_of(tree, place), name) for place, name in references(scene))
+            yield _Loaded(scene, source, path, mark, named)

@@ -11,10 +11,13 @@ from core.reading import Int32, Int64, ReadingBatch
 from core.severity import Severity
 from core.stage import Snapshot
 from thresholds import kernel
-from thresholds.compiler import Tables, Watch
-from thresholds.kernel import Rows
+from thresholds import kernel_state as arrays
+from thresholds.compiler import Refused, Tables, Watch
+from thresholds.gauges import Gauges
+from thresholds.kernel_state import Rows, State
 from thresholds.running import Running
 from thresholds.scene_set import SceneSet
+from thresholds.schedule import working_days_end_ms
 from thresholds.transition import Transitions
 
 _OUT_ROWS = 4_096
@@ -25,9 +28,10 @@ _NOTHING = ReadingBatch.of([], [], [])
 class Engine:
     """Every level of every scene on every feed that it watches.
 
-    All state is reserved at once as zeroed memory, which the system backs page by page when it is first touched: for
-    `max_feeds`, and for as many levels a feed as the scenes allow one to have by type and metric. So a new feed never
-    makes the others wait for a copy, and what is never bound costs nothing.
+    State of feeds and levels is reserved at once as zeroed memory, which the system backs page by page when it is first
+    touched: for `max_feeds`, and for as many levels a feed as the scenes allow one to have by type and metric. So a new
+    feed never makes the others wait for a copy, and what is never bound costs nothing. State of measures, which few
+    feeds have, is made when a feed that needs it is bound; it doubles, so that this is rare.
 
     Args:
         scenes: What decides.
@@ -40,7 +44,7 @@ class Engine:
         self._max_feeds = max_feeds
         self._devices: list[Device] = []
         self._metrics: list[str] = []
-        self._meta = np.zeros(kernel.META, np.int64)
+        self._meta = np.zeros(arrays.META, np.int64)
         self._install(scenes)
 
     def _install(self, scenes: SceneSet) -> None:
@@ -48,17 +52,33 @@ class Engine:
         self.scenes = scenes
         self._tables = Tables(scenes)
         reserve = self._max_feeds * self._tables.widest
-        self._feeds = _aligned(self._max_feeds, kernel.FEED)
-        self._slots: Rows = np.zeros(reserve, kernel.SLOT)
-        self._heap: Rows = np.zeros(2 * reserve + _OUT_ROWS, kernel.HEAP)
-        self._out: Rows = np.zeros(_OUT_ROWS + kernel.ROWS_PER_LEVEL * self._tables.widest, kernel.OUT)
+        self._feeds = _aligned(self._max_feeds, arrays.FEED)
+        self._slots: Rows = np.zeros(reserve, arrays.SLOT)
+        self._heap: Rows = np.zeros(2 * reserve + _OUT_ROWS, arrays.HEAP)
+        self._out: Rows = np.zeros(_OUT_ROWS + arrays.ROWS_PER_LEVEL * self._tables.widest, arrays.OUT)
+        self._gauges = Gauges()
         self._n_slots = 0
-        self._meta[kernel.HEAP_SIZE] = 0
+        self._meta[arrays.HEAP_SIZE] = 0
 
     @property
     def decisions(self) -> int:
         """Readings looked at, summed over the scenes that watch them."""
-        return int(self._meta[kernel.DECISIONS])
+        return int(self._meta[arrays.DECISIONS])
+
+    @property
+    def refused(self) -> list[Refused]:
+        """Devices that scenes in force cannot watch, since they lack a design value; in the order of binding."""
+        return list(self._tables.refused)
+
+    @property
+    def calendar_ends_ms(self) -> int | None:
+        """When it is no longer known who works, in the calendar by which some scene turns; None if none does."""
+        zones = [scene.zone for scene in self.scenes.scenes if any(when.uses_working_days for when in scene.whens)]
+        return min((working_days_end_ms(zone) for zone in zones), default=None)
+
+    def device(self, feed: int) -> Device:
+        """Who stands behind a feed."""
+        return self._devices[feed]
 
     def bind(self, feed: int, device: Device, metric: str) -> int:
         """Let the scenes that watch `metric` of `device` decide on `feed`; how many they are.
@@ -69,14 +89,8 @@ class Engine:
         self._expect(feed, 1)
         self._devices.append(device)
         self._metrics.append(metric)
-        watch = self._tables.watch(device, metric)
-        begin = self._n_slots
-        self._n_slots += watch.levels
-        self._feeds[feed] = (0, 0, 0.0, 0, begin, *watch)
-        for rank in range(watch.levels):
-            self._slots[begin + rank] = (0, 0, kernel.UNQUEUED, feed, watch.first + rank, 0, kernel.IDLE)
-        self._meta[kernel.HEAP_ROOM] = 2 * self._n_slots + 1
-        return watch.scenes
+        self._bind_rest(feed)
+        return int(self._feeds["scenes"][feed])
 
     def bind_many(self, feeds: Iterable[tuple[Device, str]]) -> None:
         """Bind the feeds that come next, in their order: the fast way for many.
@@ -97,7 +111,7 @@ class Engine:
         Raises:
             IndexError: If a feed is beyond `max_feeds`; nothing after that reading has been looked at.
         """
-        return self._run(batch, int(kernel.NO_NOW))
+        return self._run(batch, int(arrays.NO_NOW))
 
     def on_timer(self, now_ms: int) -> Transitions:
         """What time alone decides by `now_ms`."""
@@ -105,7 +119,7 @@ class Engine:
 
     def next_timer(self) -> int | None:
         """When `on_timer` may have something to say, ms; None if no delay in time runs."""
-        key = int(kernel.next_key(self._heap, self._slots, self._meta))
+        key = int(kernel.next_key(self._state()))
         return None if key < 0 else key
 
     def resume(self, now_ms: int) -> None:
@@ -113,7 +127,42 @@ class Engine:
 
         So a backlog that comes in after an outage has its say before time alone ends anything.
         """
-        self._meta[kernel.RESUMED] = max(int(self._meta[kernel.RESUMED]), now_ms)
+        self._meta[arrays.RESUMED] = max(int(self._meta[arrays.RESUMED]), now_ms)
+
+    def expect(self, feeds: Int32, now_ms: int) -> None:
+        """These feeds are known from now on: where absence does not count yet, it counts from here.
+
+        A feed that was heard counts from its last reading by itself; this is for those that never were.
+        """
+        kernel.expect(feeds, now_ms, self._settle_ms, self._state())
+
+    def tells_absence(self, device: Device, metric: str) -> bool:
+        """Whether a scene would tell that `metric` of `device` does not come."""
+        watch = self._tables.watch(device, metric)
+        kinds = self._tables.measures["kind"][watch.measure : watch.measure + watch.measures]
+        return bool((kinds == arrays.ABSENT).any())
+
+    def unexpected(self) -> Int32:
+        """Feeds whose absence would be told and does not count yet, shape (n,)."""
+        return self._gauges.waiting(self._tables.measures)
+
+    def release(self, scene: str, feeds: Int32, now_ms: int) -> Transitions:
+        """A person lets go what is latched: levels of a scene on these feeds that are back beyond their clear value.
+
+        Those for which the condition still holds stay active.
+        """
+        index = self.scenes.index(scene)
+        rows = self._feeds[feeds]
+        slots = [np.arange(row["slot"], row["slot"] + row["levels"]) for row in rows]
+        at = np.concatenate([np.zeros(0, np.int64), *slots])
+        levels = self._tables.levels[self._slots["level"][at]]
+        waits = (self._slots["phase"][at] == arrays.CLEARING) & (levels["clear_by"] == arrays.BY_HAND)
+        waiting = at[waits & (levels["scene"] == index)]
+        parts = [Transitions.empty()]
+        for begin in range(0, len(waiting), _OUT_ROWS):
+            filled = int(kernel.let_go(waiting[begin : begin + _OUT_ROWS], now_ms, self._state()))
+            parts.append(_transitions(self._out[:filled]))
+        return Transitions.concat(parts)
 
     def watches(self, scene: str, feed: int, severity: Severity) -> bool:
         """Whether the level of that severity of the scene with that id is there for a feed."""
@@ -123,14 +172,21 @@ class Engine:
         return bool(self._slots_of(np.array([feed]), np.array([index]), np.array([int(severity)]))[0] >= 0)
 
     def snapshot(self) -> Snapshot:
-        """Everything that is not idle, by feed, scene id and severity: it fits other scenes and other tables too."""
+        """What is not idle by feed, scene id and severity, what is measured by feed, scene id and measure.
+
+        So it fits other scenes and other tables too.
+        """
+        return {**self._running().packed(), **self._gauges.packed(self._tables, self._feeds)}
+
+    def _running(self) -> Running:
         slots = self._slots[: self._n_slots]
-        running = slots[slots["phase"] != kernel.IDLE]
+        running = slots[slots["phase"] != arrays.IDLE]
         levels = self._tables.levels[running["level"]]
         feeds = self._feeds[running["feed"]]
+        by = np.where(running["phase"] == arrays.RAISING, levels["raise_by"], levels["clear_by"])
         return Running(
             bound=len(self._devices),
-            resumed=int(self._meta[kernel.RESUMED]),
+            resumed=int(self._meta[arrays.RESUMED]),
             decisions=self.decisions,
             scenes=[scene.id for scene in self.scenes.scenes],
             feed=running["feed"].copy(),
@@ -139,10 +195,11 @@ class Engine:
             phase=running["phase"].astype(np.uint8),
             onset=running["onset"].copy(),
             samples=running["samples"].copy(),
+            bits=np.where((by == arrays.BY_SOME) & (running["phase"] != arrays.ACTIVE), running["due"], 0),
             event=feeds["event"].copy(),
             arrival=feeds["arrival"].copy(),
             value=feeds["value"].copy(),
-        ).packed()
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take up a snapshot; its feeds must be bound already. Levels that are there no more are left out.
@@ -150,10 +207,7 @@ class Engine:
         Raises:
             DataLossError: If it is of another version or has feeds that are not bound.
         """
-        running = Running.unpacked(snapshot, bound=len(self._devices))
-        self._install(self.scenes)
-        self._bind_rest(0)
-        self._take_up(running)
+        self._take_over(self.scenes, snapshot)
 
     def replace(self, scenes: SceneSet) -> None:
         """Let other scenes decide from here on.
@@ -161,10 +215,18 @@ class Engine:
         Whatever is not idle goes on where its feed, scene id and severity are still there: active stays active, a
         running delay keeps its onset and takes the new length (it ends at the last reading at the earliest).
         """
-        running = Running.unpacked(self.snapshot(), bound=len(self._devices))
+        self._take_over(scenes, self.snapshot())
+
+    def _take_over(self, scenes: SceneSet, snapshot: Snapshot) -> None:
+        running = Running.unpacked(snapshot, bound=len(self._devices))
+        known = Gauges.unpacked(snapshot, bound=len(self._devices))
         self._install(scenes)
         self._bind_rest(0)
+        self._gauges.take_up(known, self._tables, self._feeds)
+        self._show_faces()
         self._take_up(running)
+        waiting = np.flatnonzero(self._slots["phase"][: self._n_slots] != arrays.IDLE)
+        kernel.arm_all(np.concatenate([waiting, self._gauges.on_heap()]), self._settle_ms, self._state())
 
     def rebind(self, devices: Mapping[int, Device]) -> None:
         """Let bound feeds stand for other devices from here on.
@@ -185,13 +247,29 @@ class Engine:
         while row <= len(batch):
             row, filled = kernel.evaluate(
                 row, batch.feed, batch.event_time, batch.value, batch.arrival, batch.quality, now_ms, self._settle_ms,
-                self._feeds, self._slots, self._tables.levels, self._heap, self._meta, self._out,
+                *self._state(),
             )  # fmt: skip
             if row < 0:
                 raise IndexError(f"feed {batch.feed[-1 - row]} is beyond the {self._max_feeds} that can be bound")
             if filled:
                 parts.append(_transitions(self._out[:filled]))
         return Transitions.concat(parts)
+
+    def _show_faces(self) -> None:
+        """Let the rows be in force that the schedules said last."""
+        slots, feeds = self._slots[: self._n_slots], self._feeds
+        heads = self._tables.levels[slots["level"]]
+        turning = np.flatnonzero(heads["program"] != arrays.READING)
+        gauges = self._gauges.rows[feeds["gauge"][slots["feed"][turning]] + heads["program"][turning]]
+        begun = gauges["begun"] == 1
+        slots["level"][turning[begun]] = heads["faces"][turning[begun]] + gauges["face"][begun]
+
+    def _state(self) -> State:
+        tables, gauges = self._tables, self._gauges
+        return State(
+            self._feeds, self._slots, tables.levels, tables.measures, gauges.rows, gauges.cells, tables.times,
+            tables.faces, self._heap, self._meta, self._out,
+        )  # fmt: skip
 
     def _expect(self, feed: int, count: int) -> None:
         if feed != len(self._devices):
@@ -206,22 +284,33 @@ class Engine:
             tables.watch(device, metric)
             for device, metric in zip(self._devices[first:], self._metrics[first:], strict=True)
         ]
-        begins, counts, scenes = (_column(watches, k) for k in range(3))
+        begins, counts, scenes, firsts, measures = (_column(watches, k) for k in range(5))
         feeds = np.arange(first, first + len(watches))
         slots = self._n_slots + np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         rows = self._feeds[first : first + len(watches)]
-        rows["busy"] = 0
+        rows["busy"] = np.where(measures > 0, arrays.MEASURED, 0)
         rows["slot"], rows["level"], rows["levels"], rows["scenes"] = slots[:-1], begins, counts, scenes
+        rows["measure"], rows["measures"] = firsts, measures
+        rows["gauge"] = len(self._gauges) + np.cumsum(measures) - measures
+        rows["value"][measures > 0] = np.nan
+        self._gauges.add(feeds, firsts, measures, tables.cells)
         new = self._slots[self._n_slots : int(slots[-1])]
-        new["phase"], new["queued"] = kernel.IDLE, kernel.UNQUEUED
+        new["phase"], new["queued"] = arrays.IDLE, arrays.UNQUEUED
         new["feed"] = np.repeat(feeds, counts)
         new["level"] = np.arange(self._n_slots, int(slots[-1])) - np.repeat(slots[:-1] - begins, counts)
         self._n_slots = int(slots[-1])
-        self._meta[kernel.HEAP_ROOM] = 2 * self._n_slots + 1
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Twice as many entries on the heap as there are levels and measures: at most half of them are dead."""
+        room = 2 * (self._n_slots + len(self._gauges)) + 1
+        self._meta[arrays.HEAP_ROOM] = room
+        if room > len(self._heap):
+            self._heap = np.concatenate([self._heap, np.zeros(len(self._heap) + room, arrays.HEAP)])
 
     def _take_up(self, running: Running) -> None:
-        self._meta[kernel.RESUMED] = running.resumed
-        self._meta[kernel.DECISIONS] = running.decisions
+        self._meta[arrays.RESUMED] = running.resumed
+        self._meta[arrays.DECISIONS] = running.decisions
         here = np.array([self.scenes.index(scene) for scene in running.scenes], np.int64)
         found = self._slots_of(running.feed, here[running.scene], running.severity)
         running, at = running.kept(found >= 0), found[found >= 0]
@@ -229,15 +318,18 @@ class Engine:
         feeds["event"][running.feed] = running.event
         feeds["arrival"][running.feed] = running.arrival
         feeds["value"][running.feed] = running.value
-        bits = np.minimum(at - feeds["slot"][running.feed], kernel.LAST_BIT)
-        np.bitwise_or.at(feeds["busy"], running.feed, np.int64(1) << bits)
+        places = np.minimum(at - feeds["slot"][running.feed], arrays.LAST_BIT)
+        np.bitwise_or.at(feeds["busy"], running.feed, np.int64(1) << places)
         levels = self._tables.levels[self._slots["level"][at]]
-        delay = np.where(running.phase == kernel.RAISING, levels["raise_arg"], levels["clear_arg"])
+        raising = running.phase == arrays.RAISING
+        by = np.where(raising, levels["raise_by"], levels["clear_by"])
+        arg = np.where(raising, levels["raise_arg"], levels["clear_arg"])
+        bits = running.bits & ((np.int64(1) << arg % arrays.SOME) - 1)
         self._slots["phase"][at] = running.phase
         self._slots["onset"][at] = running.onset
         self._slots["samples"][at] = running.samples
-        self._slots["due"][at] = np.maximum(running.onset + delay, running.event)
-        kernel.arm_all(at, self._settle_ms, feeds, self._slots, self._tables.levels, self._heap, self._meta)
+        due = np.maximum(running.onset + arg, running.event)
+        self._slots["due"][at] = np.where(by == arrays.BY_SOME, np.maximum(bits, 1), due)
 
     def _slots_of(self, feed: Int32, scene: Int64, severity: NDArray[Any]) -> Int64:
         """The slot of each (feed, scene index, severity), -1 where there is none, shape (n,)."""

@@ -27,6 +27,7 @@ _CODES = {
     "same_limit": Code.OVERLAP,
     "override": Code.OVERRIDE,
     "missing": Code.MISSING,
+    "itself": Code.UNKNOWN_SCENE,
 }
 _STAND_INS: dict[str, Any] = {
     "scene": "a",

@@ -48,6 +48,10 @@ class Code(enum.StrEnum):
     """The id of the scene is not kebab-case."""
     UNKNOWN_LEAF = "S020"
     """The case catalogue has no such leaf."""
+    COMBINATION = "S021"
+    """Two keys that do not go together."""
+    UNKNOWN_SCENE = "S022"
+    """A scene names another one that is not there, or itself."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

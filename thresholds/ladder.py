@@ -45,8 +45,11 @@ def clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
     """Kind and message of what is wrong between a milder and a worse level, None if nothing is.
 
     The worse one has to hold only where the milder one holds as well, or somewhere else entirely (too low beside too
-    high). With the very same limit it is the later stage of the same condition, and needs the longer delay.
+    high). With the very same limit it is the later stage of the same condition, and needs the longer delay. Conditions
+    on different measures are not compared.
     """
+    if mild.axis != worse.axis:
+        return None
     a, b = mild.region(), worse.region()
     if a == b:
         if _longer(worse.for_, mild.for_):
@@ -71,8 +74,8 @@ def rank_of(severity: str) -> int:
 
 
 def _longer(delay: Delay, than: Delay) -> bool:
-    """Whether a delay is longer, or of the other kind, which cannot be compared."""
-    if (delay.ms and than.samples) or (delay.samples and than.ms):
+    """Whether a delay is longer, or of another kind, which cannot be compared."""
+    if (delay.ms and than.samples) or (delay.samples and than.ms) or bool(delay.of) != bool(than.of):
         return True
     return (delay.ms, delay.samples) > (than.ms, than.samples)
 

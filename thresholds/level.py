@@ -1,17 +1,14 @@
-"""What a level can hold: one model a condition, told apart by the key that is there.
-
-A new condition is a new class in `CONDITIONS`; the compiler gives it its row, the kernel its measure.
-"""
+"""What every level is, and the conditions on the reading itself."""
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.severity import Severity
 from thresholds.delay import NO_DELAY, Interval, Number, Waiting
+from thresholds.measure import Measure
 
 SEVERITIES = tuple(severity.word for severity in Severity)
 SeverityWord = Literal["info", "minor", "major", "critical"]
@@ -30,7 +27,9 @@ class LevelBase(Model):
     """What every level has beside its condition."""
 
     condition: ClassVar[str]
+    op: ClassVar[str]
     clears_by: ClassVar[str | None] = None
+    silent: ClassVar[bool] = True
 
     severity: SeverityWord = Field(
         description="How bad it is: info, minor, major or critical. 级别: 提示、一般、较重、严重"
@@ -42,6 +41,9 @@ class LevelBase(Model):
     )
     clear_for: Waiting = Field(
         NO_DELAY, description="How long or how many readings beyond the clear value before it clears. 恢复多久才解除"
+    )
+    latch: Literal["manual"] | None = Field(
+        None, description="manual: once raised it clears only when a person says so. 锁定, 须人工复位"
     )
 
     @property
@@ -59,6 +61,20 @@ class LevelBase(Model):
         """The condition in words, e.g. `above 25`."""
         return f"{self.condition} {in_words(self.limit)}"
 
+    def measure(self, zone: str) -> Measure | None:  # noqa: ARG002 - the zone is for calendars
+        """What it compares, None for the reading itself; `zone`: the time zone of the scene."""
+        return None
+
+    @property
+    def compared(self) -> tuple[float, float]:
+        """The limits in the unit of what it compares."""
+        return self.limit if isinstance(self.limit, tuple) else (self.limit, 0.0)
+
+    @property
+    def axis(self) -> tuple[Any, ...]:
+        """The line of numbers on which its region lies: levels on two lines cannot be compared."""
+        return (self.measure(""), getattr(self, "percent_of", None))
+
     def region(self) -> tuple[Span, ...]:
         """Where on the line of numbers the condition holds, mildly put: without the ends of its intervals."""
         raise NotImplementedError
@@ -66,6 +82,14 @@ class LevelBase(Model):
     def _is_clear_side(self, limit: Any, clear: Any) -> bool:
         """Whether a reading beyond `clear` can never be one for which the condition holds."""
         raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _latched(self) -> Self:
+        if self.latch and self.clear_for:
+            raise PydanticCustomError(
+                "wrong_delay", "`clear_for` does not go with a latch: a person clears it", {"at": "clear_for"}
+            )
+        return self
 
     @model_validator(mode="after")
     def _clear_side(self) -> Self:
@@ -79,10 +103,24 @@ class LevelBase(Model):
         return self
 
 
-class Above(LevelBase):
+class Limited(LevelBase):
+    """Whose limits may be a share of what the device was designed for."""
+
+    percent_of: Literal["design"] | None = Field(
+        None, description="design: limits are percent of the device's own design value. 相对设计值的百分比"
+    )
+
+    @property
+    def words(self) -> str:
+        """The condition in words, e.g. `above 80 % of design`."""
+        return f"{super().words} % of design" if self.percent_of else super().words
+
+
+class Above(Limited):
     """Too high."""
 
     condition: ClassVar[str] = "above"
+    op: ClassVar[str] = "above"
     clears_by: ClassVar[str | None] = "clear_below"
 
     above: Number = Field(description="Holds while value > this, strictly. 高于此值")
@@ -96,10 +134,11 @@ class Above(LevelBase):
         return clear <= limit
 
 
-class Below(LevelBase):
+class Below(Limited):
     """Too low."""
 
     condition: ClassVar[str] = "below"
+    op: ClassVar[str] = "below"
     clears_by: ClassVar[str | None] = "clear_above"
 
     below: Number = Field(description="Holds while value < this, strictly. 低于此值")
@@ -113,10 +152,11 @@ class Below(LevelBase):
         return clear >= limit
 
 
-class Outside(LevelBase):
+class Outside(Limited):
     """Too low or too high."""
 
     condition: ClassVar[str] = "outside"
+    op: ClassVar[str] = "outside"
     clears_by: ClassVar[str | None] = "clear_inside"
 
     outside: Interval = Field(description="Holds while value < lo or value > hi. 超出区间 [下限, 上限]")
@@ -130,10 +170,11 @@ class Outside(LevelBase):
         return limit[0] <= clear[0] and clear[1] <= limit[1]
 
 
-class Inside(LevelBase):
+class Inside(Limited):
     """In a band where it must not be."""
 
     condition: ClassVar[str] = "inside"
+    op: ClassVar[str] = "inside"
     clears_by: ClassVar[str | None] = "clear_outside"
 
     inside: Interval = Field(description="Holds while lo <= value <= hi. 处于区间 [下限, 上限]")
@@ -153,6 +194,7 @@ class Equals(LevelBase):
     """One certain value, such as a fault code."""
 
     condition: ClassVar[str] = "equals"
+    op: ClassVar[str] = "equals"
 
     equals: Number = Field(description="Holds while value = this, exactly; clears at any other. 等于此值")
 
@@ -165,6 +207,7 @@ class NotEquals(LevelBase):
     """Any but one certain value."""
 
     condition: ClassVar[str] = "not_equals"
+    op: ClassVar[str] = "not_equals"
 
     not_equals: Number = Field(description="Holds while value is any other than this; clears at it. 不等于此值")
 
@@ -177,94 +220,13 @@ class State(LevelBase):
     """A metric that is true or false, which travels as 1 or 0."""
 
     condition: ClassVar[str] = "state"
+    op: ClassVar[str] = "state"
 
     state: StrictBool = Field(description="Holds while the metric is true, or false; clears at the other. 开关量状态")
 
     def region(self) -> tuple[Span, ...]:
         """1 or 0."""
         return ((float(self.state), float(self.state)),)
-
-
-CONDITIONS: dict[str, type[LevelBase]] = {
-    model.condition: model for model in (Above, Below, Outside, Inside, Equals, NotEquals, State)
-}
-"""Conditions that this version evaluates, by their key."""
-
-CLEAR_KEYS = {model.clears_by: name for name, model in CONDITIONS.items() if model.clears_by}
-"""Keys of clear values, and the condition that each goes with."""
-
-TAG = "~"
-"""Begins the third step in pydantic's places in a level, which stands for its kind and not for a key of the file."""
-
-
-def _kind(value: Any) -> str | None:
-    """The condition of raw or ready level content, None if there is none."""
-    if isinstance(value, LevelBase):
-        return TAG + value.condition
-    if isinstance(value, dict):
-        return next((TAG + key for key in value if key in CONDITIONS), None)
-    return None
-
-
-Level = Annotated[
-    Annotated[Above, Tag("~above")]
-    | Annotated[Below, Tag("~below")]
-    | Annotated[Outside, Tag("~outside")]
-    | Annotated[Inside, Tag("~inside")]
-    | Annotated[Equals, Tag("~equals")]
-    | Annotated[NotEquals, Tag("~not_equals")]
-    | Annotated[State, Tag("~state")],
-    Discriminator(_kind, custom_error_type="no_condition", custom_error_message="no condition"),
-]
-"""One step of the ladder: a severity, one condition, its clear value and delays."""
-
-_LEVEL: TypeAdapter[LevelBase] = TypeAdapter(Level)
-parse_level: Callable[[dict[str, Any]], LevelBase] = _LEVEL.validate_python
-"""A level from the keys of a scene file; raises `pydantic.ValidationError`."""
-
-
-class Change(Model):
-    """What an override says about one level: any of a level's keys but the severity."""
-
-    above: Number | None = Field(None, description="Holds while value > this. 高于此值")
-    below: Number | None = Field(None, description="Holds while value < this. 低于此值")
-    outside: Interval | None = Field(None, description="Holds outside [lo, hi]. 超出区间")
-    inside: Interval | None = Field(None, description="Holds inside [lo, hi]. 处于区间")
-    equals: Number | None = Field(None, description="Holds at this value. 等于此值")
-    not_equals: Number | None = Field(None, description="Holds at any other value. 不等于此值")
-    state: StrictBool | None = Field(None, description="Holds while true, or false. 开关量状态")
-    clear_below: Number | None = Field(None, description="Clears below this. 低于此值解除")
-    clear_above: Number | None = Field(None, description="Clears above this. 高于此值解除")
-    clear_inside: Interval | None = Field(None, description="Clears inside [lo, hi]. 回到区间内解除")
-    clear_outside: Interval | None = Field(None, description="Clears outside [lo, hi]. 离开此区间解除")
-    for_: Waiting | None = Field(None, alias="for", description="Delay before it is raised. 持续多久才报警")
-    clear_for: Waiting | None = Field(None, description="Delay before it clears. 恢复多久才解除")
-
-    @model_validator(mode="after")
-    def _one_condition(self) -> Self:
-        if not self.model_fields_set:
-            raise PydanticCustomError("nothing", "this changes nothing: give a limit, a clear value or a delay")
-        given = [name for name in CONDITIONS if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise PydanticCustomError(
-                "two_conditions",
-                "a level holds one condition, this changes it to {names}",
-                {"names": " and ".join(given), "at": given[1]},
-            )
-        return self
-
-    def laid_over(self, level: LevelBase) -> LevelBase:
-        """`level` with what is said here; a new limit takes the old clear value away with it.
-
-        Raises:
-            pydantic.ValidationError: If the two do not go together.
-        """
-        kept = level.model_dump(by_alias=True, exclude_unset=True)
-        given = self.model_dump(by_alias=True, exclude_none=True)
-        if any(name in given for name in CONDITIONS):
-            kept.pop(level.condition)
-            kept.pop(level.clears_by or "", None)
-        return parse_level({**kept, **given})
 
 
 def in_words(limit: object) -> str:

@@ -1,7 +1,7 @@
 """Whether overrides go with their ladder and with each other; what does not is said with its place and its cure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, combinations_with_replacement, product
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from thresholds.ladder import Problem, clash, rank_of
 from thresholds.level import LevelBase
+from thresholds.schedule import faces_of
 
 if TYPE_CHECKING:
     from thresholds.scene import Override, Where
@@ -20,28 +21,41 @@ Ladder = Mapping[str, LevelBase]
 """Levels by severity."""
 
 
-def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override"]) -> list[Problem]:
+def override_problems(levels: Sequence[LevelBase], overrides: Sequence["Override"], zone: str) -> list[Problem]:
     """Overrides name levels that are there, leave a ladder, each alone and any two together, and never tie."""
     problems: list[Problem] = []
     ladder: Ladder = {level.severity: level for level in levels}
     laid = [_laid_over(ladder, index, override, problems) for index, override in enumerate(overrides)]
-    wheres = [override.where for override in overrides]
-    pairs = sorted(meeting(wheres))
-    always = _applying_with(wheres, pairs)
+    together = _coinciding(overrides, zone)
+    pairs = sorted(pair for pair in meeting([override.scope for override in overrides]) if together(*pair))
+    always = _applying_with(overrides, pairs)
     for index in range(len(overrides)):
         problems += _overlaps(ladder, laid, always[index], {index})
     for i, j in pairs:
         tied = [severity for severity in laid[i] if severity in laid[j]]
-        if tied and wheres[i].rank == wheres[j].rank:
+        if tied and overrides[i].rank == overrides[j].rank:
             message = (
                 f"override {j + 1} is as specific as override {i + 1}, one device may fit both, and both change "
                 f"{' and '.join(tied)}: make one of them more specific"
             )
             problems.append(Problem("override", ("overrides", j, "where"), message))
         elif i not in always[j] and j not in always[i]:
-            together = sorted({*always[i], *always[j]}, key=lambda index: wheres[index].rank)
-            problems += _overlaps(ladder, laid, together, {i, j})
+            applying = sorted({*always[i], *always[j]}, key=lambda index: overrides[index].rank)
+            problems += _overlaps(ladder, laid, applying, {i, j})
     return problems
+
+
+def _coinciding(overrides: Sequence["Override"], zone: str) -> Callable[[int, int], bool]:
+    """Tells whether two overrides may be in force at one time."""
+    whens = list({o.when.key: o.when for o in overrides if o.when is not None}.values())
+    masks = faces_of(whens, zone)[0] if whens else [0]
+    bits = [0 if o.when is None else 1 << [when.key for when in whens].index(o.when.key) for o in overrides]
+
+    def together(i: int, j: int) -> bool:
+        both = bits[i] | bits[j]
+        return any(mask & both == both for mask in masks)
+
+    return together
 
 
 def meeting(wheres: Sequence["Where"]) -> set[tuple[int, int]]:
@@ -99,15 +113,15 @@ def _why(error: ValidationError, level: LevelBase) -> str:
     return f"over {level.words} this gives: {detail['msg']}"
 
 
-def _applying_with(wheres: Sequence["Where"], pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _applying_with(overrides: Sequence["Override"], pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     """For each override those that apply wherever it does, itself among them, the weakest first."""
-    always = [[index] for index in range(len(wheres))]
+    always = [[index] for index in range(len(overrides))]
     for i, j in pairs:
-        if wheres[j].covers(wheres[i]):
+        if overrides[j].covers(overrides[i]):
             always[i].append(j)
-        if wheres[i].covers(wheres[j]):
+        if overrides[i].covers(overrides[j]):
             always[j].append(i)
-    return [sorted(indices, key=lambda index: wheres[index].rank) for indices in always]
+    return [sorted(indices, key=lambda index: overrides[index].rank) for indices in always]
 
 
 def _overlaps(ladder: Ladder, laid: Sequence[Ladder], applying: Sequence[int], between: set[int]) -> Iterator[Problem]:

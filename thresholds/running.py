@@ -10,10 +10,10 @@ from core.errors import DataLossError
 from core.reading import Float64, Int32, Int64, UInt8
 from core.stage import Snapshot
 
-_VERSION = 2
+_VERSION = 3
 _TYPES = {
     "feed": np.int32, "scene": np.int32, "severity": np.uint8, "phase": np.uint8, "onset": np.int64,
-    "samples": np.int32, "event": np.int64, "arrival": np.int64, "value": np.float64,
+    "samples": np.int32, "bits": np.int64, "event": np.int64, "arrival": np.int64, "value": np.float64,
 }  # fmt: skip
 
 
@@ -32,6 +32,7 @@ class Running:
         phase: As in `thresholds.kernel`, uint8.
         onset: Event time in ms at which the delay began, or did when the level was raised, int64.
         samples: Readings in a row, int32.
+        bits: Of a delay of k of n, a bit for each of the last n readings; 0 for another, int64.
         event: Event time of the feed's last reading in ms, int64.
         arrival: Its arrival in ms, int64.
         value: Its value, float64.
@@ -47,6 +48,7 @@ class Running:
     phase: UInt8
     onset: Int64
     samples: Int32
+    bits: Int64
     event: Int64
     arrival: Int64
     value: Float64

@@ -2,8 +2,10 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema, model_validator
@@ -11,18 +13,15 @@ from pydantic_core import PydanticCustomError
 
 from city.device import Device
 from core.severity import Severity
+from thresholds.across import Confirm, Inhibit, across_problems
+from thresholds.conditions import Change, Level
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
-from thresholds.level import SEVERITIES, Change, Level, LevelBase, Model, SeverityWord
+from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
 from thresholds.overrides import override_problems
+from thresholds.schedule import When, holds_at
 
-LATER = frozenset(
-    {
-        "confirm", "inhibit_by", "changed_by", "rate_above", "rate_below", "mean_above", "mean_below", "sum_above",
-        "sum_below", "max_above", "min_below", "leq_above", "window", "count_above", "total_below", "total_above",
-        "absent_for", "stuck_for", "deviates", "latch", "percent_of", "when", "season", "schedule", "grid",
-    }
-)  # fmt: skip
+LATER = frozenset({"deviates", "limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
@@ -99,7 +98,7 @@ class Worth(Model):
     minutes_saved_per_case: Amount | None = Field(None, description="Working time saved by a case. 每件节省(分钟)")
 
 
-SPECIFIC = ("device", "place", "gateway", "town", "kind", "type")
+SPECIFIC = ("device", "place", "grid", "disposal_grid", "gateway", "town", "area_class", "kind", "type")
 """What a device is known by, most specific first: an override with an earlier one wins."""
 
 
@@ -108,8 +107,11 @@ class Where(Model):
 
     device: Names | None = Field(None, description="Device ids. 设备编号")
     place: Names | None = Field(None, description="Places (map modules) where it stands. 所在模块")
+    grid: Names | None = Field(None, description="Self-governance grids. 自治网格")
+    disposal_grid: Names | None = Field(None, description="Disposal grids. 处置网格")
     gateway: Names | None = Field(None, description="Gateways through which it reports. 网关")
     town: Names | None = Field(None, description="Towns or streets. 街镇")
+    area_class: Names | None = Field(None, description="Classes of area, e.g. 4a of GB 3096. 功能区类别")
     kind: Names | None = Field(None, description="Kinds of site, e.g. underpass. 场所类别")
     type: Names | None = Field(None, description="Device types of the catalogue. 设备类型")
 
@@ -146,7 +148,11 @@ class Where(Model):
 
 def attribute(device: Device, name: str) -> str:
     """What `device` is called where a scene says `name`, one of `SPECIFIC`."""
-    return str(getattr(device, "id" if name == "device" else name))
+    return str(getattr(device, _ATTRIBUTES.get(name, name)))
+
+
+_ATTRIBUTES = {"device": "id", "grid": "self_grid"}
+"""What a device calls it, where that is another word."""
 
 
 class Feeds(Model):
@@ -200,11 +206,39 @@ class OverrideLevels(Model):
         return {name: change for name, change in found if change is not None}
 
 
-class Override(Model):
-    """Other limits for some devices; for each severity the most specific override that fits wins."""
+EVERYWHERE = Where.model_construct()
+"""Where all devices are meant."""
 
-    where: Where = Field(description="Which devices. 适用范围")
+
+class Override(Model):
+    """Other limits for some devices or times; for each severity the most specific override that is in force wins."""
+
+    where: Where | None = Field(None, description="Which devices; all of them where it is left out. 适用范围")
+    when: When | None = Field(None, description="At which times; always where it is left out. 适用时间")
+    profile: Name | None = Field(None, description="Only while a person has switched this profile on. 应急预案")
     levels: OverrideLevels = Field(description="What is different there, by severity. 替换的级别")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.where is None and self.when is None and self.profile is None:
+            raise PydanticCustomError("nothing", "an override needs `where`, `when` or `profile`")
+        return self
+
+    @property
+    def scope(self) -> Where:
+        """Which devices."""
+        return self.where or EVERYWHERE
+
+    @property
+    def rank(self) -> tuple[bool, ...]:
+        """How specific it is, the greater one winning: what a person switched on, then the place, then the time."""
+        return (self.profile is not None, *self.scope.rank, self.when is not None)
+
+    def covers(self, other: "Override") -> bool:
+        """Whether it is in force wherever and whenever `other` is."""
+        return (
+            self.scope.covers(other.scope) and self.when in (None, other.when) and self.profile in (None, other.profile)
+        )
 
 
 FoldBy = Literal["device", "module", "place", "self_grid", "disposal_grid", "town", "district"]
@@ -281,6 +315,19 @@ def _day(value: object) -> object:
 Day = Annotated[dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
+def _zone(value: object) -> object:
+    try:
+        ZoneInfo(value if isinstance(value, str) else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PydanticCustomError(
+            "text", "{value} is no time zone: write it like Asia/Shanghai", {"value": repr(value)}
+        ) from None
+    return value
+
+
+Zone = Annotated[str, BeforeValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Asia/Shanghai"]})]
+
+
 class Valid(Model):
     """From when to when its limits are in force, for the record: it does not switch the scene on or off."""
 
@@ -301,8 +348,12 @@ class SceneParts(Model):
     owner: Owner | None = Field(None, description="Who supervises it. 责任人")
     worth: Worth | None = Field(None, description="What it costs and saves. 成本效益")
     feeds: Feeds = Field(description="Which feeds it watches. 监测对象")
+    zone: Zone = Field("Asia/Shanghai", description="Time zone of its calendars and schedules. 时区")
     levels: tuple[Level, ...] = Field(min_length=1, description="The ladder, mildest first. 级别, 由轻到重")
-    overrides: tuple[Override, ...] = Field((), description="Other limits for some devices. 例外")
+    overrides: tuple[Override, ...] = Field((), description="Other limits for some devices or times. 例外")
+    when: When | None = Field(None, description="It watches only then; at other times nothing holds. 监测时段")
+    confirm: Confirm | None = Field(None, description="What else has to be so before it alerts. 确认条件")
+    inhibit_by: tuple[Inhibit, ...] = Field((), description="Scenes while which are active it raises nothing. 抑制")
     fold: Fold = Field(Fold(), description="Which alerts are one. 合并")
     evidence: Evidence | None = Field(None, description="Pictures to go with it. 取证")
     raises: Raises = Field(Raises(), description="What an alert opens. 立案")
@@ -310,9 +361,16 @@ class SceneParts(Model):
     valid: Valid | None = Field(None, description="When its limits are in force, for the record. 有效期")
     notes: StrictStr | None = Field(None, description="Whatever else should be known. 备注")
 
+    @cached_property
+    def whens(self) -> tuple[When, ...]:
+        """The schedules by which its limits turn."""
+        found = [self.when, *(override.when for override in self.overrides)]
+        return tuple({when.key: when for when in found if when is not None}.values())
+
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
-        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides)]
+        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone)]
+        found += across_problems(self.scene, self.confirm, self.inhibit_by)
         if self.stage == "pilot" and self.pilot is None:
             found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
         return found
@@ -348,21 +406,40 @@ class Scene(SceneParts):
         """Hash of what it says: the same for the same content, whatever the file looks like."""
         return hashlib.blake2b(msgspec.json.encode(self.content), digest_size=8).hexdigest()
 
-    def levels_for(self, device: Device) -> tuple[LevelBase, ...]:
-        """The ladder in force for `device`: each level with the most specific override of it that fits."""
-        fitting = sorted((o for o in self.overrides if o.where.fits(device)), key=lambda o: o.where.rank)
+    def in_force_at(self, at_ms: int) -> frozenset[str]:
+        """Keys of its schedules that are in force at an instant."""
+        local = dt.datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.zone)) if self.whens else None
+        return frozenset(when.key for when in self.whens if local is not None and holds_at(when, local))
+
+    def levels_for(
+        self, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
+    ) -> tuple[LevelBase, ...]:
+        """The ladder in force for `device`: each level with the most specific override of it that fits.
+
+        `whens`: keys of the schedules in force; `profiles`: what people have switched on.
+        """
+        fitting = sorted(
+            (
+                o
+                for o in self.overrides
+                if o.scope.fits(device)
+                and (o.when is None or o.when.key in whens)
+                and (o.profile is None or o.profile in profiles)
+            ),
+            key=lambda o: o.rank,
+        )
         changes = {severity: change for o in fitting for severity, change in o.levels.given.items()}
         return tuple(
             changes[level.severity].laid_over(level) if level.severity in changes else level for level in self.levels
         )
 
-    def hold_words(self, severity: Severity, device: Device | None = None) -> str:
-        """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there.
+    def hold_words(self, severity: Severity, device: Device | None = None, at_ms: int | None = None) -> str:
+        """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there, then.
 
         Raises:
             KeyError: If the scene has no such level.
         """
-        levels = self.levels if device is None else self.levels_for(device)
+        levels = self.levels if device is None else self.levels_for(device, self.in_force_at(at_ms) if at_ms else ())
         for level in levels:
             if level.severity == severity.word:
                 return f"{level.words} for {level.for_}" if level.for_ else level.words

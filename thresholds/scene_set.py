@@ -1,8 +1,8 @@
 """The scenes in force, in one order, under one version."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -20,11 +20,13 @@ class SceneSet:
         scenes: All of them, those that are not evaluated too.
         sources: A text for each scene, in the same order, from which it can be loaded again (YAML).
         version: Hash of what they say.
+        profiles: Profiles that people have switched on; no part of the version.
     """
 
     scenes: tuple[Scene, ...]
     sources: tuple[str, ...]
     version: str
+    profiles: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, scenes: Sequence[Scene], sources: Sequence[str] | None = None) -> "SceneSet":
@@ -40,6 +42,15 @@ class SceneSet:
         content = msgspec.json.encode([scene.content for scene, _ in pairs])
         version = hashlib.blake2b(content, digest_size=8).hexdigest()
         return cls(tuple(scene for scene, _ in pairs), tuple(text for _, text in pairs), version)
+
+    def under(self, profiles: Collection[str]) -> "SceneSet":
+        """The same scenes with these profiles switched on."""
+        return replace(self, profiles=frozenset(profiles))
+
+    @property
+    def known_profiles(self) -> frozenset[str]:
+        """Every profile that some scene has overrides for."""
+        return frozenset(o.profile for scene in self.scenes for o in scene.overrides if o.profile is not None)
 
     def index(self, scene: str) -> int:
         """Index of a scene by id, -1 if it is not in the set."""

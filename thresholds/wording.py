@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from thresholds.conditions import CLEAR_KEYS, CONDITIONS, TAG, Change
 from thresholds.finding import Code
 from thresholds.ladder import Place
-from thresholds.level import CLEAR_KEYS, CONDITIONS, TAG, Change, LevelBase
+from thresholds.level import LevelBase
 from thresholds.scene import LATER, SceneParts
 
 _CODES = {
@@ -21,6 +22,8 @@ _CODES = {
     "empty_feeds": Code.EMPTY,
     "nothing": Code.EMPTY,
     "text": Code.WRONG_TYPE,
+    "wrong_delay": Code.COMBINATION,
+    "wrong_window": Code.COMBINATION,
 }
 """Codes of the checks of the language itself, whose messages are plain already."""
 

@@ -85,4 +85,8 @@ if ! command -v mosquitto >/dev/null 2>&1 || ! command -v mosquitto_sub >/dev/nu
         say "mosquitto is not here: the embedded broker runs instead, without sessions on disk and without rights by user; to mend it: apt-get install mosquitto mosquitto-clients"
 fi
 
+say "kernels compiled for this machine, once"
+.venv/bin/python -m runtime.compile_kernels >>"$log" 2>&1 ||
+    say "the kernels could not be compiled now; the first start does it and takes half a minute longer; the log is $log"
+
 state >"$stamp"

@@ -29,7 +29,7 @@ from runtime.door import Door
 from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.stream.outgoing import Outgoing
-from runtime.stream.places import AreaBy, torn
+from runtime.stream.places import AreaBy, shortsighted, torn
 from runtime.stream.plan import devices_record, devices_version, scenes_record
 from runtime.stream.publisher import Publisher
 from runtime.stream.rounds import Rounds
@@ -312,6 +312,8 @@ class Bridge:
 
     def _switch(self, scenes: SceneSet) -> None:
         """Distribute scenes, then say in every partition that they decide: time passes there to the same moment."""
+        for line in shortsighted(scenes, self._options.by):
+            log.warning("%s", line)
         self._distribute(*scenes_record(scenes))
         self._outgoing.add_to_all(encode_clock(ClockTick(self._clock.now_ms())))
         self._outgoing.add_to_all(encode_rules(scenes.version))

@@ -40,6 +40,30 @@ def torn(scenes: SceneSet, devices: Iterable[Device], by: AreaBy) -> Iterator[st
                 break
 
 
+_SEEN = {
+    "place": {"device", "place", "module"},
+    "self_grid": {"device", "place", "module", "grid"},
+    "disposal_grid": {"device", "place", "module", "disposal_grid"},
+    "town": {"device", "place", "module", "grid", "disposal_grid", "town"},
+}
+"""What a confirmation or inhibition may have in common, by what keeps devices together: a partition sees all of it."""
+
+
+def shortsighted(scenes: SceneSet, by: AreaBy) -> Iterator[str]:
+    """A line for every scene that looks further than its area: over its border it sees nothing."""
+    for scene in scenes.scenes:
+        if scene.stage not in DECIDES:
+            continue
+        reaches = [clause.within for clause in scene.confirm.clauses] if scene.confirm is not None else []
+        reaches += [inhibit.same for inhibit in scene.inhibit_by]
+        far = sorted({reach for reach in reaches if reach not in _SEEN[by]})
+        if far:
+            yield (
+                f"scene {scene.scene}: it looks at other feeds by {' and '.join(far)}; over Kafka it sees only those "
+                f"of its own {by.replace('_', ' ')}"
+            )
+
+
 @lru_cache(maxsize=1 << 20)
 def partition_of(area: str, partitions: int) -> int:
     """The partition of an area: what Kafka's own clients choose for a record with it as its key.

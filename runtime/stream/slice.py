@@ -320,7 +320,11 @@ class Slice:
         return self._plan.devices(self._devices_version) if self._devices_version else _NO_DEVICES
 
     def _switch_scenes(self, version: str) -> list[AlertChange]:
-        return [] if version == self.chain.engine.scenes.version else self.chain.switch(self._scenes(version))
+        if version == self.chain.engine.scenes.version:
+            return []
+        changes = self.chain.switch(self._scenes(version))
+        self._expect()
+        return changes
 
     def _switch_devices(self, version: str) -> list[AlertChange]:
         """Feeds whose device is another one now, or stands in another partition, are bound again."""
@@ -331,7 +335,24 @@ class Slice:
         self._feeds.devices = self._devices()
         after = (self._feeds.source(index)[0] for index in range(self.feeds))
         changed = {index: new for index, (old, new) in enumerate(zip(before, after, strict=True)) if old != new}
-        return self.chain.switch_devices(version, changed)
+        changes = self.chain.switch_devices(version, changed)
+        self._expect()
+        return changes
+
+    def _expect(self) -> None:
+        """Let absence count from now on for listed devices of this partition that were never heard."""
+        engine = self.chain.engine
+        for device in self._feeds.devices.values():
+            kind = self._plan.types.get(device.type)
+            if kind is None or device.out_of_use or not self._at_home(device):
+                continue
+            for metric in kind.metrics:
+                key = f"{device.gateway}\0{device.id}\0{metric}".encode()
+                if engine.tells_absence(device, metric) and self._feeds.index(key) is None:
+                    self._bind(key)
+        feeds = engine.unexpected()
+        if len(feeds):
+            self.chain.on_expect(feeds, self.chain.now_ms)
 
 
 def _bytes(part: object) -> bytes:

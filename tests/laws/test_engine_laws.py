@@ -13,7 +13,7 @@ from core.reading import Quality, ReadingBatch
 from ingest.sequencing import Sequencer
 from tests.laws.stage_laws import check_stage
 from tests.reference.engine_twin import EngineTwin
-from thresholds import kernel
+from thresholds import kernel_state as kernel
 from thresholds.engine import Engine
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -31,7 +31,7 @@ LIMITS: list[dict[str, Any]] = [
     {"inside": [3, 4]}, {"inside": [3, 4], "clear_outside": [2, 5]},
     {"equals": 3}, {"not_equals": 3}, {"state": True}, {"state": False},
 ]  # fmt: skip
-DELAYS = ["0s", "500ms", "3s", "7s", "1 sample", "2 samples", "4 samples"]
+DELAYS = ["0s", "500ms", "3s", "7s", "1 sample", "2 samples", "4 samples", "2 of 3", "3 of 5"]
 LADDERS: list[list[dict[str, Any]]] = [
     [
         {"severity": "info", "above": 2},

@@ -35,7 +35,7 @@ class SceneOf:
     def pilot_at(self, device: Device) -> bool:
         return device.town in self.pilot_towns
 
-    def limit_words(self, severity: Severity, device: Device) -> str:  # noqa: ARG002
+    def limit_words(self, severity: Severity, device: Device, at_ms: int) -> str:  # noqa: ARG002
         return f"above {10 * severity}"
 
 

@@ -176,8 +176,8 @@ def test_the_stream_can_be_read_from_any_place_and_gives_what_was_told_live(data
 def test_feedback_comes_in_order_and_only_what_is_new(database_url: str) -> None:
     with Store.open(database_url) as store:
         store.take([event("a"), event("b")], NOW)
-        first = store.acknowledge("a", "Li", None, NOW)
-        second = store.acknowledge("b", "Wang", "on my way", NOW + 1)
+        first = store.say("acknowledge", "a", "Li", None, NOW)
+        second = store.say("acknowledge", "b", "Wang", "on my way", NOW + 1)
         assert store.feedback(0, 10) == [first, second]
         assert store.feedback(first.seq, 10) == [second]
         assert second.at == "2026-11-24T10:00:00.001Z"

@@ -21,8 +21,9 @@ from runtime.config_reference import reference
 from runtime.main import app
 from thresholds.check import load_scenes
 from thresholds.finding import Code
-from thresholds.level import CLEAR_KEYS, CONDITIONS
+from thresholds.conditions import CLEAR_KEYS, CONDITIONS
 from thresholds.scene import LATER
+from tools.draw_conditions import FOLDER, PICTURES, Picture, draw
 from tools.check_docs import broken, documents
 
 ROOT = Path(__file__).parents[3]
@@ -107,8 +108,8 @@ def test_only_a_file_that_cannot_be_read_has_no_example() -> None:
     assert {code.value for code in Code} - {code for code, _ in EXAMPLES} == {Code.UNREADABLE.value}
 
 
-def test_every_condition_stands_in_the_reference_of_scenes() -> None:
-    page = (DOCS / "reference/scenes.md").read_text(encoding="utf-8")
+def test_every_condition_stands_in_the_reference() -> None:
+    page = "".join((DOCS / "reference" / name).read_text(encoding="utf-8") for name in ("scenes.md", "conditions.md"))
     words = set(re.findall(r"`(\w+)[`:]", page))
     assert set(CONDITIONS) | set(CLEAR_KEYS) | LATER <= words
 
@@ -166,3 +167,11 @@ def test_the_notice_of_a_refusal_is_described_as_it_is() -> None:
     assert schema["properties"]["reason"]["enum"] == [reason.value for reason in Reason]
     notice = msgspec.json.decode(Rejected(Reason.AHEAD, "sw/v1/g/tele/d", "why", b"1").to_json(1, 2))
     assert set(notice) == set(schema["required"])
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_the_picture_of_a_condition_is_what_the_engine_decides(picture: Picture) -> None:
+    kept = (FOLDER / f"{picture.name}.svg").read_text(encoding="utf-8")
+    assert kept == draw(picture), "run: python tools/draw_conditions.py"
+    assert "#f4b6ad" in kept
+    assert f"pictures/{picture.name}.svg" in (DOCS / "reference" / "conditions.md").read_text(encoding="utf-8")

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from city.device import Device
-from runtime.stream.places import area_of, torn
+from runtime.stream.places import area_of, shortsighted, torn
 from tests.distributed.hour import scene_set
+from thresholds.scene import Scene
+from thresholds.scene_set import SceneSet
 
 DEVICES = [
     Device("a", "g", place="M1", town="T1", disposal_grid="D1"),
@@ -40,3 +42,29 @@ def test_a_fold_across_areas_is_named_with_its_scene_and_both_areas(tmp_path: Pa
     by_district = scene_set(tmp_path / "district", "depth", minor=15, fold="district")
     (line,) = torn(by_district, DEVICES, "town")
     assert "the district lies in T1 and in T2" in line
+
+
+def looking(within: str) -> SceneSet:
+    return SceneSet.of(
+        [
+            Scene.model_validate(
+                {
+                    "scene": "looks",
+                    "title": {"en": "It looks around", "zh": "联动"},
+                    "feeds": {"metric": "depth_cm"},
+                    "levels": [{"severity": "minor", "above": 5}],
+                    "confirm": {"any": [{"feeds": 2, "within": within, "in_last": "5m"}]},
+                }
+            )
+        ]
+    )
+
+
+def test_a_scene_that_looks_over_the_border_of_its_area_is_told() -> None:
+    assert list(shortsighted(looking("town"), "town")) == []
+    assert list(shortsighted(looking("module"), "place")) == []
+    assert list(shortsighted(looking("town"), "place")) == [
+        "scene looks: it looks at other feeds by town; over Kafka it sees only those of its own place"
+    ]
+    (line,) = shortsighted(looking("300m"), "town")
+    assert "by 300m; over Kafka it sees only those of its own town" in line

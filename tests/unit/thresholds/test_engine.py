@@ -12,7 +12,7 @@ from core.errors import DataLossError
 from core.reading import ReadingBatch
 from core.severity import Severity
 from tests.unit.thresholds.parts import Watched, rows, scene, seconds
-from thresholds import kernel
+from thresholds import kernel_state as kernel
 from thresholds.engine import Engine
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet

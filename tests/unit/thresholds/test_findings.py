@@ -11,7 +11,9 @@ from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType, Metric
 from thresholds.check import load_scenes, scene_files
+from thresholds.conditions import CONDITIONS
 from thresholds.finding import Code, Finding
+from thresholds.scene import SPECIFIC
 from thresholds.scene_set import SceneSet
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -150,7 +152,7 @@ MISTAKES = {
     ),
     "a level without a condition": (
         "above: 5, clear_below: 3", "for: 10s", "¦{severity: info, f",
-        "S009 the level has no condition: give one of above, below, outside, inside, equals, not_equals, state",
+        f"S009 the level has no condition: give one of {', '.join(CONDITIONS)}",
     ),
     "a level with two conditions": (
         "above: 5, clear_below: 3", "above: 5, below: 3", " ¦below:",
@@ -176,25 +178,103 @@ MISTAKES = {
         "2 samples", "0 samples", " ¦0",
         "S007 '0 samples': write from 1 to 1000000 samples",
     ),
-    "k of n": (
-        "2 samples", "2 of 3", "r: ¦2",
-        "S015 `k of n` is part of the language but not evaluated by this version: use `N samples` or a duration",
+    "more of fewer": (
+        "2 samples", "4 of 3", "r: ¦4",
+        "S007 '4 of 3': write k of n with 1 <= k <= n <= 62, like 3 of 5",
     ),
     "a condition for later": (
-        "above: 5, clear_below: 3", "rate_above: 2 per 1d", "¦rate_above:",
-        "S015 `rate_above` is part of the language but not evaluated by this version: take it away or wait for it",
+        "above: 5, clear_below: 3", "deviates: {from: seasonal, by: 4 sigma}", "¦deviates:",
+        "S015 `deviates` is part of the language but not evaluated by this version: take it away or wait for it",
     ),
     "a key for later": (
-        "raises:", "confirm: {any: []}\nraises:", "¦confirm: {any: [",
-        "S015 `confirm` is part of the language but not evaluated by this version: take it away or wait for it",
+        "raises:", "limits_from: {table: a.csv}\nraises:", "¦limits_from:",
+        "S015 `limits_from` is part of the language but not evaluated by this version: take it away or wait for it",
     ),
-    "a key for later in a level": (
-        "clear_for: 10m", "latch: manual", "¦latch:",
-        "S015 `latch` is part of the language but not evaluated by this version: take it away or wait for it",
+    "a latch with a clear delay": (
+        "clear_for: 10m", "clear_for: 10m, latch: manual", "clear_for: ¦10m",
+        "S021 `clear_for` does not go with a latch: a person clears it",
     ),
-    "a place for later in an override": (
-        "{kind: road}", "{kind: road, season: flood}", "¦season:",
-        "S015 `season` is part of the language but not evaluated by this version: take it away or wait for it",
+    "a delay of an absence": (
+        "above: 5, clear_below: 3", "absent_for: 5m, for: 1m", "for: ¦1m",
+        "S021 `for` does not go with absent_for: write the longer time there",
+    ),
+    "a total of a calendar that begins below": (
+        "above: 5, clear_below: 3", "total_below: {value: 1, in: calendar day}", "¦total_below:",
+        "S021 total_below would hold at the beginning of every day: give a time like 12h",
+    ),
+    "a window that is missing": (
+        "above: 5, clear_below: 3", "mean_above: 5", "- ¦{severity: info, mean",
+        "S005 `window` is missing",
+    ),
+    "a window that is no whole number of seconds": (
+        "above: 5, clear_below: 3", "mean_above: 5, window: 1500ms", "¦1500ms",
+        "S007 '1500ms': a window is a whole number of seconds, at least one",
+    ),
+    "a rate without its time": (
+        "above: 5, clear_below: 3", "rate_above: 2", "¦2}",
+        "S008 2 is no rate: write it like 2 per 1d",
+    ),
+    "a change without a way": (
+        "above: 5, clear_below: 3", "changed_by: {in: 1d}", "¦changed_by:",
+        "S017 changed_by needs `up`, `down` or both",
+    ),
+    "what cannot be counted": (
+        "above: 5, clear_below: 3", "count_above: {limit: 1, times: 2, in: 1d, of: days}", "¦days",
+        "S006 'days': what is counted is readings, crossings or means like 15m mean, of blocks that divide a day",
+    ),
+    "a calendar that is none": (
+        "above: 5, clear_below: 3", "count_above: {limit: 1, times: 2, in: calendar year}", "¦calendar year",
+        "S007 'calendar year': a calendar window is a day, a week or a month",
+    ),
+    "a share over one": (
+        "above: 5, clear_below: 3", "mean_above: 5, window: 1h, min_share: 50", "¦50",
+        "S006 min_share: input should be less than or equal to 1",
+    ),
+    "a zone that is none": (
+        "raises:", "zone: Shanghai\nraises:", "¦Shanghai",
+        "S006 'Shanghai' is no time zone: write it like Asia/Shanghai",
+    ),
+    "hours that are none": (
+        "{where: {kind: road}", "{when: {hours: '25:00-06:00'}", "¦'25:00",
+        "S006 '25:00-06:00' are no hours: write 22:00-06:00, in quotes",
+    ),
+    "a schedule that has no such name": (
+        "{where: {kind: road}", "{when: nights", "¦nights",
+        ("S006 'nights' is no schedule: write day, night, working days, holidays, "
+        "or hours, days, months, season as keys"),
+    ),
+    "a month that is none": (
+        "raises:", "when: {months: [13]}\nraises:", "¦13",
+        "S006 months: input should be less than or equal to 12",
+    ),
+    "a confirmation by nothing": (
+        "raises:", "confirm: {any: []}\nraises:", "confirm: {¦any: [",
+        "S006 any: at least one is needed here",
+    ),
+    "a confirmation that says both or neither": (
+        "raises:", "confirm: {any: [{within: town}]}\nraises:", "any: [¦{within",
+        "S017 give either `scene` or `feeds`",
+    ),
+    "a confirmation from no distance": (
+        "raises:", "confirm: {any: [{feeds: 2, within: 300}]}\nraises:", "within: ¦300",
+        ("S006 300 is no nearness: write one of device, place, module, grid, disposal_grid, gateway, town, "
+        "area_class, kind, type, or a distance up to 20km like 300m"),
+    ),
+    "a confirmation from long ago": (
+        "raises:", "confirm: {any: [{feeds: 2, within: town, in_last: 8d}]}\nraises:", "in_last: ¦8d",
+        "S007 in_last is 7d at most",
+    ),
+    "an inhibition by itself": (
+        "raises:", "inhibit_by: [{scene: road-flooding, same: device}]\nraises:", "[{scene: ¦road-fl",
+        "S022 a scene cannot inhibit itself",
+    ),
+    "an inhibition by nobody": (
+        "raises:", "inhibit_by: [{scene: road-floding, same: device}]\nraises:", "[{scene: ¦road-fl",
+        "S022 the scene 'road-floding', which this one names, is not there",
+    ),
+    "an override of everything": (
+        "{where: {kind: road}, levels", "{levels", "- ¦{levels: {critical",
+        "S017 an override needs `where`, `when` or `profile`",
     ),
     "a limit that is not a number": (
         "above: 5,", "above: high,", "¦high",
@@ -254,7 +334,7 @@ MISTAKES = {
     ),
     "an empty where": (
         "{kind: road}", "{}", "¦where:",
-        "S017 `where` is empty: give one of device, place, gateway, town, kind, type",
+        f"S017 `where` is empty: give one of {', '.join(SPECIFIC)}",
     ),
     "no devices": (
         "type: water, metric: depth_cm", "device: []", "¦device:",
@@ -441,7 +521,7 @@ levels:
   - {severity: minor, abov: 15, for: 60}
   - {severity: critical, above: 3, clear_above: 22}
   - {severity: critical, above: .nan}
-confirm: {any: []}
+deviates: {from: seasonal, by: 4 sigma}
 raises: {auto: "yes", budget_per_day: 4.5}
 """
     found = [line.split()[:2] for line in told(tmp_path, text)]

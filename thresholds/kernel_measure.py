@@ -1,0 +1,345 @@
+"""Measures: numbers made out of the readings of a feed, kept in panes.
+
+A window of W ms is cut into panes of W / N ms that begin at whole multiples of that since the epoch; at an instant it
+reaches from the beginning of the (N-1)th pane before the present one to that instant. What leaves, leaves by panes,
+so nothing is ever taken off a sum, memory is the same however many readings come, and a reading costs the same at any
+length of window. Panes lie in blocks of N: of the present block each pane holds its own, of the block before each holds
+itself and all that follow it (two-stack sliding windows, after van Herk and Gil & Werman); the present block is summed
+up as it goes. So the number is a function of the panes alone.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from thresholds.kernel_state import (
+    ABSENT,
+    CHANGE,
+    COUNT,
+    CROSSINGS,
+    EVENT,
+    EXPIRY,
+    LEQ,
+    MAX,
+    MEAN,
+    MEANS,
+    MIN,
+    NO_PANE,
+    RATE,
+    SCHEDULE,
+    STUCK,
+    TOTAL,
+    UNQUEUED,
+    WINDOWED,
+    Row,
+    State,
+)
+
+_LN10_10 = math.log(10.0) / 10.0
+_LOUDEST = 3_000.0
+"""In dB: beyond it the energy is no finite number."""
+
+
+@njit(nogil=True, forceinline=True)
+def _merge(kind: int, into: int, what: int, width: int, s: State) -> None:
+    """Add the cells from `what` on to those from `into` on; the first one is always how many readings they are."""
+    cells = s.cells
+    more = cells[what]
+    if more == 0.0:
+        return
+    have = cells[into]
+    if have == 0.0:
+        for k in range(width):
+            cells[into + k] = cells[what + k]
+        return
+    cells[into] = have + more
+    if kind == MAX:
+        cells[into + 1] = max(cells[into + 1], cells[what + 1])
+    elif kind == MIN:
+        cells[into + 1] = min(cells[into + 1], cells[what + 1])
+    elif kind == CHANGE:
+        cells[into + 1] = min(cells[into + 1], cells[what + 1])
+        cells[into + 2] = max(cells[into + 2], cells[what + 2])
+    elif kind == RATE:
+        # Means and centred sums of two parts make those of both (Chan, Golub & LeVeque 1983).
+        dt = cells[what + 1] - cells[into + 1]
+        dv = cells[what + 2] - cells[into + 2]
+        share = more / (have + more)
+        cells[into + 1] += dt * share
+        cells[into + 2] += dv * share
+        cells[into + 3] += cells[what + 3] + dt * dt * have * share
+        cells[into + 4] += cells[what + 4] + dt * dv * have * share
+    else:
+        cells[into + 1] += cells[what + 1]
+
+
+@njit(nogil=True, forceinline=True)
+def _clear(begin: int, end: int, cell: int, width: int, s: State) -> None:
+    """Empty the groups of cells from `begin` up to `end`; group 0 is the sum, group 1 + j is pane j."""
+    for k in range(cell + begin * width, cell + end * width):
+        s.cells[k] = 0.0
+
+
+@njit(nogil=True, forceinline=True)
+def _roll(gauge: int, pane: int, s: State) -> None:
+    """Bring a gauge to a pane, not before the one in hand."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"] + m["width"]
+    if state["pane"] == NO_PANE:
+        state["pane"], state["here"] = pane, pane - (pane // panes) * panes
+        return
+    if pane <= state["pane"]:
+        return
+    # Without a division: most readings open a pane, and a division costs as much as all the rest.
+    here = state["here"]
+    there = here + (pane - state["pane"])
+    state["pane"] = pane
+    if there < panes:
+        state["here"] = there
+        _merge(kind, cell, cell + (1 + here) * width, width, s)
+        _clear(2 + here, 2 + there, cell, width, s)
+    elif there < 2 * panes:
+        there -= panes
+        state["here"] = there
+        _clear(2 + here, 1 + panes, cell, width, s)
+        for j in range(panes - 2, -1, -1):
+            _merge(kind, cell + (1 + j) * width, cell + (2 + j) * width, width, s)
+        _clear(0, 2 + there, cell, width, s)
+    else:
+        state["here"] = pane - (pane // panes) * panes
+        _clear(0, 1 + panes, cell, width, s)
+
+
+@njit(nogil=True)
+def _border(time: int, m: Row, s: State) -> int:
+    """Index of the last border of a calendar or schedule at or before a time."""
+    lo, hi = m["first"], m["first"] + m["count"]
+    while hi - lo > 1:
+        middle = (lo + hi) >> 1
+        if s.times[middle] <= time:
+            lo = middle
+        else:
+            hi = middle
+    return int(lo)
+
+
+@njit(nogil=True)
+def _enter(gauge: int, time: int, s: State) -> int:
+    """Bring a calendar's or schedule's gauge to the window that a time lies in; its index."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    index = _border(time, m, s)
+    last = index + 1 == m["first"] + m["count"]
+    state["until"] = UNQUEUED if last else s.times[index + 1]
+    return index
+
+
+@njit(nogil=True, forceinline=True)
+def _to_pane(gauge: int, time: int, s: State) -> None:
+    """Bring a gauge to the pane that a time lies in."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    if m["count"] == 0:
+        _roll(gauge, time // m["pane_ms"], s)
+    elif state["pane"] == NO_PANE or time >= state["until"]:
+        _roll(gauge, _enter(gauge, time, s), s)
+
+
+@njit(nogil=True, forceinline=True)
+def _tell(gauge: int, s: State) -> None:
+    """Work out the number of a window, if it has one."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"] + m["width"]
+    here = state["here"]
+    # The sum, the pane in hand, and what is left of the block before, put together in the first cells.
+    total = cell - width
+    for k in range(width):
+        s.cells[total + k] = s.cells[cell + k]
+    _merge(kind, total, cell + (1 + here) * width, width, s)
+    if here + 1 < panes:
+        _merge(kind, total, cell + (2 + here) * width, width, s)
+    n = s.cells[total]
+    state["known"] = 0
+    if n == 0.0 and m["count"] > 0:
+        # The count of a calendar's new window is known at once; an empty sliding window says nothing.
+        state["value"], state["known"] = 0.0, 1
+        return
+    if n == 0.0 or n < m["need_n"] or state["at"] - state["since"] < m["need_ms"]:
+        return
+    first = s.cells[total + 1]
+    if kind == MEAN:
+        state["value"] = first / n
+    elif kind == LEQ:
+        state["value"] = 10.0 * math.log10(first / n) if first > 0.0 else -np.inf
+    elif kind == CHANGE:
+        value = s.feeds[state["feed"]]["value"]
+        state["value"] = value - first
+        state["other"] = s.cells[total + 2] - value
+    elif kind == RATE:
+        if not s.cells[total + 3] > 0.0:
+            return
+        state["value"] = s.cells[total + 4] / s.cells[total + 3]
+        if math.isnan(state["value"]):
+            return
+    else:
+        state["value"] = first
+    state["known"] = 1
+
+
+@njit(nogil=True, forceinline=True)
+def _amount(value: float, before: float, fresh: bool, m: Row) -> float:
+    """What a reading adds to a window."""
+    kind = m["kind"]
+    if kind == LEQ:
+        return math.exp(value * _LN10_10) if value < _LOUDEST else np.inf
+    if kind == TOTAL:
+        return 0.0 if fresh or value < before else value - before
+    if kind == COUNT:
+        if m["of"] == MEANS or not value > m["limit"]:
+            return 0.0
+        return 0.0 if m["of"] == CROSSINGS and not fresh and before > m["limit"] else 1.0
+    return value
+
+
+@njit(nogil=True, forceinline=True)
+def _add(gauge: int, time: int, amount: float, s: State) -> None:
+    """Add one to the pane in hand."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    width, kind = m["width"], m["kind"]
+    cells = s.cells
+    at = state["cell"] + (2 + state["here"]) * width
+    have = cells[at]
+    cells[at] = have + 1.0
+    if kind == RATE:
+        dt = time - cells[at + 1] if have > 0.0 else 0.0
+        dv = amount - cells[at + 2] if have > 0.0 else 0.0
+        if have == 0.0:
+            cells[at + 1], cells[at + 2], cells[at + 3], cells[at + 4] = time, amount, 0.0, 0.0
+            return
+        cells[at + 1] += dt / (have + 1.0)
+        cells[at + 2] += dv / (have + 1.0)
+        cells[at + 3] += dt * dt * have / (have + 1.0)
+        cells[at + 4] += dt * dv * have / (have + 1.0)
+    elif kind == MAX:
+        cells[at + 1] = max(cells[at + 1], amount) if have > 0.0 else amount
+    elif kind == MIN:
+        cells[at + 1] = min(cells[at + 1], amount) if have > 0.0 else amount
+    elif kind == CHANGE:
+        cells[at + 1] = min(cells[at + 1], amount) if have > 0.0 else amount
+        cells[at + 2] = max(cells[at + 2], amount) if have > 0.0 else amount
+    else:
+        cells[at + 1] += amount
+
+
+@njit(nogil=True, forceinline=True)
+def _into_block(gauge: int, time: int, value: float, s: State) -> None:
+    """Add a reading to the block whose mean will be counted."""
+    state = s.gauges[gauge]
+    block = time // s.measures[state["measure"]]["block_ms"]
+    if block > state["block"] or state["block_n"] == 0.0:
+        state["block"], state["block_sum"], state["block_n"] = block, 0.0, 0.0
+    state["block_sum"] += value
+    state["block_n"] += 1.0
+
+
+@njit(nogil=True, forceinline=True)
+def take(gauge: int, time: int, value: float, before: float, s: State) -> None:
+    """A reading, `before` being the value of the one before; its feed holds it already.
+
+    A gauge never goes back: a reading of an instant up to which time has passed it already counts as of that instant.
+    """
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    kind = m["kind"]
+    fresh = state["begun"] == 0
+    if kind == ABSENT:
+        state["value"], state["known"], state["begun"] = 0.0, 1, 1
+        state["wake"] = time + m["window"]
+        return
+    now = time if fresh else max(time, state["at"])
+    state["at"], state["begun"] = now, 1
+    if kind == SCHEDULE:
+        if fresh or now >= state["until"]:
+            state["face"] = s.faces[_enter(gauge, now, s)]
+        return
+    if kind == STUCK:
+        if fresh or value != before or value == m["limit"]:
+            state["since"] = now
+        state["value"], state["known"] = float(now - state["since"]), 1
+        return
+    if fresh or now - state["last"] > m["window"]:
+        state["since"] = now
+    state["last"] = now
+    _to_pane(gauge, now, s)
+    if kind == COUNT and m["of"] == MEANS:
+        _into_block(gauge, now, value, s)
+    else:
+        _add(gauge, now, _amount(value, before, fresh, m), s)
+    _tell(gauge, s)
+
+
+@njit(nogil=True)
+def pass_to(gauge: int, time: int, s: State) -> None:
+    """Bring a gauge that has begun to an instant without a reading, and say in `woke` what that is to its levels."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    kind = m["kind"]
+    state["woke"] = EVENT
+    state["at"] = max(state["at"], time)
+    if kind == ABSENT:
+        state["value"], state["known"] = 1.0, 1
+    elif kind == SCHEDULE:
+        if time >= state["until"]:
+            state["face"] = s.faces[_enter(gauge, time, s)]
+    elif kind <= WINDOWED:
+        _to_pane(gauge, state["at"], s)
+        state["woke"] = EXPIRY
+        if state["block_n"] > 0.0 and time >= _block_end(state, m):
+            state["woke"] = EVENT
+            _add(gauge, time, 1.0 if state["block_sum"] / state["block_n"] > m["limit"] else 0.0, s)
+            # The block is over: what comes for it from here on counts as of the next one.
+            state["block_n"], state["at"] = 0.0, time + 1
+        _tell(gauge, s)
+
+
+@njit(nogil=True, forceinline=True)
+def _block_end(state: Row, m: Row) -> int:
+    """The last millisecond of the block in hand, at which its mean is there: so it counts in the day it belongs to."""
+    return int((state["block"] + 1) * m["block_ms"] - 1)
+
+
+@njit(nogil=True, forceinline=True)
+def set_wake(gauge: int, used: bool, s: State) -> None:
+    """When time alone may change the number next; `used`: a level that compares it is not idle.
+
+    A window that readings leave can only end something: for levels that are idle nothing is looked at.
+    """
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    kind = m["kind"]
+    if kind == ABSENT:
+        if state["value"] > 0.0:
+            state["wake"] = UNQUEUED
+        return
+    state["wake"] = UNQUEUED
+    if kind == SCHEDULE:
+        state["wake"] = state["until"]
+    elif kind != STUCK:
+        if used and s.cells[state["cell"]] > 0.0:
+            state["wake"] = state["until"] if m["count"] > 0 else (state["pane"] + 1) * m["pane_ms"]
+        if state["block_n"] > 0.0:
+            state["wake"] = min(state["wake"], _block_end(state, m))
+
+
+@njit(nogil=True)
+def expect(gauge: int, clock: int, s: State) -> None:
+    """Absence counts from `clock`, the present time of the feed, if it does not yet."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    if m["kind"] == ABSENT and state["begun"] == 0:
+        state["begun"], state["known"] = 1, 1
+        state["wake"] = clock + m["window"]
