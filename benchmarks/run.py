@@ -8,7 +8,9 @@ import msgspec
 from benchmarks.report import Report, plot, show
 from core.errors import ConfigError
 
-NAMES = ("packed", "engine", "generator", "history", "ingest", "latency", "memory", "start", "locate", "peers")
+NAMES = (
+    "packed", "engine", "generator", "history", "ingest", "latency", "memory", "start", "locate", "peers", "scale",
+)  # fmt: skip
 
 
 def main(name: str, json_file: Path | None, plot_file: Path | None, *, quick: bool) -> int:
