@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres deploy scale ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,20 @@ docs: setup ## check that what the documents name is there
 
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
+
+kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs a JDK and Maven, once)
+	@sh tools/kafka.sh
+
+postgres: ## install PostgreSQL out of the system's packages, for the tests of the dispatch core's store
+	@sh tools/postgres.sh
+
+deploy: setup ## check deploy/ against the schemas of Kubernetes, Compose and systemd (fetched once)
+	@sh tools/check_deploy.sh
+
+scale: setup ## measure the distributed runtime and write what it means for a city into docs/scale.md (needs `make kafka`)
+	@mkdir -p out
+	@$(bin)/scenewatch bench scale --json out/scale.json
+	@$(bin)/python -m benchmarks.scale_model out/scale.json docs/scale.md
 
 influxdb: ## build InfluxDB 2 into .tools/, for the tests of history; 2 to 4 minutes, once
 	@sh tools/influxdb.sh

@@ -9,18 +9,9 @@ from benchmarks.report import Report, plot, show
 from core.errors import ConfigError
 
 NAMES = (
-    "packed",
-    "engine",
-    "generator",
-    "history",
-    "backtest",
-    "ingest",
-    "latency",
-    "memory",
-    "start",
-    "locate",
-    "peers",
-)
+    "packed", "engine", "generator", "history", "backtest", "ingest", "latency", "memory", "start", "locate", "peers",
+    "scale",
+)  # fmt: skip
 
 
 def main(name: str, json_file: Path | None, plot_file: Path | None, *, quick: bool) -> int:

@@ -104,10 +104,10 @@ class Chain:
 
     def on_timer(self, now_ms: int) -> list[AlertChange]:
         """What follows from time having passed to `now_ms`."""
+        self.now_ms = max(self.now_ms, now_ms)
         due = self.next_timer()
         if due is None or due > now_ms:
             return []
-        self.now_ms = max(self.now_ms, now_ms)
         return self._alert(self._gated(self.engine.on_timer(now_ms), now_ms))
 
     def next_timer(self) -> int | None:

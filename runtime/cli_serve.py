@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import tomli_w
 
@@ -14,11 +14,12 @@ from core.errors import ConfigError
 from runtime.accounts import make_accounts
 from runtime.broker.base import free_port
 from runtime.cli_replay import tell
-from runtime.config import Config, load_config
+from runtime.config import Config, Duration, load_config
 from runtime.private import broker_line
 from runtime.supervisor import RoleSpec, Supervisor
 
 _ROLES = ("pipeline", "hub", "history")
+_STREAM_ROLES = ("bridge", "worker", "delivery")
 _LOOK_S = 0.2
 _LATER = {"camera": "start it with `scenewatch camera`"}
 
@@ -35,12 +36,12 @@ def serve(path: Path, role: str) -> int:
     types = load_catalogue(config.ingest.device_types)
     devices = load_devices(config.ingest.devices, types)
     config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    private = config.broker.url is None and "pipeline" in wanted
+    private = config.broker.url is None and not {"pipeline", "bridge"}.isdisjoint(wanted)
     if private:
         make_accounts(config.data.dir, {device.gateway for device in devices.values()})
         sys.stdout.write(f"{broker_line(config.broker.kind)}; passwords are in {config.data.dir / 'accounts.json'}\n")
     settled = _settled(config, wanted)
-    roles = [RoleSpec.of(name, settled) for name in (["broker"] if private else []) + wanted]
+    roles = [spec for name in (["broker"] if private else []) + wanted for spec in _specs(name, settled, config)]
     supervisor = Supervisor(roles, on_line=tell)
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
@@ -57,19 +58,45 @@ def serve(path: Path, role: str) -> int:
     return 0
 
 
+def _specs(name: str, settled: Path, config: Config) -> list[RoleSpec]:
+    """The processes of a role: one, or as many workers as are wanted here."""
+    spec = RoleSpec.of(name, settled)
+    if name != "worker":
+        return [spec]
+    return [RoleSpec(f"worker-{number}", spec.command) for number in range(1, config.stream.workers + 1)]
+
+
 def _wanted(role: str, config: Config) -> list[str]:
+    """The roles to run, in the order in which they are started."""
+    distributed = config.stream.kafka is not None
     named = [name.strip() for name in role.split(",") if name.strip()]
-    names = named or [name for name in _ROLES if name != "history" or config.history.kind != "none"]
+    usual = [name for name in _ROLES if name != "history" or config.history.kind != "none"]
+    names = named or (["hub", *_STREAM_ROLES] if distributed else usual)
     for name in names:
         if name in _LATER:
             raise ConfigError(f"role {name}: {_LATER[name]}")
-        if name not in (*_ROLES, "ingest"):
-            raise ConfigError(f"there is no role {name!r}; there are ingest, pipeline, hub and history")
-    if "ingest" in names and "pipeline" not in names:
-        raise ConfigError("role ingest: on one machine ingest runs inside the role pipeline; ask for pipeline")
+        if name not in (*_ROLES, *_STREAM_ROLES, "ingest"):
+            raise ConfigError(
+                f"there is no role {name!r}; there are ingest, pipeline, hub, history, bridge, worker and delivery"
+            )
+        if name in _STREAM_ROLES and not distributed:
+            raise ConfigError(f"role {name}: it works over Kafka; set stream.kafka")
+    if "ingest" in names and not {"pipeline", "bridge"} & set(names):
+        cure = (
+            "over Kafka the role bridge ingests; ask for bridge"
+            if distributed
+            else "on one machine ingest runs inside the role pipeline; ask for pipeline"
+        )
+        raise ConfigError(f"role ingest: {cure}")
     if "history" in names and config.history.kind == "none":
         raise ConfigError('role history: history.kind is "none"; set it to parquet or influxdb')
-    return [name for name in ("hub", "pipeline", "history") if name in names]
+    if "history" in names and distributed and "pipeline" not in names:
+        raise ConfigError("role history: it reads the journal of the role pipeline, and not Kafka yet")
+    if "pipeline" in names and "bridge" in names:
+        raise ConfigError("roles pipeline and bridge: both take everything from the broker; ask for one of them")
+    if {"pipeline", "delivery"} <= set(names):
+        raise ConfigError("roles pipeline and delivery: both keep the outbox; ask for one of them")
+    return [name for name in ("hub", "pipeline", "history", "delivery", "worker", "bridge") if name in names]
 
 
 def _settled(config: Config, wanted: list[str]) -> Path:
@@ -77,21 +104,13 @@ def _settled(config: Config, wanted: list[str]) -> Path:
     content: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
     content["broker"]["password"] = config.broker.password.get_secret_value()
     content["dispatch"]["token"] = config.dispatch.token.get_secret_value()
-    for section, key in (
-        ("broker", "session_expiry"),
-        ("ingest", "max_ahead"),
-        ("journal", "keep"),
-        ("scenes", "settle"),
-        ("history", "flush"),
-        ("history", "keep"),
-        ("history", "keep_minutes"),
-        ("history", "keep_hours"),
-        ("scenes", "budget_watch"),
-    ):
-        content[section][key] = f"{content[section][key]}ms"
+    for section, fields in Config.model_fields.items():
+        model = fields.annotation
+        for key, field in getattr(model, "model_fields", {}).items():
+            if get_args(Duration)[1] in field.metadata:
+                content[section][key] = f"{content[section][key]}ms"
     content["history"]["keep_types"] = {name: f"{ms}ms" for name, ms in config.history.keep_types.items()}
     content["history"]["influxdb_token"] = config.history.influxdb_token.get_secret_value()
-    content["pipeline"]["snapshot_every"] = f"{content['pipeline']['snapshot_every']}ms"
     if config.broker.url is None and not config.broker.port:
         content["broker"]["port"] = free_port()
     if "hub" in wanted:
@@ -99,7 +118,9 @@ def _settled(config: Config, wanted: list[str]) -> Path:
             content["hub"]["port"] = free_port()
         if config.dispatch.url is None:
             content["dispatch"]["url"] = f"http://{content['hub']['host']}:{content['hub']['port']}"
-    path = config.data.dir / "settled.toml"
+    # Units of their own for several roles may share the folder.
+    usual = {"hub", "pipeline"} <= set(wanted) or {"hub", "bridge"} <= set(wanted)
+    path = config.data.dir / ("settled.toml" if usual else f"settled-{'-'.join(wanted)}.toml")
     path.touch(mode=0o600)
     path.write_text(tomli_w.dumps(content), encoding="utf-8")
     return path

@@ -168,6 +168,32 @@ class Hub(_Section):
     database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
 
 
+class Stream(_Section):
+    """The distributed runtime: `serve --role bridge,worker,delivery` over Apache Kafka."""
+
+    kafka: str | None = Field(
+        None, description="bootstrap servers, host:port[,host:port]; absent: one machine, no Kafka"
+    )
+    prefix: str = Field("scenewatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="in front of the topics' names")
+    partitions: int = Field(8, ge=1, le=10_000, description="of the readings; an area stays in one, so it stays too")
+    by: Literal["place", "self_grid", "disposal_grid", "town"] = Field(
+        "town", description="what stays in one partition: as coarse as the coarsest fold of the scenes"
+    )
+    replication: int = Field(1, ge=1, le=9, description="copies of each record; 3 where there are three brokers")
+    keep: Duration = Field(7 * 86_400_000, description="how long readings and alerts stay in Kafka")
+    workers: int = Field(2, ge=1, le=256, description="worker processes on this machine")
+    bridges: int = Field(1, ge=1, le=256, description="bridges in all; each takes its share of the gateways")
+    bridge: int = Field(0, ge=0, le=255, description="which of them this is; 0 also distributes scenes and devices")
+    linger: Duration = Field(20, description="least time between two rounds of records; more is cheaper and later")
+    tick: Duration = Field(500, description="a partition that got nothing for so long is told the time")
+    session_timeout: Duration = Field(10_000, ge=1_000, description="a worker silent for so long loses its partitions")
+    state_every: Duration = Field(10_000, ge=100, description="less makes a takeover shorter")
+    max_feeds: int = Field(262_144, ge=1, description="most feeds of one partition; memory is reserved, not used")
+    bridge_port: int = Field(0, ge=0, le=65535, description="/status and /metrics of the bridge; 0: any free one")
+    worker_port: int = Field(0, ge=0, le=65535, description="of a worker that is the only one here; 0: any free one")
+    delivery_port: int = Field(0, ge=0, le=65535, description="of the delivery; 0: any free one")
+
+
 class City(_Section):
     """The map: towns, grids, modules and assets."""
 
@@ -236,6 +262,7 @@ class Config(_Section):
     pipeline: PipelineSection = PipelineSection()
     dispatch: Dispatch = Dispatch()
     hub: Hub = Hub()
+    stream: Stream = Stream()
     city: City = City()
     history: HistorySection = HistorySection()
     log: Log = Log()

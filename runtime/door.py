@@ -1,16 +1,23 @@
 """Who may come in: names to feeds, by the devices that are known."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from city.device import Device, DeviceType
 from city.life import State
-from ingest.journal import FeedNames
 from ingest.registry import NUL, FeedRegistry, RegistryFull
 from ingest.rejected import Reason
 from runtime.device_list import DeviceList
 from thresholds.engine import Engine
 
 _OUT = {State.SUSPENDED.value: Reason.SUSPENDED_DEVICE, State.RETIRED.value: Reason.RETIRED_DEVICE}
+
+
+class Names(Protocol):
+    """Where the feeds' names are kept."""
+
+    def append(self, first: int, keys: Iterable[bytes]) -> None:
+        """Keep the keys of the feeds from `first` on; durable on return."""
 
 
 class Door:
@@ -24,7 +31,7 @@ class Door:
     def __init__(
         self,
         registry: FeedRegistry,
-        names: FeedNames,
+        names: Names,
         known: DeviceList,
         types: Mapping[str, DeviceType],
     ) -> None:

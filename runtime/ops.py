@@ -91,20 +91,28 @@ def metrics(status: Status) -> str:
         ("decisions", "Readings that were looked at by at least one scene, summed over scenes."),
         ("transitions", "Changes of a level."),
         ("reconnects", "Connections made to the broker."),
+        ("told", "Changes of alerts that were published."),
+        ("states", "States of partitions that were written."),
+        ("refused", "Records that came too early and were asked for again."),
+        ("strangers", "Records of partitions that are not held here."),
+        ("published", "Records that Kafka has."),
         ("unarchived_dropped", "Journal segments dropped before history had them."),
     ):
+        if key not in status:
+            continue
         name = f"scenewatch_{key}_total"
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {status[key]}"]
     name = "scenewatch_rejected_total"
     lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
-    lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status["rejected"].items())]
-    unknown = status["unknown"]
-    name = "scenewatch_unknown_dropped_total"
-    lines += [f"# HELP {name} Readings of unknown devices past the most that are kept for adoption."]
-    lines += [f"# TYPE {name} counter", f"{name} {unknown['dropped']}"]
-    name = "scenewatch_unknown_devices"
-    lines += [f"# HELP {name} Devices that publish and are on no list.", f"# TYPE {name} gauge"]
-    lines += [f"{name} {unknown['devices']}"]
+    lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status.get("rejected", {}).items())]
+    if "unknown" in status:
+        unknown = status["unknown"]
+        name = "scenewatch_unknown_dropped_total"
+        lines += [f"# HELP {name} Readings of unknown devices past the most that are kept for adoption."]
+        lines += [f"# TYPE {name} counter", f"{name} {unknown['dropped']}"]
+        name = "scenewatch_unknown_devices"
+        lines += [f"# HELP {name} Devices that publish and are on no list.", f"# TYPE {name} gauge"]
+        lines += [f"{name} {unknown['devices']}"]
     for key, help_text in (
         ("feeds", "Feeds known."),
         ("devices", "Devices on the list."),
@@ -115,12 +123,19 @@ def metrics(status: Status) -> str:
         ("parked", "Events that the dispatch core refused for good: somebody has to look."),
         ("connected", "1 while the broker is reached, else 0."),
         ("journal_seq", "Position of the last journal entry."),
+        ("waiting", "Records that Kafka has not acknowledged."),
     ):
+        if key not in status:
+            continue
         name = f"scenewatch_{key}"
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", f"{name} {int(status[key])}"]
+    if "partitions" in status:
+        name = "scenewatch_partition_next_offset"
+        lines += [f"# HELP {name} Offset of the record needed next.", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{partition="{number}"}} {offset}' for number, offset in status["partitions"].items()]
     name = "scenewatch_stage_duration_seconds"
     lines += [f"# HELP {name} Where alerts spent their time.", f"# TYPE {name} summary"]
-    for stage, row in status["latency_ms"].items():
+    for stage, row in status.get("latency_ms", {}).items():
         label = stage.removesuffix("_ms")
         for quantile in ("50", "90", "99"):
             value = row[f"p{quantile}"] / 1000

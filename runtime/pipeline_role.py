@@ -101,9 +101,9 @@ def run(config: Config) -> None:
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     recording = config.pipeline.clock == "recording"
-    session = Session(_session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
+    session = Session(session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
     latency = LatencyLog()
-    delivery = _delivery(config, parts.store, stop, latency)
+    delivery = make_delivery(config, parts.store, stop, latency)
     pipeline = Pipeline(
         LoopOptions(
             max_ahead_ms=config.ingest.max_ahead,
@@ -355,7 +355,12 @@ def _recovered(
     return chain
 
 
-def _session_options(config: Config) -> SessionOptions:
+def session_options(config: Config, *, client_id: str | None = None) -> SessionOptions:
+    """How the broker of the configuration is reached, under its client id or another one.
+
+    Raises:
+        ConfigError: If a password or an authority cannot be read.
+    """
     broker = config.broker
     if broker.url is None:
         host, port, secure = "127.0.0.1", broker.port, False
@@ -368,7 +373,7 @@ def _session_options(config: Config) -> SessionOptions:
         port=port,
         user=user,
         password=password,
-        client_id=broker.client_id,
+        client_id=client_id or broker.client_id,
         version5=broker.protocol == 5,
         qos=broker.qos,
         receive_maximum=broker.receive_maximum,
@@ -384,7 +389,8 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
         raise ConfigError(f"broker.ca_file: {ca_file} cannot be read: {error}") from error
 
 
-def _delivery(config: Config, store: AlertStore, stop: threading.Event, latency: LatencyLog) -> Delivery | None:
+def make_delivery(config: Config, store: AlertStore, stop: threading.Event, latency: LatencyLog) -> Delivery | None:
+    """The sink to the dispatch core; None if there is no address."""
     if config.dispatch.url is None:
         return None
     return Delivery(

@@ -82,7 +82,7 @@ def recover(
         chain.restore(stages)
     replayed = 0
     for entry in journal.read(after):
-        write(_apply(chain, entry, switch_rules, switch_devices, judge))
+        write(apply(chain, entry, switch_rules, switch_devices, judge))
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)
@@ -93,9 +93,10 @@ def recover(
     return replayed
 
 
-def _apply(
+def apply(
     chain: Chain, entry: Entry, switch_rules: Switch, switch_devices: Switch, judge: Callable[[Feedback], object]
 ) -> list[AlertChange]:
+    """What follows from one entry of the journal, in a recovery and wherever else entries are read."""
     match entry.kind:
         case Kind.GATEWAY:
             return chain.on_gateway(decode_gateway(entry))

@@ -17,6 +17,9 @@ ROLES = {
     "hub": "runtime.hub_role",
     "history": "runtime.history_role",
     "gateways": "runtime.gateways",
+    "bridge": "runtime.bridge_role",
+    "worker": "runtime.worker_role",
+    "delivery": "runtime.delivery_role",
 }
 """Each module has `run(config)`, which announces itself and returns on SIGTERM."""
 

@@ -37,6 +37,7 @@ class Raised:
     raised_ms: int
     case: bool
     auto: bool = True
+    gateway: str = ""
     devices: frozenset[str] = frozenset()
     delay_ms: int = 0
 
@@ -204,7 +205,8 @@ class _Span:
 
     def explains(self, alert: Raised, slack_ms: int) -> bool:
         """Whether the alert is about this."""
-        there = alert.device in self.names or alert.place in self.names or not alert.devices.isdisjoint(self.names)
+        about = {alert.device, alert.place, alert.gateway, *alert.devices}
+        there = not about.isdisjoint(self.names)
         return there and self.start - EARLY_MS <= alert.raised_ms <= self.end + alert.delay_ms + slack_ms
 
 

@@ -51,7 +51,10 @@ class SimulatedRun:
         """What was raised against what happened; nothing was carried, so nothing can have been lost on the way."""
         truth = truth_of(self._world, self.sent)
         end = parse_rfc3339(truth.end)
-        alerts = [_raised(name, alert) for name, alert in self._run.alerts.items() if alert.last.raised_ms <= end]
+        gateways = {device.id: device.gateway for device in self._world.district.devices}
+        alerts = [
+            _raised(name, alert, gateways) for name, alert in self._run.alerts.items() if alert.last.raised_ms <= end
+        ]
         return score(truth, alerts, slack_ms=slack_ms)
 
 
@@ -66,12 +69,14 @@ def _feeds(world: World, types: Mapping[str, DeviceType]) -> list[Feed]:
     return [(devices[name], metric, types[devices[name].type].metrics[metric].unit) for name, metric in feeds(world)]
 
 
-def _raised(name: str, alert: OfflineAlert) -> Raised:
+def _raised(name: str, alert: OfflineAlert, gateways: Mapping[str, str]) -> Raised:
     data = alert.last.data
+    device = alert.last.opened_by.partition("/")[0]
     return Raised(
         id=name,
         scene=data.scene,
-        device=alert.last.opened_by.partition("/")[0],
+        device=device,
+        gateway=gateways[device],
         place=data.place,
         severity=data.worst_severity,
         raised_ms=alert.last.raised_ms,

@@ -1,6 +1,7 @@
 """The whole state of the stages at one position of the journal, in one file that is there whole or not at all."""
 
 import contextlib
+import io
 import logging
 import os
 import threading
@@ -18,6 +19,8 @@ log = logging.getLogger("scenewatch.pipeline")
 
 _VERSION = 1
 _KEEP = 2
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_Arrays = Mapping[str, NDArray[np.generic]]
 
 
 class Snapshots:
@@ -48,10 +51,7 @@ class Snapshots:
             if not wait:
                 return
             self._writer.join()
-        arrays: dict[str, NDArray[np.generic]] = {"version": np.array([_VERSION, seq], np.int64)}
-        for stage, snapshot in stages.items():
-            for name, part in snapshot.items():
-                arrays[f"{stage}.{name}"] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
+        arrays = _arrays(seq, stages)
         self._writer = threading.Thread(
             target=self._write, args=(seq, arrays, list(behind)), name="snapshot", daemon=True
         )
@@ -70,7 +70,7 @@ class Snapshots:
         for path in paths:
             try:
                 return _read(path)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            except _UNREADABLE as error:
                 problems.append(f"{path.name}: {error}")
         if problems:
             raise DataLossError(f"no snapshot in {self._folder} can be read ({'; '.join(problems)})")
@@ -92,7 +92,7 @@ class Snapshots:
         paths = sorted(self._folder.glob("state-*.npz"))
         return int(paths[0].stem.partition("-")[2]) if paths else 0
 
-    def _write(self, seq: int, arrays: Mapping[str, NDArray[np.generic]], behind: Iterable[Path]) -> None:
+    def _write(self, seq: int, arrays: _Arrays, behind: Iterable[Path]) -> None:
         path = self._folder / f"state-{seq:016d}.npz"
         partial = path.with_suffix(".partial")
         try:
@@ -114,9 +114,49 @@ class Snapshots:
             old.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> tuple[int, dict[str, Snapshot]]:
+def pack_state(seq: int, stages: Mapping[str, Snapshot]) -> bytes:
+    """The state behind position `seq` as bytes, as a file of `Snapshots` has them."""
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **_arrays(seq, stages))
+    return file.getvalue()
+
+
+def unpack_state(content: bytes) -> tuple[int, dict[str, Snapshot]]:
+    """(position, state by stage) out of what `pack_state` gave.
+
+    Raises:
+        DataLossError: If it is damaged or of another version.
+    """
+    try:
+        return _read(io.BytesIO(content))
+    except _UNREADABLE as error:
+        raise DataLossError(f"a state cannot be read: {error}") from error
+
+
+def position_of(content: bytes) -> int:
+    """The position of what `pack_state` gave, without reading the rest.
+
+    Raises:
+        DataLossError: If it is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return int(file["version"][1])
+    except _UNREADABLE as error:
+        raise DataLossError(f"a state cannot be read: {error}") from error
+
+
+def _arrays(seq: int, stages: Mapping[str, Snapshot]) -> _Arrays:
+    arrays: dict[str, NDArray[np.generic]] = {"version": np.array([_VERSION, seq], np.int64)}
+    for stage, snapshot in stages.items():
+        for name, part in snapshot.items():
+            arrays[f"{stage}.{name}"] = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part
+    return arrays
+
+
+def _read(source: Path | io.BytesIO) -> tuple[int, dict[str, Snapshot]]:
     stages: dict[str, dict[str, NDArray[np.generic] | bytes]] = {}
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(source, allow_pickle=False) as file:
         version, seq = (int(n) for n in file["version"])
         if version != _VERSION:
             raise ValueError(f"version {version}, this program reads {_VERSION}")

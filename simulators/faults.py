@@ -13,14 +13,16 @@ VALUE = ("stuck", "drift", "spike", "flapping", "wrong-unit")
 SENDING = ("dropout", "skewed-clock", "duplicate", "reordered", "babbling")
 GATEWAY = ("disconnect", "backlog", "will")
 ALL = (*VALUE, *SENDING, *GATEWAY)
+OFFLINE = "offline-{type}"
+"""One scene for each device type."""
 SCENES: Mapping[str, tuple[str, ...]] = {
     "stuck": ("device-stuck",),
     "drift": ("device-drift",),
-    "dropout": ("device-offline",),
+    "dropout": (OFFLINE,),
     "skewed-clock": ("device-clock",),
-    "disconnect": ("device-offline",),
-    "backlog": ("device-offline",),
-    "will": ("device-offline",),
+    "disconnect": (OFFLINE,),
+    "backlog": (OFFLINE,),
+    "will": (OFFLINE,),
 }
 """Scenes that ought to notice; nobody has to notice the others."""
 _UNITS: Mapping[str, tuple[float, float]] = {

@@ -13,6 +13,7 @@ import numpy as np
 from core.clock import rfc3339
 from simulators import faults
 from simulators.chance import Ints
+from simulators.faults import Fault
 from simulators.incidents import Effect, Incident
 from simulators.limits import LIMITS, NAMES, Limit
 from simulators.run import Sent
@@ -264,6 +265,16 @@ def _told(
     )  # fmt: skip
 
 
+def _noticing(world: World, fault: Fault) -> list[str]:
+    """Scenes that ought to notice a fault: of the device's type, or of those of all devices behind the gateway."""
+    devices = world.district.devices
+    if fault.device >= 0:
+        kinds = {devices[fault.device].type}
+    else:
+        kinds = {devices[i].type for i in np.flatnonzero(world.district.gateway_of == fault.gateway)}
+    return sorted({scene.format(type=kind) for scene in faults.SCENES.get(fault.name, ()) for kind in kinds})
+
+
 def _faults(world: World, until_ms: int) -> list[TrueFault]:
     district = world.district
     return [
@@ -271,7 +282,7 @@ def _faults(world: World, until_ms: int) -> list[TrueFault]:
             id=f"flt-{i + 1:04d}", kind=fault.name,
             device=district.devices[fault.device].id if fault.device >= 0 else None,
             gateway=district.gateways[fault.gateway] if fault.gateway >= 0 else None,
-            start=rfc3339(fault.start), end=rfc3339(fault.end), scenes=list(faults.SCENES.get(fault.name, ())),
+            start=rfc3339(fault.start), end=rfc3339(fault.end), scenes=_noticing(world, fault),
         )
         for i, fault in enumerate(f for f in world.faults if f.start < until_ms)
     ]  # fmt: skip

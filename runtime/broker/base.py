@@ -107,13 +107,13 @@ class Child:
                 start_new_session=True,
             )
 
-    def wait_listening(self, name: str, port: int) -> None:
+    def wait_listening(self, name: str, port: int, *, patience_s: float = _START_S) -> None:
         """Wait until something listens on `port`.
 
         Raises:
             UnavailableError: If the process ends first or takes too long.
         """
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise UnavailableError(f"{name} ended at its start: {self.last_words()}")
@@ -121,7 +121,7 @@ class Child:
                 return
             select.select([], [], [], 0.02)
         self.stop()
-        raise UnavailableError(f"{name} did not listen on port {port} within {_START_S:.0f} s: {self.last_words()}")
+        raise UnavailableError(f"{name} did not listen on port {port} within {patience_s:.0f} s: {self.last_words()}")
 
     def last_words(self) -> str:
         """The last line of its output."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 import msgspec
@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.journal import Entry, FeedNames, Kind, decode_batch
 from runtime.accounts import make_accounts
-from runtime.broker.base import free_port
+from runtime.broker.base import Accounts, free_port
 from runtime.config import write_config
 from runtime.supervisor import RoleSpec, Supervisor
 from tests.chaos.truth import GATEWAY, METRIC, Truth
@@ -164,10 +164,17 @@ def _readings(path: Path, devices: list[str]) -> list[tuple[str, int]]:
     return found
 
 
+class Reachable(Protocol):
+    """Where a gateway can publish."""
+
+    accounts: Accounts
+    broker_port: int
+
+
 class Gateway:
     """Publishes the truth at QoS 1 with paho, at a steady rate, and knows what the broker acknowledged."""
 
-    def __init__(self, system: System, truth: Truth, *, rate: int) -> None:
+    def __init__(self, system: Reachable, truth: Truth, *, rate: int) -> None:
         self._truth = truth
         self._rate = rate
         self._stop = threading.Event()

@@ -43,6 +43,7 @@ HEALTH = {
     "smoke-alarm-battery": "so is an empty battery",
     "smoke-alarm-tampered": "so is one that was taken down",
     "manhole-battery": "so is an empty battery",
+    **{f"offline-{name}": "so is one that says nothing" for name in DISTRICT},
 }
 """Scenes on the device's own health: their leaves of sub 28-01 are for sensors of every type and name none."""
 
@@ -60,6 +61,7 @@ WEATHER = {
 """What drives the scenes whose cases do not come in quiet weather, and whose budget does not count for it."""
 
 OWN_LIMITS = {
+    **{(f"offline-{name}", "minor"): "the data's own rule of silence" for name in DISTRICT},
     ("combustible-gas-fault", "minor"): "the detector's own contact",
     ("smoke-alarm-tampered", "minor"): "the alarm's own contact",
     ("arc-fault", "major"): "the monitor's own alarm",
@@ -398,7 +400,8 @@ def test_a_calm_district_never_trips_it_and_always_clears_it(name: str) -> None:
 
 def test_what_is_calm_raises_nothing_and_what_is_far_beyond_raises_everything() -> None:
     """The library as the engine takes it: each scene's own metric, a day of calm values, then its worst limit."""
-    scenes = [s for name, s in DECIDING.items() if calm_values(metric_of(s)) and name not in HOLDS_IN_CALM]
+    by_value = {name: s for name, s in DECIDING.items() if not name.startswith("offline-")}
+    scenes = [s for name, s in by_value.items() if calm_values(metric_of(s)) and name not in HOLDS_IN_CALM]
     engine = Engine(SceneSet.of(scenes), max_feeds=len(scenes))
     rng = np.random.default_rng(3)
     start, step = 1_767_225_600_000, 600_000
@@ -430,6 +433,23 @@ def worst_value(scene: Scene) -> float:
     if math.isfinite(low):
         return low + 1.0 if high == math.inf else low
     return high - 1.0
+
+
+ALWAYS_TOLD = {
+    "ebike-charging-monitor": "cab_temp",  # ports say something only while they charge
+    "street-lamp": "on",
+    "deep-pit-monitor": "rate_mm_d",
+}
+"""The metric that every report of a type carries, where it is not the first of the data."""
+
+
+@pytest.mark.parametrize("kind", DISTRICT)
+def test_every_type_has_a_scene_for_its_silence_by_the_rule_of_the_data(kind: str) -> None:
+    scene = SCENES[f"offline-{kind}"]
+    (level,) = scene.levels
+    assert (scene.feeds.type, level.condition) == (kind, "absent_for")
+    assert level.limit == DISTRICT[kind].offline_after_ms
+    assert scene.feeds.metric == ALWAYS_TOLD.get(kind, next(iter(DISTRICT[kind].metrics)))
 
 
 # ---- what waits, and the page

@@ -1,0 +1,92 @@
+"""The role `delivery`: alerts out of Kafka to the dispatch core, by the outbox and the sink of the one machine."""
+
+import logging
+import os
+import random
+import signal
+import threading
+
+from alerts.sinks.feedback import FeedbackReader
+from alerts.store import AlertStore
+from alerts.stored import Durability
+from core.errors import ConfigError
+from runtime.config import Config
+from runtime.latency import LatencyLog
+from runtime.ops import OpsServer
+from runtime.pipeline_role import alone_in, end_when_a_thread_breaks, make_delivery
+from runtime.stream.inbox import Inbox, Positions
+from runtime.stream.topics import Topics, ensure_topics
+from runtime.supervisor import announce
+
+log = logging.getLogger("scenewatch.stream")
+
+
+def run(config: Config) -> None:
+    """Deliver until SIGTERM. One of these at a time: it keeps the order of a place.
+
+    Raises:
+        ConfigError: If something given is wrong.
+        UnavailableError: If Kafka or the disk cannot be had.
+    """
+    stream = config.stream
+    if stream.kafka is None:
+        raise ConfigError('stream.kafka: delivery needs Kafka; write it like kafka = "127.0.0.1:9092"')
+    if config.dispatch.url is None:
+        raise ConfigError("dispatch.url: there is nobody to deliver to; name an address, or start the role hub as well")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    topics = Topics(stream.prefix, stream.partitions)
+    ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    held = alone_in(config.data.dir)
+    store = AlertStore(config.data.dir / "alerts.db", Durability(config.journal.durability))
+    latency = LatencyLog()
+    sink = make_delivery(config, store, stop, latency)
+    assert sink is not None  # noqa: S101 - there is an address
+    inbox = Inbox(stream.kafka, topics, store, Positions(config.data.dir / "alerts-positions.json"), sink.wake)
+    ops = OpsServer(
+        config.pipeline.host,
+        stream.delivery_port,
+        lambda: {
+            **_counts(store),
+            **inbox.status(),
+            "delivery_error": sink.last_error,
+            "latency_ms": latency.summary(),
+            "latency_totals": latency.totals(),
+        },
+    )
+    verdicts = FeedbackReader(
+        config.dispatch.url,
+        config.dispatch.token.get_secret_value(),
+        lambda said: store.judge(said) if said.verdict is not None else None,
+        after=0,  # what is known already changes nothing
+        stop=stop,
+        rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
+    )
+    broken = end_when_a_thread_breaks(stop.set)
+    sink.start()
+    verdicts.start()
+    announce({"status": ops.address, "to": config.dispatch.url})
+    try:
+        inbox.run(stop)
+    finally:
+        stop.set()
+        sink.stop()
+        verdicts.stop()
+        ops.close()
+        store.close()
+        held.close()
+    if broken:
+        raise broken[0]
+
+
+def _counts(store: AlertStore) -> dict[str, int]:
+    counts = store.counts()
+    return {
+        "alerts": counts["alerts"],
+        "active": counts["open"],
+        "cases": counts["with_task"],
+        "outbox": counts["waiting"],
+        "parked": counts["parked"],
+        "pid": os.getpid(),
+    }

