@@ -2,7 +2,11 @@
 
 import logging
 import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +64,7 @@ def test_the_journal_is_synced_before_a_snapshot_of_it_is(tmp_path: Path, synced
     Snapshots(tmp_path / "state").write(seq, state(1), behind=journal.unsynced(), wait=True)
     journal.close()
     segment = f"journal-{1:016d}.sqlite"
-    assert synced == [f"{segment}-wal", segment, f"state-{1:016d}.partial", "state"]
+    assert synced == [f"{segment}-wal", f"state-{1:016d}.partial", "state"]
 
 
 def test_one_that_cannot_be_written_is_told_of_and_leaves_nothing(
@@ -77,3 +81,18 @@ def test_one_that_cannot_be_written_is_told_of_and_leaves_nothing(
     assert "No space left on device" in caplog.text
     assert snapshots.written_seq == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_snapshot_leaves_another_program_no_way_to_take_the_log_away(tmp_path: Path) -> None:
+    """Closing a file drops this process's locks on it: whoever syncs a database must not open it beside SQLite."""
+    path = tmp_path / "alerts.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as ours:
+        ours.execute("PRAGMA journal_mode = WAL")
+        ours.execute("CREATE TABLE t (x)")
+        Snapshots(tmp_path / "state").write(1, state(1), behind=[path], wait=True)
+        other = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM t'); db.close()"
+        subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+        assert path.with_name("alerts.db-wal").exists()
+        ours.execute("INSERT INTO t VALUES (1)")
+    with closing(sqlite3.connect(path)) as again:
+        assert again.execute("SELECT x FROM t").fetchall() == [(1,)]
