@@ -45,7 +45,7 @@ def grow(source: Source, rng: random.Random, arrival: int, batches: int) -> tupl
     return rows, arrival
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_killed_again_and_again_history_holds_what_the_journal_held(tmp_path: Path) -> None:
     rng = random.Random(20_261_125)
     dump_devices(tmp_path / "devices.csv", [Device(name, "gw") for name in DEVICES])
