@@ -27,7 +27,7 @@ def test_a_short_round_reports_in_the_documented_form(name: str, tmp_path: Path)
         "--json",
         str(out),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
     assert found["name"] == name

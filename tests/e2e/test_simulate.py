@@ -30,7 +30,7 @@ KINDS = ["rumqttd", pytest.param("mosquitto", marks=pytest.mark.skipif(not find_
 
 
 def simulate(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=280, check=False)
 
 
 @pytest.mark.broker
