@@ -47,7 +47,7 @@ taken = decoder.take(data, 0, len(data), arrival=10**12, latest_ms=10**9)
 for entry in taken.entries:
     chain.on_batch(entry)
 chain.on_timer(10**9)
-assert engine.decisions == 1, engine.decisions
+assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 1
 after = compiled()
 assert after == before, {name: (before[name], n) for name, n in after.items() if n != before[name]}
