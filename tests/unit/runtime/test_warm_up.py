@@ -46,7 +46,7 @@ data = np.frombuffer(bytearray(3 * one), np.uint8)
 taken = decoder.take(data, 0, len(data), arrival=10**12, latest_ms=10**9)
 for entry in taken.entries:
     chain.on_batch(entry)
-chain.on_timer(10**9)
+chain.on_timer(10**6 + 1)
 assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 1
 after = compiled()
