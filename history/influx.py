@@ -31,7 +31,7 @@ from history.archive import Piece
 from history.columns import Stored
 from history.coverage import holes, joined
 from history.days import day_label
-from history.ledger import Ledger, put_feeds, put_last, put_spans
+from history.ledger import Ledger, put_feeds, put_last, put_marks, put_spans
 from history.query import (
     STEP_MS,
     FeedName,
@@ -114,6 +114,7 @@ class InfluxSink:
         with self.ledger.transaction() as db:
             put_feeds(db, piece.new_feeds)
             put_spans(db, piece.spans, goes_on=piece.goes_on)
+            put_marks(db, piece.marks)
             if len(piece.batch):
                 put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
             p = piece.progress

@@ -70,8 +70,8 @@ def _wanted(role: str, config: Config) -> list[str]:
     """The roles to run, in the order in which they are started."""
     distributed = config.stream.kafka is not None
     named = [name.strip() for name in role.split(",") if name.strip()]
-    usual = [name for name in _ROLES if name != "history" or config.history.kind != "none"]
-    names = named or (["hub", *_STREAM_ROLES] if distributed else usual)
+    usual = ["hub", *_STREAM_ROLES, "history"] if distributed else [*_ROLES]
+    names = named or [name for name in usual if name != "history" or config.history.kind != "none"]
     for name in names:
         if name in _LATER:
             raise ConfigError(f"role {name}: {_LATER[name]}")
@@ -90,10 +90,10 @@ def _wanted(role: str, config: Config) -> list[str]:
         raise ConfigError(f"role ingest: {cure}")
     if "history" in names and config.history.kind == "none":
         raise ConfigError('role history: history.kind is "none"; set it to parquet or influxdb')
-    if "history" in names and distributed and "pipeline" not in names:
-        raise ConfigError("role history: it reads the journal of the role pipeline, and not Kafka yet")
     if "pipeline" in names and "bridge" in names:
         raise ConfigError("roles pipeline and bridge: both take everything from the broker; ask for one of them")
+    if distributed and {"pipeline", "history"} <= set(names):
+        raise ConfigError("roles pipeline and history: with stream.kafka history reads Kafka; take stream.kafka out")
     if {"pipeline", "delivery"} <= set(names):
         raise ConfigError("roles pipeline and delivery: both keep the outbox; ask for one of them")
     return [name for name in ("hub", "pipeline", "history", "delivery", "worker", "bridge") if name in names]

@@ -14,15 +14,23 @@ _NEWEST = 4
 an older state behind a newer one."""
 
 
-def open_reader(address: str, group: str) -> Consumer:
-    """A consumer that is given its partitions; the group serves to keep positions, if anything."""
+def open_reader(address: str, group: str, *, ends: bool = False, fetch_bytes: int = 64 << 20) -> Consumer:
+    """A consumer that is given its partitions; the group serves to keep positions, if anything.
+
+    Args:
+        address: Kafka's bootstrap servers.
+        group: The group.
+        ends: Whether it says that there is nothing more in a partition now, as an error `_PARTITION_EOF`.
+        fetch_bytes: Most bytes of a partition that one answer brings, if a single record is not larger.
+    """
     return Consumer(
         {
             "bootstrap.servers": address,
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
-            "fetch.message.max.bytes": 64 << 20,
+            "enable.partition.eof": ends,
+            "fetch.message.max.bytes": fetch_bytes,
             "receive.message.max.bytes": 128 << 20,
             "fetch.wait.max.ms": 50,
             "log_level": 2,
