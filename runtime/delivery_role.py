@@ -7,12 +7,13 @@ import signal
 import threading
 
 from alerts.sinks.feedback import FeedbackReader
+from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from core.errors import ConfigError
 from runtime.config import Config
 from runtime.latency import LatencyLog
-from runtime.ops import OpsServer
+from runtime.ops import OpsServer, Status
 from runtime.pipeline_role import alone_in, end_when_a_thread_breaks, make_delivery
 from runtime.stream.inbox import Inbox, Positions
 from runtime.stream.topics import Topics, ensure_topics
@@ -47,13 +48,7 @@ def run(config: Config) -> None:
     ops = OpsServer(
         config.pipeline.host,
         stream.delivery_port,
-        lambda: {
-            **_counts(store),
-            **inbox.status(),
-            "delivery_error": sink.last_error,
-            "latency_ms": latency.summary(),
-            "latency_totals": latency.totals(),
-        },
+        lambda: status(store, inbox, sink, latency),
     )
     verdicts = FeedbackReader(
         config.dispatch.url,
@@ -80,7 +75,8 @@ def run(config: Config) -> None:
         raise broken[0]
 
 
-def _counts(store: AlertStore) -> dict[str, int]:
+def status(store: AlertStore, inbox: Inbox, sink: Delivery, latency: LatencyLog) -> Status:
+    """What it does, in numbers."""
     counts = store.counts()
     return {
         "alerts": counts["alerts"],
@@ -89,4 +85,8 @@ def _counts(store: AlertStore) -> dict[str, int]:
         "outbox": counts["waiting"],
         "parked": counts["parked"],
         "pid": os.getpid(),
+        **inbox.status(),
+        "delivery_error": sink.last_error,
+        "latency_ms": latency.summary(),
+        "latency_totals": latency.totals(),
     }
