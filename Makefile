@@ -3,7 +3,7 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres deploy scale ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres deploy distributed scale ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -44,7 +44,10 @@ docs: setup ## check that what the documents name is there
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
 
-kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs a JDK and Maven, once)
+distributed: setup kafka ## every test over Kafka: kills, rebalances, weak places, the whole system; minutes
+	@$(bin)/python -m pytest tests/distributed
+
+kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs Java 17, once)
 	@sh tools/kafka.sh
 
 postgres: ## install PostgreSQL out of the system's packages, for the tests of the dispatch core's store

@@ -28,7 +28,7 @@ from tests.reference.history_twin import Row
 from tests.unit.history.parts import rows_of
 from tests.unit.stream.test_recorder import by_device, in_the_hour
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.distributed, pytest.mark.timeout(180)]
 
 EVERYTHING = Selection.of(BEGIN_MS - 86_400_000, BEGIN_MS + 86_400_000)
 

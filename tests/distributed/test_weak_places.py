@@ -24,6 +24,7 @@ from tests.distributed.test_same_alerts import assert_in_order, assert_same
 
 pytestmark = [
     pytest.mark.kafka,
+    pytest.mark.distributed,
     pytest.mark.timeout(180),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Faust's own
 ]

@@ -13,6 +13,7 @@ from tests.distributed.system import WholeSystem
 
 pytestmark = [
     pytest.mark.kafka,
+    pytest.mark.distributed,
     pytest.mark.broker,
     pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed (apt-get install mosquitto)"),
 ]
