@@ -59,7 +59,8 @@ _FIRST_NS, _LAST_NS = -9_223_372_036_854_775_806, 9_223_372_036_854_775_806
 
 
 def _client(address: InfluxAddress) -> InfluxDBClient:
-    return InfluxDBClient(address.url, address.token, org=address.org, timeout=_TIMEOUT_MS)
+    ca = str(address.ca_file) if address.ca_file is not None else None
+    return InfluxDBClient(address.url, address.token, org=address.org, timeout=_TIMEOUT_MS, ssl_ca_cert=ca)
 
 
 def _asked(address: InfluxAddress, call: Callable[[], Any]) -> Any:

@@ -57,14 +57,16 @@ def _follower(config: Config, types: Mapping[str, DeviceType], sink: Writer, sto
     if stream.kafka is None:
         known = KnownDevices(config.ingest.devices, types)
         return Follower(sink, config.data.dir, known.type_of, retention, flush_s=flush_s, stop=stop)
+    from runtime.stream.access import access  # noqa: PLC0415 - one machine does without Kafka's client
     from runtime.stream.follower import StreamFollower  # noqa: PLC0415 - one machine does without Kafka's client
     from runtime.stream.plan import PlanBook  # noqa: PLC0415 - the same
     from runtime.stream.topics import Topics, ensure_topics  # noqa: PLC0415 - the same
 
     topics = Topics(stream.prefix, stream.partitions)
-    ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    kafka = access(stream, "history")
+    ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
     plan = PlanBook(types, config.scenes.metrics)
-    return StreamFollower(sink, stream.kafka, topics, plan, retention, flush_s=flush_s, stop=stop)
+    return StreamFollower(sink, kafka, topics, plan, retention, flush_s=flush_s, stop=stop)
 
 
 def retention_of(config: Config) -> Retention:

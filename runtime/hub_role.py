@@ -4,6 +4,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from city.atlas import Atlas
 from city.catalogue import load_catalogue
 from city.folder import load_city
@@ -11,6 +14,7 @@ from console.devices import DeviceDirectory
 from console.hub import Beside
 from console.serve import run_hub
 from core.clock import SystemClock, civil_day, wall_ns
+from core.errors import ConfigError
 from dispatch.database import open_database
 from dispatch.queries import Queries
 from ingest.unknown import FILE as UNKNOWN_FILE
@@ -34,7 +38,7 @@ def run(config: Config) -> None:
         UnavailableError: If the port is taken or the database cannot be opened.
     """
     config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    url = config.hub.database_url or f"sqlite:///{config.data.dir / 'cases.db'}"
+    url = database_of(config)
     stop = threading.Event()
     scenes = None
     if config.scenes.register_dir is not None:
@@ -60,6 +64,30 @@ def run(config: Config) -> None:
         )
     finally:
         stop.set()
+
+
+def database_of(config: Config) -> str:
+    """The URL of the database, with its password and what makes the connection safe.
+
+    Raises:
+        ConfigError: If it is no URL, or the password's file cannot be read.
+    """
+    hub = config.hub
+    if hub.database_url is None:
+        return f"sqlite:///{config.data.dir / 'cases.db'}"
+    if hub.database_password_file is None and hub.database_ca_file is None:
+        return hub.database_url
+    try:
+        url = make_url(hub.database_url)
+    except ArgumentError as error:
+        raise ConfigError("hub.database_url: write it like postgresql://user@host/name") from error
+    if hub.database_password_file is not None:
+        url = url.set(password=hub.secret())
+    if hub.database_ca_file is not None:
+        if not hub.database_ca_file.is_file():
+            raise ConfigError(f"hub.database_ca_file: there is no file {hub.database_ca_file}")
+        url = url.update_query_dict({"sslmode": "verify-full", "sslrootcert": str(hub.database_ca_file)})
+    return url.render_as_string(hide_password=False)
 
 
 def _guard(config: Config, scenes: SceneRegister, url: str, stop: threading.Event) -> BudgetGuard:

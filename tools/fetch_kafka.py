@@ -1,6 +1,7 @@
-"""Fetches the jars that jars.txt names from a Maven repository: `python3 tools/fetch_kafka.py JARS FOLDER`. Needs Python alone.
+"""Fetches the jars that a list names from a Maven repository: `python3 tools/fetch_kafka.py JARS FOLDER`.
 
-A line of jars.txt is a SHA-256 and a path in the repository. MAVEN_REPOSITORY names another repository.
+Needs Python alone. A line of the list is a SHA-256 and a path in the repository.
+MAVEN_REPOSITORY names another repository than Maven Central.
 """
 
 import hashlib

@@ -10,6 +10,7 @@ from core.errors import DataLossError, UnavailableError
 from history.keeping import Retention
 from history.stores import Writer
 from runtime.following import Collects, Following
+from runtime.stream.access import Address
 from runtime.stream.plan import PlanBook
 from runtime.stream.reader import bounds, open_reader, read_all
 from runtime.stream.recorder import StreamRecorder
@@ -31,7 +32,7 @@ class StreamFollower(Following):
 
     Args:
         sink: Where the readings go.
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         topics: What the topics are called.
         plan: Device lists by version; read from its topic here.
         retention: What is kept for how long.
@@ -45,7 +46,7 @@ class StreamFollower(Following):
     def __init__(
         self,
         sink: Writer,
-        address: str,
+        address: Address,
         topics: Topics,
         plan: PlanBook,
         retention: Retention,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from core.errors import UnavailableError
+from runtime.stream.access import Address, access_of
 
 _WAIT_S = 15.0
 _POLL_S = 0.2
@@ -14,18 +15,18 @@ _NEWEST = 4
 an older state behind a newer one."""
 
 
-def open_reader(address: str, group: str, *, ends: bool = False, fetch_bytes: int = 64 << 20) -> Consumer:
+def open_reader(address: Address, group: str, *, ends: bool = False, fetch_bytes: int = 64 << 20) -> Consumer:
     """A consumer that is given its partitions; the group serves to keep positions, if anything.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         group: The group.
         ends: Whether it says that there is nothing more in a partition now, as an error `_PARTITION_EOF`.
         fetch_bytes: Most bytes of a partition that one answer brings, if a single record is not larger.
     """
     return Consumer(
         {
-            "bootstrap.servers": address,
+            **access_of(address).client(),
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
