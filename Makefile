@@ -3,10 +3,10 @@
 bin := .venv/bin
 kills ?= 30
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres deploy distributed scale ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres s3 deploy distributed scale ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## the environment, and mosquitto where it may be installed; instant when nothing changed
 	@sh tools/setup.sh
@@ -63,6 +63,9 @@ scale: setup ## measure the distributed runtime and write what it means for a ci
 
 influxdb: ## build InfluxDB 2 into .tools/, for the tests of history; 2 to 4 minutes, once
 	@sh tools/influxdb.sh
+
+s3: ## build an S3 server into .tools/, for the tests of evidence (needs Go, minutes, once)
+	@sh tools/s3.sh
 
 ci: ## exactly what CI runs
 	@.ci/run

@@ -21,7 +21,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from influxdb_client.domain.dialect import Dialect
 from influxdb_client.rest import ApiException
-from pyarrow import csv
+from pyarrow import compute, csv
 from urllib3.exceptions import HTTPError
 
 from core.clock import wall_ns
@@ -72,7 +72,11 @@ def _asked(address: InfluxAddress, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (ApiException, InfluxDBError, HTTPError, OSError) as error:
-        words = getattr(error, "message", None) or getattr(error, "reason", None) or error
+        said = getattr(error, "message", None)
+        # Where nothing answered, the client's message is that alone, and the reason is the cause.
+        words = " ".join(
+            str((said if said != "no response" else None) or getattr(error, "reason", None) or error).split()
+        )
         raise UnavailableError(
             f"InfluxDB at {address.url} does not take it ({words}); check history.influxdb_url and its token"
         ) from error
@@ -334,7 +338,7 @@ def _columns_of(table: pa.Table, numbers: dict[FeedName, int]) -> Stored:
         return Stored(ReadingBatch.of([], [], []), np.empty(0, np.int64), np.empty(0, np.int32))
     feed = _feeds_of(table, numbers)
     rows = np.flatnonzero(feed >= 0)
-    time = pa.compute.cast(table.column("_time"), pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
+    time = compute.cast(table.column("_time"), pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
     value, quality, arrival, lag = (
         table.column(name).to_numpy()[rows] for name in ("value", "quality", "arrival", "lag")
     )
@@ -348,7 +352,7 @@ def _feeds_of(table: pa.Table, numbers: dict[FeedName, int]) -> Int32:
         table.column(name).combine_chunks() if name in table.column_names else pa.array([""] * len(table))
         for name in ("gateway", "device", "_measurement", "type")
     ]
-    joined_names = pa.compute.binary_join_element_wise(*columns, "\0")
+    joined_names = compute.binary_join_element_wise(*columns, "\0")
     encoded = pa.array(joined_names).dictionary_encode()
     known = [numbers.get(FeedName(*text.split("\0")), -1) for text in encoded.dictionary.to_pylist()]
     found: Int32 = np.array(known, np.int32)[encoded.indices.to_numpy()]

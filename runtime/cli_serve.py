@@ -111,6 +111,7 @@ def _settled(config: Config, wanted: list[str]) -> Path:
                 content[section][key] = f"{content[section][key]}ms"
     content["history"]["keep_types"] = {name: f"{ms}ms" for name, ms in config.history.keep_types.items()}
     content["stream"]["kafka_password"] = config.stream.kafka_password.get_secret_value()
+    content["evidence"]["secret_key"] = config.evidence.secret_key.get_secret_value()
     content["history"]["influxdb_token"] = config.history.influxdb_token.get_secret_value()
     if config.broker.url is None and not config.broker.port:
         content["broker"]["port"] = free_port()

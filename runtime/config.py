@@ -318,6 +318,42 @@ class HistorySection(_Section):
         return self
 
 
+class Evidence(_Section):
+    """What is kept of each alert, where the role hub has history: what its feeds measured around it."""
+
+    url: str | None = Field(None, description="s3://bucket/prefix or file:///folder; absent: no evidence is kept")
+    endpoint: str = Field("", description="http(s)://host:port of what speaks S3; empty: Amazon's own")
+    region: str = Field("us-east-1", description="its region")
+    access_key: str = Field("", description="who we are there")
+    secret_key: SecretStr = Field(SecretStr(""), description="the secret of that; never shown")
+    secret_key_file: Path | None = Field(None, description="a file with the secret instead")
+    before: Duration = Field(600_000, description="from so long before an alert was raised")
+    after: Duration = Field(600_000, description="until so long after it")
+    keep: Duration = Field(365 * 86_400_000, description="how long evidence is kept")
+
+    def secret(self) -> str:
+        """The secret key.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        return _secret("evidence.secret_key_file", self.secret_key, self.secret_key_file)
+
+    @field_validator("url")
+    @classmethod
+    def _is_place(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith("file:///") or (url.startswith("s3://") and urlsplit(url).netloc)):
+            raise ValueError("write it like s3://bucket/prefix or file:///var/lib/scenewatch/evidence")
+        return url
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not _is_address(url, "http", "https"):
+            raise ValueError("write it like https://host:9000")
+        return url
+
+
 class Log(_Section):
     """What is written to standard error."""
 
@@ -344,6 +380,7 @@ class Config(_Section):
     stream: Stream = Stream()
     city: City = City()
     history: HistorySection = HistorySection()
+    evidence: Evidence = Evidence()
     log: Log = Log()
     gateways: Gateways = Gateways()
 
@@ -418,6 +455,7 @@ def _resolved(config: Config, folder: Path) -> Config:
             "hub": _files(config.hub, folder),
             "stream": _files(config.stream, folder),
             "history": _files(history, folder),
+            "evidence": _files(config.evidence, folder),
             "gateways": Gateways(plan=plan),
             "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from alerts.evidence import EvidenceStore, Place
 from city.atlas import Atlas
 from city.catalogue import load_catalogue
 from city.folder import load_city
@@ -16,11 +17,12 @@ from console.serve import run_hub
 from core.clock import SystemClock, civil_day, wall_ns
 from core.errors import ConfigError
 from dispatch.database import open_database
-from dispatch.queries import Queries
+from dispatch.queries import Queries, Wanted
 from ingest.unknown import FILE as UNKNOWN_FILE
 from runtime.backtest.service import BacktestService
 from runtime.budget import BudgetGuard
 from runtime.config import Config
+from runtime.evidence import EvidenceKeeper, EvidenceOptions, Known
 from runtime.scene_source import open_register
 from runtime.store import store_of
 from runtime.supervisor import announce
@@ -41,6 +43,7 @@ def run(config: Config) -> None:
     url = database_of(config)
     stop = threading.Event()
     scenes = None
+    evidence = _evidence(config, url, stop)
     if config.scenes.register_dir is not None:
         scenes = open_register(config, load_catalogue(config.ingest.device_types))
         _guard(config, scenes, url, stop).start()
@@ -59,6 +62,7 @@ def run(config: Config) -> None:
                 ),
                 atlas=_atlas(config.city_folder()),
                 backtests=_backtests(config),
+                evidence=evidence,
             ),
             on_ready=lambda address: announce({"url": address}),
         )
@@ -93,6 +97,33 @@ def database_of(config: Config) -> str:
 def _guard(config: Config, scenes: SceneRegister, url: str, stop: threading.Event) -> BudgetGuard:
     cases = Queries(open_database(url, config.journal.durability))
     return BudgetGuard(scenes, cases.opened_since, SystemClock(), config.scenes.budget_watch, stop)
+
+
+def _evidence(config: Config, url: str, stop: threading.Event) -> EvidenceStore | None:
+    """Where evidence lies, and somebody who puts it there; None if none is kept."""
+    section = config.evidence
+    if section.url is None:
+        return None
+    if config.history.kind == "none":
+        raise ConfigError('evidence.url: evidence is made out of history, and history.kind is "none"')
+    store = EvidenceStore(
+        Place(section.url, section.endpoint, section.region, section.access_key, section.secret())
+    )  # fmt: skip
+    known = Queries(open_database(url, config.journal.durability))
+
+    def alerts(before: int | None, limit: int) -> list[Known]:
+        return [Known(one.seq, one.data) for one in known.alerts(Wanted(), before=before, limit=limit)]
+
+    EvidenceKeeper(
+        alerts,
+        store_of(config).history,
+        store,
+        SystemClock(),
+        EvidenceOptions(section.before, section.after, section.keep, 3 * config.history.flush),
+        config.data.dir / "evidence-position",
+        stop,
+    ).start()
+    return store
 
 
 def _backtests(config: Config) -> BacktestService | None:

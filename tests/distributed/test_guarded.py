@@ -36,7 +36,7 @@ def test_the_whole_way_works_over_tls_with_a_password_and_a_wrong_one_is_told_in
         right = Access(kafka.guarded, tls=True, ca_file=files.authority, user=USER, password=PASSWORD)
         topics = Topics("guarded", 2)
         for access, said in (
-            (dataclasses.replace(right, password="another"), "it does not know this user and password"),
+            (dataclasses.replace(right, password=PASSWORD[::-1]), "it does not know this user and password"),
             (
                 dataclasses.replace(right, ca_file=files.stranger),
                 "TLS fails: look at stream.kafka_tls and stream.kafka",
