@@ -26,7 +26,7 @@ TOKEN = "a-token-of-the-tests"  # noqa: S105 - it guards a folder of the tests
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition; fails with `what` if it does not come in `seconds`, or a minute on a machine that is slow."""
+    """Wait for a condition; fails with `what` if it does not come in `seconds`, or a minute: machines may be slow."""
     seconds = max(seconds, _PATIENCE_S)
     deadline = time.monotonic() + seconds
     pause = threading.Event()
