@@ -13,6 +13,8 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from history.parquet import ParquetHistory
+from history.query import Selection
 from ingest.journal import Entry, decode_batch
 from ingest.journal import Kind as JournalKind
 from runtime.accounts import make_accounts
@@ -24,6 +26,7 @@ from runtime.stream.records import Kind, decode_names, decode_record
 from runtime.supervisor import RoleSpec, Supervisor
 from tests.chaos.system import TOKEN
 from tests.chaos.truth import GATEWAY
+from tests.unit.history.parts import rows_of
 
 PARTITIONS = 4
 
@@ -74,7 +77,7 @@ class WholeSystem:
         worker = RoleSpec.of("worker", config).command
         self.supervisor = Supervisor(
             [
-                *(RoleSpec.of(name, config) for name in ("broker", "hub", "delivery")),
+                *(RoleSpec.of(name, config) for name in ("broker", "hub", "delivery", "history")),
                 *(RoleSpec(f"worker-{number}", worker) for number in (1, 2)),
                 *(
                     RoleSpec("bridge" if number == 0 else f"bridge-{number}", RoleSpec.of("bridge", path).command)
@@ -93,6 +96,7 @@ class WholeSystem:
             "scenes": {"paths": ["scenes"]},
             "dispatch": {"url": self.hub, "token": TOKEN},
             "hub": {"port": hub_port},
+            "history": {"flush": "200ms", "keep": "9999d"},
             "stream": {
                 "kafka": self.kafka.address,
                 "prefix": self._prefix,
@@ -149,6 +153,13 @@ class WholeSystem:
                         found += [(names[record.session, feed], at) for feed, at in rows]
         reader.close()
         return found
+
+    def readings_in_history(self) -> list[tuple[str, int]]:
+        """(device, event time) of every reading in history, repeats included; once nobody writes it any more."""
+        history = ParquetHistory(self.data / "history")
+        found = rows_of(history.readings(Selection.of(0, 1 << 42)))
+        history.close()
+        return [(device, at) for device, at, *_ in found]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert as the dispatch core knows it."""

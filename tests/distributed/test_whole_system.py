@@ -32,7 +32,7 @@ def test_every_part_is_killed_once_under_load_and_nothing_is_lost_or_doubled(
         WholeSystem(kafka, tmp_path, "whole", truth.devices(), truth.scene()) as system,
         Gateway(system, truth, rate=RATE) as gateway,
     ):
-        for victim in ("worker-1", "bridge", "delivery", "worker-2", "hub"):
+        for victim in ("worker-1", "bridge", "history", "delivery", "worker-2", "hub"):
             target = gateway.acknowledged + RATE
             wait_until(lambda target=target: gateway.acknowledged >= target, 60, "the load goes on")  # type: ignore[misc]
             before = system.kill(victim)
@@ -52,6 +52,8 @@ def test_every_part_is_killed_once_under_load_and_nothing_is_lost_or_doubled(
         in_kafka, alerts, cases, events = (
             system.readings_in_kafka(), system.alerts(), system.cases(), system.events_in_order(),
         )  # fmt: skip
+        wait_until(lambda: system.status("history").get("held") == len(in_kafka), 60, "history has all of it")
+    assert Counter(system.readings_in_history()) == Counter(in_kafka), "each record's readings, and each once"
     assert set(in_kafka) == set(sent)
     assert Counter((a["place"], a["raised_at"]) for a in alerts) == Counter(expected.keys())
     assert {(a["place"], a["raised_at"]): a["cleared_at"] for a in alerts} == expected

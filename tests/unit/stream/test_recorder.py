@@ -14,6 +14,7 @@ from core.reading import ReadingBatch
 from history.archive import Archive, Piece
 from history.parquet import ParquetHistory
 from history.query import GapReason, Readings, Selection
+from history.stores import Store
 from ingest.codec import ClockTick
 from ingest.journal import Entry, Kind, Listening, decode_batch, encode_clock, encode_listening
 from runtime.recovery import encode_devices
@@ -22,6 +23,7 @@ from runtime.stream.records import decode_record, encode_names, encode_readings,
 from tests.distributed.hour import BEGIN_MS, Hour, make_hour
 from tests.distributed.sides import PARTITIONS, plan_of, records_of
 from tests.reference.history_twin import Given, Row, sequenced
+from tests.unit.history.influxd import MISSING, PROGRAM, influxdb
 from tests.unit.history.parts import rows_of
 
 EVERYTHING = Selection.of(BEGIN_MS - 10_000_000, BEGIN_MS + 10_000_000)
@@ -109,6 +111,27 @@ def test_killed_at_any_moment_and_read_at_any_speed_each_reading_is_there_once_i
     arrivals = np.array([row[3] for row in rows])
     back = (np.maximum.accumulate(arrivals) - arrivals).max()
     assert back <= longest(logs), "history is not in the order of arrival, but for what one record spans"
+
+
+def test_into_influxdb_each_reading_comes_once_too(hour: Hour, logs: list[list[bytes]], tmp_path: Path) -> None:
+    if not PROGRAM.exists():
+        pytest.skip(MISSING)
+    (tmp_path / "server").mkdir()
+    plan = plan_of(hour)
+    with influxdb(tmp_path / "server") as address:
+        store = Store(tmp_path / "ledger", address)
+        sink = store.writer()
+        for stop in (40, 10_000):
+            recorder = StreamRecorder(sink, plan, PARTITIONS)  # what was collected and not written is read again
+            for number, log in enumerate(logs):
+                for offset in range(recorder.next(number), min(stop, len(log))):
+                    recorder.take(number, offset, log[offset])
+                    if stop == 10_000 or offset == 20:
+                        recorder.flush(everything=True)
+        history = store.history()
+        assert by_device(rows_of(history.readings(EVERYTHING))) == by_device(in_the_hour(hour))
+        history.close()
+        sink.close()
 
 
 def longest(logs: list[list[bytes]]) -> int:
