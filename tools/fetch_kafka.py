@@ -55,7 +55,8 @@ def main(arguments: list[str]) -> int:
         waiting = [pool.submit(fetch, path, digest, folder) for digest, path in rows]
         problems = [error for one in waiting if (error := one.exception()) is not None]
     if problems:
-        sys.stderr.write(f"kafka: {len(problems)} of {len(rows)} jars cannot be had ({problems[0]}); is there a network? Try again: make kafka\n")
+        count = f"{len(problems)} of {len(rows)} jars cannot be had"
+        sys.stderr.write(f"kafka: {count} ({problems[0]}); is there a network? Try again: make kafka\n")
     return 1 if problems else 0
 
 
