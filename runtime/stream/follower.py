@@ -62,6 +62,7 @@ class StreamFollower(Following):
         self._reader: Consumer | None = None
         self._doubted: set[int] = set()
         self._sought: dict[int, int] = {}
+        self._away = False
         self._recorder = self._fresh()
 
     @property
@@ -70,7 +71,12 @@ class StreamFollower(Following):
 
     def _position(self) -> dict[str, Any]:
         offsets = self._recorder.offsets
-        return {"seq": sum(offsets.values()), "partitions": offsets, "outlived": self._recorder.outlived}
+        found: dict[str, Any] = {
+            "seq": sum(offsets.values()),
+            "partitions": offsets,
+            "outlived": self._recorder.outlived,
+        }
+        return {**found, "connected": False, "error": "Kafka is away"} if self._away and not self._error else found
 
     def _fresh(self) -> StreamRecorder:
         return StreamRecorder(self._sink, self._plan, self._topics.partitions)
@@ -88,7 +94,11 @@ class StreamFollower(Following):
         if self._reader is None:
             self._doubted, self._sought = set(), {}
             self._reader = open_reader(
-                self._address, f"{self._topics.prefix}-history", ends=True, fetch_bytes=_FETCH_BYTES
+                self._address,
+                f"{self._topics.prefix}-history",
+                ends=True,
+                fetch_bytes=_FETCH_BYTES,
+                on_error=self._on_error,
             )
             self._reader.assign([self._place(number) for number in range(self._topics.partitions)])
             self._commit()
@@ -131,7 +141,12 @@ class StreamFollower(Following):
             wanted -= 1
         return TopicPartition(self._topics.readings, number, wanted)
 
+    def _on_error(self, error: KafkaError) -> None:
+        """The client tries again by itself; that nobody answers is for the status."""
+        self._away = self._away or error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - its public name
+
     def _take(self, message: Message) -> None:
+        self._away = False
         error, value, number = message.error(), message.value(), message.partition() or 0
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name

@@ -2,15 +2,18 @@
 
 import contextlib
 import itertools
+import json
 import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from confluent_kafka import TopicPartition
 
@@ -48,6 +51,13 @@ def role(config: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.communicate()
+
+
+def status_of(process: subprocess.Popen[bytes]) -> Callable[[], dict[str, Any]]:
+    """What a role says of itself, asked when it is called."""
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline().removeprefix(b"READY "))
+    return lambda: dict(httpx.get(f"{ready['status']}/status", timeout=10).json())
 
 
 def configured(cluster: Cluster, folder: Path) -> Path:
@@ -99,8 +109,11 @@ def test_killed_again_and_again_and_kafka_too_history_holds_each_reading_once(
                 with role(config) as process:
                     wait_until(lambda at=at: records_held(folder) >= at, 60, "history goes on")  # type: ignore[misc]
                     if kill == 1:
+                        status = status_of(process)
                         kafka.kill()
+                        wait_until(lambda s=status: not s()["connected"], 60, "it says that Kafka is away")  # type: ignore[misc]
                         kafka.start()
+                        wait_until(lambda s=status: s()["connected"], 60, "it says that Kafka is back")  # type: ignore[misc]
                     os.kill(process.pid, signal.SIGKILL)
                     process.wait()
             load.finish()
