@@ -21,7 +21,7 @@ from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
 from thresholds.overrides import override_problems
 from thresholds.schedule import When, holds_at
 
-LATER = frozenset({"deviates", "limits_from"})
+LATER = frozenset({"limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
