@@ -23,7 +23,12 @@ _LONGEST_MEAN_MS = {"seasonal": _HOUR_MS, "own": _DAY_MS}
 _SHORTEST_MS, _LONGEST_MS = _DAY_MS, 90 * _DAY_MS
 
 
-def _sigmas(value: object) -> object:
+def sigmas_in(value: object) -> float:
+    """The number of spreads in `4 sigma`, or in a bare number.
+
+    Raises:
+        pydantic_core.PydanticCustomError: If it is neither, or not over 0.
+    """
     if isinstance(value, str):
         match = _SIGMA.fullmatch(value.strip())
         number = float(match[1]) if match else 0.0
@@ -42,7 +47,7 @@ def _as_sigmas(value: float) -> str:
 
 Sigmas = Annotated[
     float,
-    BeforeValidator(_sigmas),
+    BeforeValidator(sigmas_in),
     PlainSerializer(_as_sigmas, return_type=str),
     WithJsonSchema(
         {
@@ -100,6 +105,11 @@ class Deviation(Model):
         return _LEARN_MS[self.from_] if self.learn is None else self.learn
 
     @property
+    def remembers_ms(self) -> int:
+        """How far back reaches what it has learnt."""
+        return self.learn_ms + _REMEMBERED_MS[self.from_]
+
+    @property
     def block_ms(self) -> int:
         """Length of the blocks whose means are compared, 0 where the readings are."""
         return window_ms(self.of.split()[0]) if self.of != "readings" else 0
@@ -142,11 +152,6 @@ class Deviates(LevelBase):
         )  # fmt: skip
 
     @property
-    def remembers_ms(self) -> int:
-        """How far back what it has learnt reaches."""
-        return self.deviates.learn_ms + _REMEMBERED_MS[self.deviates.from_]
-
-    @property
     def compared(self) -> tuple[float, float]:
         """In spreads, and in the unit of the metric."""
         return (self.deviates.by, self.deviates.at_least or 0.0)
@@ -168,8 +173,8 @@ class Deviates(LevelBase):
 
     @property
     def axis(self) -> tuple[Any, ...]:
-        """Only comparable with deviations the same way from the same baseline."""
-        return (self.measure(""), self.deviates.direction)
+        """Only comparable with deviations the same way from the same baseline, with the same `at_least`."""
+        return (self.measure(""), self.deviates.direction, self.deviates.at_least)
 
     def region(self) -> tuple[Span, ...]:
         """That many spreads and more."""

@@ -367,6 +367,15 @@ class SceneParts(Model):
         found = [self.when, *(override.when for override in self.overrides)]
         return tuple({when.key: when for when in found if when is not None}.values())
 
+    @property
+    def uses_working_days(self) -> bool:
+        """Whether it needs to know who works when: by a schedule, or by what is usual on working days."""
+        changes = [change for override in self.overrides for change in override.levels.given.values()]
+        kept = [getattr(one, "deviates", None) for one in (*self.levels, *changes)]
+        return any(when.uses_working_days for when in self.whens) or any(
+            one and one.from_ == "seasonal" for one in kept
+        )
+
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
         found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone)]
