@@ -15,11 +15,11 @@ from thresholds.measure import Measure
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 _MOST_SIGMA = 1_000.0
 _SIGMA = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:sigma|\u03c3)")
-_PARTS = {"seasonal": 48, "own": 1}
-_LEARN_MS = {"seasonal": 14 * _DAY_MS, "own": 5 * _DAY_MS}
-_REMEMBERED_MS = {"seasonal": 35 * _DAY_MS, "own": 10 * _DAY_MS}
+_PARTS = {"seasonal": 48, "daily": 24, "own": 1}
+_LEARN_MS = {"seasonal": 14 * _DAY_MS, "daily": 7 * _DAY_MS, "own": 5 * _DAY_MS}
+_REMEMBERED_MS = {"seasonal": 35 * _DAY_MS, "daily": 10 * _DAY_MS, "own": 10 * _DAY_MS}
 """Ten visits of a part, after which two thirds of what came before are forgotten: ten days off take five weeks."""
-_LONGEST_MEAN_MS = {"seasonal": _HOUR_MS, "own": _DAY_MS}
+_LONGEST_MEAN_MS = {"seasonal": _HOUR_MS, "daily": _HOUR_MS, "own": _DAY_MS}
 _SHORTEST_MS, _LONGEST_MS = _DAY_MS, 90 * _DAY_MS
 
 
@@ -83,9 +83,10 @@ Compared = Annotated[
 class Deviation(Model):
     """From what, and how far."""
 
-    from_: Literal["seasonal", "own"] = Field(
+    from_: Literal["seasonal", "daily", "own"] = Field(
         alias="from",
-        description="seasonal: usual at this hour, on working days or days off; own: usual for the feed. 基线",
+        description="What is usual for the feed: seasonal, at this hour of working days or of days off; daily, at this "
+        "hour of any day; own, at any time. 基线",
     )
     by: Sigmas = Field(description="How many spreads away, like 4 sigma. 偏离倍数")
     at_least: Annotated[Number, Field(gt=0)] | None = Field(
@@ -96,7 +97,7 @@ class Deviation(Model):
     )
     of: Compared = Field("readings", description="What is compared: readings, or means like 1h mean. 比较对象")
     learn: Duration | None = Field(
-        None, description="Says nothing before it was heard for so long: 14d of seasonal, 5d of own. 学习时长"
+        None, description="Says nothing before it was heard for so long; 14d, 7d and 5d of these. 学习时长"
     )
 
     @property

@@ -36,11 +36,19 @@ def hear(gauge: int, time: int, value: float, before: float, s: State) -> None:
     m = s.measures[state["measure"]]
     if state["pane"] == NO_PANE:
         state["pane"], state["since"] = 0, time
-    # A comparison with NaN is false, and so is a step to nowhere.
-    note_step(value - before, s.cells, state["cell"])
     if m["block_ms"] == 0:
         _hold_against(gauge, time, value, s)
-        return
+    else:
+        _into_mean(gauge, time, value, s)
+    # After it was judged; and a step from nowhere (NaN) is none.
+    note_step(value - before, s.cells, state["cell"])
+
+
+@njit(nogil=True)
+def _into_mean(gauge: int, time: int, value: float, s: State) -> None:
+    """A reading of a block whose mean will be judged, after the block before."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
     block = time // m["block_ms"]
     if state["block_n"] > 0.0 and block != state["block"]:
         _hold_against(gauge, state["block"] * m["block_ms"], state["block_sum"] / state["block_n"], s)
@@ -80,6 +88,6 @@ def _enter_part(gauge: int, time: int, s: State) -> None:
     if m["of"] > 1:
         # The hour that a clock change adds to a day belongs to its last one.
         hour = min(max((time - s.times[day]) // _HOUR_MS, 0), _LAST_HOUR)
-        state["here"] = hour + _HOURS * s.faces[day]
+        state["here"] = hour if m["of"] == _HOURS else hour + _HOURS * s.faces[day]
         if hour < _LAST_HOUR:
             state["until"] = min(s.times[day] + (hour + 1) * _HOUR_MS, state["until"])

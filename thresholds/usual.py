@@ -13,7 +13,7 @@ class Standing(NamedTuple):
     """How a feed stands to what is usual for it, as of its last reading.
 
     Attributes:
-        part: Of which times: `working days 08-09`, `days off 23-24`, or `all the time`.
+        part: Of which times: `working days 08-09`, `days off 23-24`, `any day 08-09`, or `all the time`.
         expected: What is usual then, None while it learns.
         spread: One sigma, None while it learns.
         away: Last value, or mean, minus what is usual; None while it learns.
@@ -52,4 +52,5 @@ def part_in_words(part: int, parts: int) -> str:
     if parts == 1:
         return "all the time"
     hour = part % _HOURS
-    return f"{'days off' if part >= _HOURS else 'working days'} {hour:02d}-{hour + 1:02d}"
+    days = "any day" if parts == _HOURS else "days off" if part >= _HOURS else "working days"
+    return f"{days} {hour:02d}-{hour + 1:02d}"

@@ -37,11 +37,12 @@ DEAF = 1000.0
 LEANING = 4.0
 """How many visits the variance of all parts counts for, beside those of the part."""
 
-STEP, SHARED, SHARED_N, COUNT, OUT, MEAN, SQUARES, NEAR_MEAN, NEAR_SQUARES, EXPECTED, SPREAD, READY = range(12)
-HEAD = 12
-"""Cells of the whole: the least change between two readings (0: none yet); the mean variance over all parts and over
-how many visits; of the visit in hand how many readings, how many of them far, their mean and centred sum of squares,
-the same with what is far moved nearer; what is expected in it, the spread, and whether (1) enough is known."""
+SEEN, STEP, SHARED, SHARED_N, COUNT, OUT, MEAN, SQUARES, NEAR_MEAN, NEAR_SQUARES, EXPECTED, SPREAD, READY = range(13)
+HEAD = 13
+"""Cells of the whole: the least change between two readings (0: none yet), so far and as it counts; the mean
+variance over all parts and over how many visits; of the visit in hand how many readings, how many of them far, their
+mean and centred sum of squares, the same with what is far moved nearer; what is expected in it, the spread, and
+whether (1) enough is known."""
 
 VISITS, PART_MEAN, VARIANCE, ODD = range(4)
 PART = 4
@@ -72,8 +73,8 @@ def usual(cells: Float64, part: int) -> Usual:
 def note_step(change: float, cells: Float64, at: int) -> None:
     """Two readings behind one another differ by `change`."""
     size = abs(change)
-    if size > 0.0 and (cells[at + STEP] == 0.0 or size < cells[at + STEP]):
-        cells[at + STEP] = size
+    if size > 0.0 and (cells[at + SEEN] == 0.0 or size < cells[at + SEEN]):
+        cells[at + SEEN] = size
 
 
 @njit(nogil=True)
@@ -91,6 +92,8 @@ def begin_visit(part: int, cells: Float64, at: int) -> None:
         own = (known * cells[here + VARIANCE] + LEANING * cells[at + SHARED]) / (known + LEANING)
         step = cells[at + STEP]
         cells[at + SPREAD] = math.sqrt((own + step * step / 12.0) * (1.0 + 1.0 / known))
+    # From the next visit on: the jump of a sensor that never moved before is no step in which it reports.
+    cells[at + STEP] = cells[at + SEEN]
 
 
 @njit(nogil=True)

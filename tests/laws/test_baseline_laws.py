@@ -23,7 +23,7 @@ HOURS: list[list[float]] = [[0, 9], [0, 9], [9], [], [0, 9, 9.3, 9.6, 10], [9, 2
 @st.composite
 def deviations(draw: st.DrawFn) -> dict[str, Any]:
     """From what and how far; no limit that a reading can meet exactly."""
-    source = draw(st.sampled_from(["seasonal", "own"]))
+    source = draw(st.sampled_from(["seasonal", "daily", "own"]))
     found: dict[str, Any] = {"from": source, "by": f"{draw(st.sampled_from([1.137, 2.371, 3.719]))} sigma"}
     found["learn"] = draw(st.sampled_from(["1d", "5d"]))
     if draw(st.booleans()):
@@ -31,9 +31,7 @@ def deviations(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         found["direction"] = draw(st.sampled_from(["up", "down"]))
     if draw(st.booleans()):
-        found["of"] = draw(
-            st.sampled_from(["30m mean", "1h mean"] if source == "seasonal" else ["1h mean", "12h mean"])
-        )
+        found["of"] = draw(st.sampled_from(["1h mean", "12h mean"] if source == "own" else ["30m mean", "1h mean"]))
     return found
 
 

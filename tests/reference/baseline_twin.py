@@ -57,6 +57,7 @@ class BaselineTwin:
     parts: dict[Part, PartTwin] = field(default_factory=dict)
     begun: int | None = None
     last: float | None = None
+    seen: float = 0.0
     step: float = 0.0
     shared: list[float] = field(default_factory=list)
     part: Part = (False, 0)
@@ -70,14 +71,17 @@ class BaselineTwin:
         """A reading."""
         if self.begun is None:
             self.begun = time
+        if self.kept.block_ms:
+            self._into_mean(time, value)
+        else:
+            self._hold_against(time, value)
         if self.last is not None and value != self.last:
             size = abs(value - self.last)
-            self.step = min(size, self.step) if self.step else size
+            self.seen = min(size, self.seen) if self.seen else size
         self.last = value
+
+    def _into_mean(self, time: int, value: float) -> None:
         length = self.kept.block_ms
-        if not length:
-            self._hold_against(time, value)
-            return
         if self.block is not None and self.block[0] != time // length:
             number, values = self.block
             self._hold_against(number * length, sum(values) / len(values))
@@ -87,13 +91,15 @@ class BaselineTwin:
 
     def _hold_against(self, time: int, value: float) -> None:
         local = dt.datetime.fromtimestamp(time / 1000, ZoneInfo(self.zone))
-        seasonal = self.kept.from_ == "seasonal"
-        day = (local.date(), local.hour if seasonal else 0)
+        hour = 0 if self.kept.from_ == "own" else local.hour
+        off = self.kept.from_ == "seasonal" and not is_working_day_or_weekday(local.date())
+        day = (local.date(), hour)
         if day != self.day:
             self._close()
             self.day, self.visit = day, Visit()
-            self.part = (not is_working_day_or_weekday(local.date()), local.hour) if seasonal else (False, 0)
+            self.part = (off, hour)
             self.spread = self._spread()
+            self.step = self.seen
         known = self.parts.get(self.part, PartTwin())
         ready = len(known.taught) >= 3
         gone = value - known.mean if known.taught else 0.0
@@ -113,7 +119,7 @@ class BaselineTwin:
         return math.sqrt((own + self.step**2 / 12) * (1 + 1 / n))
 
     def _shared(self) -> float:
-        memory = 10 * (48 if self.kept.from_ == "seasonal" else 1)
+        memory = 10 * {"seasonal": 48, "daily": 24, "own": 1}[self.kept.from_]
         shared = 0.0
         for number, one in enumerate(self.shared, 1):
             shared += (one - shared) / min(number, memory)

@@ -48,6 +48,7 @@ def test_the_step_of_the_sensor_is_the_least_that_it_can_vary() -> None:
     assert learnt.now().spread == 0.0
     for change in (0.0, -0.6, 0.3, 2.0):
         note_step(change, learnt.cells, 0)
+    assert learnt.now().spread == 0.0
     assert learnt.now().spread == pytest.approx(0.3 / math.sqrt(12) * math.sqrt(4 / 3))
 
 

@@ -188,7 +188,7 @@ MISTAKES = {
     ),
     "a baseline that is not there": (
         "above: 5, clear_below: 3", "deviates: {from: seasonel, by: 4 sigma}", "from: ¦seasonel",
-        "S006 from: 'seasonel' is not one of seasonal, own (did you mean seasonal?)",
+        "S006 from: 'seasonel' is not one of seasonal, daily, own (did you mean seasonal?)",
     ),
     "a deviation without a distance": (
         "above: 5, clear_below: 3", "deviates: {from: seasonal}", "¦deviates:",
@@ -219,9 +219,9 @@ MISTAKES = {
         "S006 'crossings': what is compared is readings, or means like 1h mean",
     ),
     "a deviation that clears too early": (
-        "above: 5, clear_below: 3", "deviates: {from: own, by: 4 sigma}, clear_by: 5 sigma", "clear_by: ¦5 sigma",
-        "S010 clear_by: 5 is on the wrong side of deviates from own by 4 sigma: "
-        "it would clear while the condition still holds",
+        "above: 5, clear_below: 3", "deviates: {from: own, by: 4}, clear_by: 5", "clear_by: ¦5",
+        ("S010 clear_by: 5 is on the wrong side of deviates from own by 4 sigma: "
+         "it would clear while the condition still holds"),
     ),
     "the clear value of a limit for a deviation": (
         "above: 5, clear_below: 3", "deviates: {from: own, by: 4 sigma}, clear_below: 3", "¦clear_below: 3",
