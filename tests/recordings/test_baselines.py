@@ -11,7 +11,7 @@ pytestmark = [
 ]
 
 
-def test_every_holiday_that_changes_the_day_of_the_taxis_is_found() -> None:
+def test_every_day_that_changes_the_rhythm_of_the_taxis_is_found() -> None:
     """Three of the five labelled windows are ones that no plain limit sees (see `test_recordings`)."""
     found = measure(DATA, "realKnownCause/nyc_taxi.csv", "readings")
     assert (found.labelled, found.found) == (5, 5)
