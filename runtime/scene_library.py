@@ -14,8 +14,9 @@ from city.limit import Limit
 from thresholds.check import load_scenes
 from thresholds.delay import Period, Rate
 from thresholds.level import LevelBase, in_words
-from thresholds.scene import Override, Scene, Where
+from thresholds.scene import Override, Scene
 from thresholds.schedule import When
+from thresholds.where import Where
 from thresholds.windows import Times, Windowed
 
 BEGIN = "<!-- scenes: python -m runtime.scene_library docs/reference/scene-library.md -->\n"

@@ -52,6 +52,8 @@ class Code(enum.StrEnum):
     """Two keys that do not go together."""
     UNKNOWN_SCENE = "S022"
     """A scene names another one that is not there, or itself."""
+    TABLE = "S023"
+    """The table of limits does not go with its scene: a column, a row, a value."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

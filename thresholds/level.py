@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.severity import Severity
-from thresholds.delay import NO_DELAY, Interval, Number, Waiting
+from thresholds.delay import NO_DELAY, OF_TABLE, Interval, Limit, Number, Waiting
 from thresholds.measure import Measure
 
 SEVERITIES = tuple(severity.word for severity in Severity)
@@ -57,6 +57,11 @@ class LevelBase(Model):
         return getattr(self, self.clears_by) if self.clears_by else None
 
     @property
+    def from_table(self) -> bool:
+        """Whether it has no limit of its own: where no row of a table and no override gives it one, it never holds."""
+        return isinstance(self.limit, float) and math.isnan(self.limit)
+
+    @property
     def words(self) -> str:
         """The condition in words, e.g. `above 25`."""
         return f"{self.condition} {in_words(self.limit)}"
@@ -83,6 +88,10 @@ class LevelBase(Model):
         """Whether a reading beyond `clear` can never be one for which the condition holds."""
         raise NotImplementedError
 
+    def can_clear_at(self, limit: Any, clear: Any) -> bool:
+        """Whether `clear` can be the clear value of `limit`: it never clears where the condition still holds."""
+        return self._is_clear_side(limit, clear)
+
     @model_validator(mode="after")
     def _latched(self) -> Self:
         if self.latch and self.clear_for:
@@ -94,6 +103,13 @@ class LevelBase(Model):
     @model_validator(mode="after")
     def _clear_side(self) -> Self:
         clear = self.clear_value
+        if clear is not None and self.from_table:
+            raise PydanticCustomError(
+                "clear_side",
+                "the limit is the table's, and so is its clear value: take `{key}` away, and give the table a column"
+                " {severity}_clear",
+                {"key": self.clears_by, "severity": self.severity, "at": self.clears_by},
+            )
         if clear is not None and not self._is_clear_side(self.limit, clear):
             raise PydanticCustomError(
                 "clear_side",
@@ -123,7 +139,7 @@ class Above(Limited):
     op: ClassVar[str] = "above"
     clears_by: ClassVar[str | None] = "clear_below"
 
-    above: Number = Field(description="Holds while value > this, strictly. 高于此值")
+    above: Limit = Field(description="Holds while value > this, strictly. 高于此值")
     clear_below: Number | None = Field(None, description="Clears at value < this, at most the limit. 低于此值解除")
 
     def region(self) -> tuple[Span, ...]:
@@ -141,7 +157,7 @@ class Below(Limited):
     op: ClassVar[str] = "below"
     clears_by: ClassVar[str | None] = "clear_above"
 
-    below: Number = Field(description="Holds while value < this, strictly. 低于此值")
+    below: Limit = Field(description="Holds while value < this, strictly. 低于此值")
     clear_above: Number | None = Field(None, description="Clears at value > this, at least the limit. 高于此值解除")
 
     def region(self) -> tuple[Span, ...]:
@@ -235,4 +251,6 @@ def in_words(limit: object) -> str:
         return str(limit).lower()
     if isinstance(limit, tuple):
         return f"[{', '.join(in_words(part) for part in limit)}]"
-    return f"{limit:.12g}" if isinstance(limit, float) else str(limit)
+    if isinstance(limit, float):
+        return OF_TABLE if math.isnan(limit) else f"{limit:.12g}"
+    return str(limit)
