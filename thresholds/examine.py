@@ -16,6 +16,7 @@ from core.errors import ConfigError
 from thresholds import located
 from thresholds.finding import Code
 from thresholds.ladder import Place
+from thresholds.level import SEVERITIES
 from thresholds.located import Mark, Value, find, mark_of
 from thresholds.overrides import ROWS
 from thresholds.scene import Scene, SceneParts
@@ -184,12 +185,30 @@ def _references(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake
 
 
 def _leaf(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
-    """A leaf that the case catalogue does not hold; one of another form is told of as such."""
-    place: Place = ("raises", "leaf")
-    code = _word(tree, place)
-    if catalogue.cases is None or code is None or not LEAF.fullmatch(code):
+    """Leaves that the case catalogue does not hold; one of another form is told of as such."""
+    for place in _leaves_named(tree):
+        code = _word(tree, place)
+        if code is not None and LEAF.fullmatch(code):
+            yield from _unknown_leaf(code, mark_of(tree, place), catalogue)
+
+
+def _leaves_named(tree: located.Mapping) -> Iterator[Place]:
+    yield "raises", "leaf"
+    for at in range(_count(tree, "levels")):
+        yield "levels", at, "leaf"
+    for at in range(_count(tree, "overrides")):
+        for severity in SEVERITIES:
+            yield "overrides", at, "levels", severity, "leaf"
+
+
+def _count(tree: located.Mapping, key: str) -> int:
+    entries = find(tree, (key,))
+    return len(entries.items) if isinstance(entries, located.Sequence) else 0
+
+
+def _unknown_leaf(code: str, mark: Mark, catalogue: Catalogue) -> Iterator[Mistake]:
+    if catalogue.cases is None:
         return
-    mark = mark_of(tree, place)
     try:
         cases = catalogue.cases()
     except ConfigError as error:
@@ -203,8 +222,7 @@ def _leaf(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
 
 
 def _types_named(tree: located.Mapping) -> Iterator[tuple[Place, str]]:
-    overrides = find(tree, ("overrides",))
-    count = len(overrides.items) if isinstance(overrides, located.Sequence) else 0
+    count = _count(tree, "overrides")
     wheres: list[Place] = [("feeds", "where"), *(("overrides", i, "where") for i in range(count))]
     for place in [("feeds", "type"), *((*where, "type") for where in wheres)]:
         at = find(tree, place)

@@ -1,7 +1,7 @@
 """What every level is, and the conditions on the reading itself."""
 
 import math
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,9 @@ from thresholds.measure import Measure
 
 SEVERITIES = tuple(severity.word for severity in Severity)
 SeverityWord = Literal["info", "minor", "major", "critical"]
+
+Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
+"""Code of a leaf of the case catalogue."""
 
 Span = tuple[float, float]
 """The open interval of values between two numbers; where both are the same, that one value."""
@@ -45,6 +48,8 @@ class LevelBase(Model):
     latch: Literal["manual"] | None = Field(
         None, description="manual: once raised it clears only when a person says so. 锁定, 须人工复位"
     )
+
+    leaf: Leaf | None = Field(None, description="Leaf of its cases, in place of the scene's. 本级别的案件细类")
 
     @property
     def limit(self) -> Any:

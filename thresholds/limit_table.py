@@ -97,6 +97,16 @@ class RowLimit(NamedTuple):
     source: str
     verified: bool
 
+    @property
+    def only_leaf(self) -> bool:
+        """A row names no leaf."""
+        return False
+
+    @property
+    def leaf(self) -> None:
+        """A row names no leaf."""
+        return
+
     def laid_over(self, level: LevelBase) -> LevelBase:
         """`level` with this limit and this clear value in place of its own."""
         update = {level.condition: self.limit}

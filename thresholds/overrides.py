@@ -25,6 +25,14 @@ Ladder = Mapping[str, LevelBase]
 class Changing(Protocol):
     """What is laid over one level."""
 
+    @property
+    def only_leaf(self) -> bool:
+        """Whether it names a leaf and changes nothing else."""
+
+    @property
+    def leaf(self) -> str | None:
+        """The leaf that it names."""
+
     def laid_over(self, level: LevelBase) -> LevelBase:
         """`level` with what is said here; raises `pydantic.ValidationError` if the two do not go together."""
 
@@ -87,7 +95,7 @@ def override_problems(
     for index in range(len(overrides)):
         problems += _overlaps(ladder, laid, places, always[index], {index})
     for i, j in pairs:
-        tied = [severity for severity in laid[i] if severity in laid[j]]
+        tied = [severity for severity in ladder if _both_change(overrides[i], overrides[j], severity)]
         if tied and overrides[i].rank == overrides[j].rank:
             message = (
                 f"{names[j]} is as specific as {names[i]}, one device may fit both, and both change "
@@ -161,6 +169,8 @@ def _laid_over(ladder: Ladder, at: Place, override: Exceptional, problems: list[
             message = f"the scene has no level {severity} to override; it has {', '.join(ladder)}"
             problems.append(Problem("override", place, message, tuple(ladder)))
             continue
+        if change.only_leaf:
+            continue
         try:
             laid[severity] = change.laid_over(ladder[severity])
         except ValidationError as error:
@@ -184,6 +194,14 @@ def _applying_with(overrides: Sequence[Exceptional], pairs: Sequence[tuple[int, 
         if _covers(overrides[i], overrides[j]):
             always[j].append(i)
     return [sorted(indices, key=lambda index: overrides[index].rank) for indices in always]
+
+
+def _both_change(one: Exceptional, other: Exceptional, severity: str) -> bool:
+    """Whether both change the same about a level: its leaf, or anything else of it."""
+    a, b = one.changes.get(severity), other.changes.get(severity)
+    if a is None or b is None:
+        return False
+    return (a.leaf is not None and b.leaf is not None) or not (a.only_leaf or b.only_leaf)
 
 
 def _covers(one: Exceptional, other: Exceptional) -> bool:

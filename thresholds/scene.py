@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,7 +17,7 @@ from thresholds.across import Confirm, Inhibit, across_problems
 from thresholds.conditions import Change, Level
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
-from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
+from thresholds.level import SEVERITIES, Leaf, LevelBase, Model, SeverityWord
 from thresholds.limit_table import LimitsFrom, LimitTable, TableRow, read_table, table_problems
 from thresholds.overrides import override_problems
 from thresholds.schedule import When, holds_at
@@ -28,7 +28,6 @@ LATER = frozenset({"deviates"})
 
 Amount = Annotated[Number, Field(ge=0)]
 SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
 Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
 
 
@@ -203,7 +202,8 @@ class Raises(Model):
     """What an alert of the scene opens."""
 
     leaf: Leaf | None = Field(
-        None, description="Leaf of the case catalogue; without it a person classifies the case. 案件细类"
+        None,
+        description="Leaf of the case catalogue where a level has none of its own; none: a person classifies. 案件细类",
     )
     auto: StrictBool = Field(True, description="Whether cases open by themselves. 自动立案")
     from_: SeverityWord = Field(
@@ -360,18 +360,47 @@ class Scene(SceneParts):
         self, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
     ) -> dict[str, Override | TableRow]:
         """What changes a level for `device`, by severity: the most specific override, or the row of the table."""
-        fitting: list[Override | TableRow] = [
+        fitting: list[Override | TableRow] = [*self._fitting(device, whens, profiles)]
+        row = self.limit_table.row_of(device) if self.limit_table else None
+        if row is not None:
+            fitting.append(row)
+        fitting.sort(key=lambda one: one.rank)
+        return {severity: one for one in fitting for severity, change in one.changes.items() if not change.only_leaf}
+
+    def leaf_for(
+        self, severity: str, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
+    ) -> str | None:
+        """The leaf of a level for `device`, None where a person has to classify.
+
+        That of the most specific override that names one for the level, else the level's own, else the scene's.
+        """
+        own = next((level.leaf for level in self.levels if level.severity == severity), None)
+        fitting = sorted(self._fitting(device, whens, profiles), key=lambda one: one.rank, reverse=True)
+        changes = (one.changes[severity] for one in fitting if severity in one.changes)
+        return next((change.leaf for change in changes if change.leaf is not None), own or self.raises.leaf)
+
+    def _fitting(self, device: Device, whens: Collection[str], profiles: Collection[str]) -> Iterator[Override]:
+        return (
             o
             for o in self.overrides
             if o.scope.fits(device)
             and (o.when is None or o.when.key in whens)
             and (o.profile is None or o.profile in profiles)
+        )
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[str, Override | None, str | None], ...]:
+        """Every leaf that its cases may have: severity, the override that names it (None for the level), leaf."""
+        found: list[tuple[str, Override | None, str | None]] = [
+            (level.severity, None, level.leaf or self.raises.leaf) for level in self.levels
         ]
-        row = self.limit_table.row_of(device) if self.limit_table else None
-        if row is not None:
-            fitting.append(row)
-        fitting.sort(key=lambda one: one.rank)
-        return {severity: one for one in fitting for severity in one.changes}
+        found += [
+            (severity, o, change.leaf)
+            for o in self.overrides
+            for severity, change in o.changes.items()
+            if change.leaf is not None
+        ]
+        return tuple(found)
 
     def hold_words(self, severity: Severity, device: Device | None = None, at_ms: int | None = None) -> str:
         """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there, then.

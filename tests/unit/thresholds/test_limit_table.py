@@ -181,7 +181,7 @@ def test_a_scene_with_a_table_that_passes_has_a_ladder_on_every_device(data: st.
     by = data.draw(st.lists(st.sampled_from(sorted(NAMES)), min_size=1, max_size=2, unique=True))
     keys = data.draw(st.lists(st.tuples(*(st.sampled_from(NAMES[name]) for name in by)), min_size=1, unique=True))
     rows = "".join(f"{','.join(key)},{data.draw(cells)},{data.draw(cells)}\n" for key in keys)
-    levels = [{"severity": "minor", "above": 3}, {"severity": "major", "above": "table"}]
+    levels: list[dict[str, Any]] = [{"severity": "minor", "above": 3}, {"severity": "major", "above": "table"}]
     try:
         checked = scene(
             *levels, overrides=changed, limits_from={"by": by, "rows": f"{','.join(by)},minor,major\n{rows}"}
