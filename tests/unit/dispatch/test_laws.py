@@ -37,9 +37,7 @@ def lives(draw: st.DrawFn) -> list[list[AlertEvent]]:
                 severity, of_all = SEVERITIES[level], SEVERITIES[worst]
                 name, place, leaf = f"p{p}-a{a}", f"M{p}", leaves[worst]
                 events.append(
-                    event(
-                        name, n + 1, kind, place=place, severity=severity, worst=of_all, auto=auto, leaf=leaves[worst]
-                    )
+                    event(name, n + 1, kind, place=place, severity=severity, worst=of_all, auto=auto, leaf=leaf)
                 )
         places.append(events)
     return places
