@@ -148,7 +148,8 @@ def _ladder(scene: Scene) -> str:
 def _overridden(scene: Scene) -> Iterator[tuple[Override | TableRow, LevelBase]]:
     levels: dict[str, LevelBase] = {level.severity: level for level in scene.levels}
     rows = scene.limit_table.rows if scene.limit_table else ()
-    for one in (*scene.overrides, *rows):
+    parts: list[Override | TableRow] = [*scene.overrides, *rows]
+    for one in parts:
         for severity, change in one.changes.items():
             if not change.only_leaf:
                 yield one, change.laid_over(levels[severity])

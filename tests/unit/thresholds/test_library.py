@@ -140,7 +140,7 @@ def written_levels(scene: Scene) -> list[LevelBase]:
 
 
 def laid_over(scene: Scene, parts: Iterable[Override | TableRow]) -> Iterator[LevelBase]:
-    levels = {level.severity: level for level in scene.levels}
+    levels: dict[str, LevelBase] = {level.severity: level for level in scene.levels}
     for part in parts:
         for severity, change in part.changes.items():
             if not change.only_leaf:
