@@ -26,5 +26,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         test = getattr(item, "obj", None)
         mine = getattr(test, "_hypothesis_internal_use_settings", None)
-        if mine is not None:
+        if test is not None and mine is not None:
             test._hypothesis_internal_use_settings = settings(mine, max_examples=mine.max_examples * FACTOR)

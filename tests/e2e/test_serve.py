@@ -74,8 +74,9 @@ def config(folder: Path, url: str, **broker: object) -> Path:
 
 
 def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
+    """Line by line; whoever stops reading leaves the pipe open."""
     assert process.stdout is not None
-    yield from process.stdout
+    yield from iter(process.stdout.readline, "")
 
 
 @pytest.mark.parametrize("protocol", [5, 4])
@@ -105,6 +106,21 @@ def test_readings_at_an_outside_broker_open_cases(tmp_path: Path, broker: Addres
         serve.send_signal(signal.SIGTERM)
         serve.communicate(timeout=PATIENCE_S)
     assert serve.returncode == 0
+
+
+def test_nobody_has_to_read_what_it_says(tmp_path: Path, broker: Address) -> None:
+    path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    serve = subprocess.Popen(
+        [*COMMAND, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert serve.stdout is not None
+    hub = re.search(r"http://[^\s,]+", serve.stdout.readline())
+    serve.stdout.close()
+    assert hub is not None
+    wait_until(lambda: httpx.get(f"{hub[0]}/readyz").status_code == 200, PATIENCE_S, "it is ready all the same")
+    serve.send_signal(signal.SIGTERM)
+    assert (serve.wait(PATIENCE_S), serve.stderr.read() if serve.stderr else "") == (0, "")
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="the embedded broker has no TLS here")
