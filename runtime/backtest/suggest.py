@@ -90,7 +90,8 @@ def suggest(
 ) -> Suggestions:
     """Look at the readings, and try limits by a backtest each.
 
-    Only levels that compare the reading itself with one number (`above`, `below`) have suggestions.
+    Only levels that compare the reading itself with one number (`above`, `below`), which the scene itself gives, have
+    suggestions.
     """
     watched = [i for i, (device, metric, _) in enumerate(material.feeds) if scene.feeds.watch(device, metric)]
     batch, start_ms = material.batch, material.range.start_ms
@@ -99,7 +100,7 @@ def suggest(
     levels = [
         (f"levels.{i}.{level.condition}", level)
         for i, level in enumerate(scene.levels)
-        if level.condition in ("above", "below") and getattr(level, "percent_of", None) is None
+        if level.condition in ("above", "below") and getattr(level, "percent_of", None) is None and not level.from_table
     ]
     ideas = []
     for done, (path, level) in enumerate(levels, 1):
