@@ -26,6 +26,7 @@ _TRUTH = {"yes": True, "true": True, "是": True, "no": False, "false": False, "
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PAIR = re.compile(r"\s*(\S+?)\s*\.\.\s*(\S+)\s*")
 _LONGEST_KEY = 64
+_MOST_PROBLEMS = 100
 
 
 def _file_name(value: object) -> object:
@@ -220,12 +221,15 @@ class _Reading:
                     self._wrong(line, "a cell holds a line break or a control character: take it out")
                 elif header is None:
                     header = [cell.strip() for cell in cells]
-                    if line > 1 or not self._header(header):
-                        if line > 1:
-                            self._wrong(line, "the names of the columns stand in the first line")
+                    if not self._header(line, header):
                         return
                 else:
                     self._row(line, header, cells)
+                if len(self.problems) >= _MOST_PROBLEMS:
+                    self._wrong(
+                        line, f"{_MOST_PROBLEMS} mistakes up to here: the rest is looked at when they are mended"
+                    )
+                    return
         except csv.Error as error:
             self._wrong(max(1, lines.line_num), f"no CSV: {error}")
         if header is None:
@@ -238,8 +242,11 @@ class _Reading:
 
     # ---- the names of the columns
 
-    def _header(self, header: list[str]) -> bool:
+    def _header(self, line: int, header: list[str]) -> bool:
         before = len(self.problems)
+        if line > 1:
+            self._wrong(line, "the names of the columns stand in the first line")
+            return False
         for at, name in enumerate(header):
             if name in header[:at]:
                 self._wrong(1, f"the column {name!r} stands twice", name)

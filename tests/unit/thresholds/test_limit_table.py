@@ -260,6 +260,12 @@ def test_all_mistakes_at_once_those_of_the_scene_too(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_table_that_is_wrong_from_top_to_bottom_is_told_of_in_a_hundred_lines(tmp_path: Path) -> None:
+    lines = told(tmp_path, "device,major\n" + "".join(f"d{at},x\n" for at in range(5_000)))
+    assert len(lines) == 101
+    assert "stations.csv:101:1: S023 100 mistakes up to here: the rest is looked at when they are mended" in lines
+
+
 @pytest.mark.parametrize(
     ("given_as", "line"),
     [
