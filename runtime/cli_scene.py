@@ -55,7 +55,7 @@ def left_out(scene: Scene, devices: Collection[Device] | None) -> Iterator[str]:
         yield f"{scene.id}: who has no row in {source.name} has {' and '.join(gets)}"
         return
     feeds = scene.feeds.model_copy(update={"metric": None})
-    names = sorted(one.id for one in devices if feeds.watch(one, "") and table.row_of(one) is None)
+    names = sorted(one.id for one in devices if feeds.watch(one, "") and not table.rows_of(one))
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         have = "has" if len(names) == 1 else "have"

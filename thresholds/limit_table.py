@@ -17,8 +17,11 @@ from thresholds.conditions import Change
 from thresholds.ladder import Problem
 from thresholds.level import SEVERITIES, LevelBase, Limited, Model, in_words
 from thresholds.overrides import ROWS
+from thresholds.schedule import SCHEDULES, When
 from thresholds.where import SPECIFIC, OneOfEach, attribute
 
+WHEN = "when"
+"""Column with the times at which a row is in force; an empty cell is always."""
 FREE = ("source", "verified", "note")
 """Columns that say something of a row and change no limit; the first two may be of one severity: `major_source`."""
 _NAME = re.compile(r"[^/\\:\x00-\x1f]{1,120}\.csv")
@@ -120,32 +123,36 @@ class RowLimit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row: whom it is for, and the limits that it gives, by severity.
+    """A row: whom it is for, when, and the limits that it gives, by severity.
 
     Attributes:
         line: Where it stands in the table; the header is line 1.
         table: What the table is called.
         scope: Which devices.
         changes: Its limits by severity.
+        when: At which times, None for always.
+        times: The same as it is written.
     """
 
     line: int
     table: str
     scope: OneOfEach
     changes: Mapping[str, RowLimit]
-    when: None = field(default=None, init=False)
+    when: When | None = None
+    times: str = ""
     profile: None = field(default=None, init=False)
 
     @property
     def rank(self) -> tuple[bool, ...]:
         """How specific it is, as that of an override with the same `where`."""
-        return (False, *self.scope.rank, False)
+        return (False, *self.scope.rank, self.when is not None)
 
     @property
     def words(self) -> str:
         """Which row, e.g. `river-level.csv line 3 (device mishidu)`."""
-        keys = ", ".join(f"{name} {next(iter(names))}" for name, names in self.scope.given.items())
-        return f"{self.table} line {self.line} ({keys})"
+        keys = [f"{name} {next(iter(names))}" for name, names in self.scope.given.items()]
+        keys += [self.times] if self.times else []
+        return f"{self.table} line {self.line} ({', '.join(keys)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +162,16 @@ class LimitTable:
     by: tuple[str, ...]
     rows: tuple[TableRow, ...]
     problems: tuple[Problem, ...]
-    _found: Mapping[tuple[str, ...], TableRow]
+    _found: Mapping[tuple[str, ...], Sequence[TableRow]]
 
-    def row_of(self, device: Device) -> TableRow | None:
-        """The row for a device, None if there is none."""
-        return self._found.get(tuple(attribute(device, name) for name in self.by))
+    def rows_of(self, device: Device) -> Sequence[TableRow]:
+        """The rows for a device, of which more than one only where they are for other times."""
+        return self._found.get(tuple(attribute(device, name) for name in self.by), ())
+
+    @property
+    def whens(self) -> tuple[When, ...]:
+        """Every schedule of a row."""
+        return tuple({row.when.key: row.when for row in self.rows if row.when is not None}.values())
 
     def values(self, name: str) -> Iterator[str]:
         """What stands in a key column; nothing if `name` is none."""
@@ -176,7 +188,8 @@ def read_table(source: LimitsFrom, levels: tuple[LevelBase, ...]) -> LimitTable:
     """
     reading = _Reading(source, {level.severity: level for level in levels})
     reading.read(source.rows or "")
-    return LimitTable(source.by, tuple(reading.found.values()), tuple(reading.problems), reading.found)
+    rows = tuple(row for of_key in reading.found.values() for row in of_key)
+    return LimitTable(source.by, rows, tuple(reading.problems), reading.found)
 
 
 def table_problems(
@@ -200,12 +213,13 @@ class _Reading:
 
     def __init__(self, source: LimitsFrom, levels: Mapping[str, LevelBase]) -> None:
         self.problems: list[Problem] = []
-        self.found: dict[tuple[str, ...], TableRow] = {}
+        self.found: dict[tuple[str, ...], list[TableRow]] = {}
         self._source = source
         self._levels = levels
         self._lines: dict[tuple[str, ...], int] = {}
         self._named: tuple[str, ...] = tuple(name for name in SPECIFIC if name in source.by)
         self._rank = tuple(name in source.by for name in SPECIFIC)
+        self._whens: dict[str, When | None] = {"": None}
 
     def read(self, text: str) -> None:
         """Take all of it in."""
@@ -268,7 +282,7 @@ class _Reading:
             for severity in self._levels
             for name in (severity, *(f"{severity}_{what}" for what in ("clear", "source", "verified")))
         )
-        return (*self._source.by, *of_levels, *FREE)
+        return (*self._source.by, WHEN, *of_levels, *FREE)
 
     def _unknown(self, name: str) -> None:
         severity = name.partition("_")[0]
@@ -315,8 +329,9 @@ class _Reading:
             return
         row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
         key = tuple(row[name] for name in self._source.by)
-        before = len(self.problems)
-        self._key(line, row, key)
+        before, times = len(self.problems), row.get(WHEN, "")
+        self._key(line, row, (*key, times))
+        when = self._when(line, times)
         given = {
             severity: limit
             for severity, level in self._levels.items()
@@ -330,7 +345,19 @@ class _Reading:
         if len(self.problems) == before:
             named = {name: frozenset((row[name],)) for name in self._named}
             scope = OneOfEach(named, self._rank)
-            self.found[key] = TableRow(line, self._source.name, scope, given)
+            found = TableRow(line, self._source.name, scope, given, when, times)
+            self.found.setdefault(key, []).append(found)
+
+    def _when(self, line: int, text: str) -> When | None:
+        """The schedule in a cell, None for always."""
+        if text not in self._whens:
+            try:
+                self._whens[text] = When.model_validate(text if text in SCHEDULES else {"hours": text})
+            except ValidationError:
+                self._whens[text] = None
+                names = ", ".join(SCHEDULES)
+                self._wrong(line, f"{WHEN}: {text!r} is no schedule: write {names}, or hours like 22:00-06:00")
+        return self._whens[text]
 
     def _key(self, line: int, row: Mapping[str, str], key: tuple[str, ...]) -> None:
         for name in self._source.by:
@@ -339,8 +366,8 @@ class _Reading:
             elif len(row[name]) > _LONGEST_KEY:
                 self._wrong(line, f"{name}: a name has at most {_LONGEST_KEY} characters")
         first = self._lines.setdefault(key, line)
-        if first != line and all(key):
-            words = ", ".join(f"{name} {row[name]}" for name in self._source.by)
+        if first != line and all(key[:-1]):
+            words = ", ".join(f"{name} {row[name]}" for name in self._source.by) + (f", {key[-1]}," if key[-1] else "")
             self._wrong(line, f"{words} has a row already, line {first}: keep one of the two")
 
     def _limit(self, line: int, row: Mapping[str, str], level: LevelBase) -> RowLimit | None:

@@ -62,7 +62,7 @@ class Exceptional(Protocol):
 
 
 class Row(Exceptional, Protocol):
-    """A row of a table: no device fits two of them."""
+    """A row of a table: no device fits two of them but for rows of the same key, for other times."""
 
     @property
     def line(self) -> int:
@@ -90,7 +90,8 @@ def override_problems(
     laid = [_laid_over(ladder, place, override, problems) for place, override in zip(places, overrides, strict=True)]
     together = _coinciding(overrides, zone)
     apart = len(overrides) - len(rows)
-    pairs = sorted(pair for pair in meeting([one.scope for one in overrides], apart=apart) if together(*pair))
+    may_meet = meeting([one.scope for one in overrides], apart=apart) | set(_of_one_key(overrides, apart))
+    pairs = sorted(pair for pair in may_meet if together(*pair))
     always = _applying_with(overrides, pairs)
     for index in range(len(overrides)):
         problems += _overlaps(ladder, laid, places, always[index], {index})
@@ -106,6 +107,15 @@ def override_problems(
             applying = sorted({*always[i], *always[j]}, key=lambda index: overrides[index].rank)
             problems += _overlaps(ladder, laid, places, applying, {i, j})
     return problems
+
+
+def _of_one_key(overrides: Sequence[Exceptional], first: int) -> Iterator[tuple[int, int]]:
+    """Pairs of rows, which begin at index `first`, that are for the same devices."""
+    alike: dict[tuple[frozenset[str], ...], list[int]] = defaultdict(list)
+    for index in range(first, len(overrides)):
+        alike[tuple(overrides[index].scope.given.values())].append(index)
+    for indices in alike.values():
+        yield from combinations(indices, 2)
 
 
 def _coinciding(overrides: Sequence[Exceptional], zone: str) -> Callable[[int, int], bool]:
@@ -129,7 +139,7 @@ def meeting(wheres: Sequence[Scope], *, apart: int | None = None) -> set[tuple[i
 
     Args:
         wheres: Which devices.
-        apart: No device fits two of those from this index on.
+        apart: Those from this index on are not compared with each other: they are told apart by their keys.
     """
     alike: dict[tuple[bool, tuple[bool, ...]], list[int]] = defaultdict(list)
     for index, where in enumerate(wheres):

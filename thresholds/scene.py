@@ -282,7 +282,8 @@ class SceneParts(Model):
     @cached_property
     def whens(self) -> tuple[When, ...]:
         """The schedules by which its limits turn."""
-        found = [self.when, *(override.when for override in self.overrides)]
+        of_rows = self.limit_table.whens if self.limit_table else ()
+        found = [self.when, *(override.when for override in self.overrides), *of_rows]
         return tuple({when.key: when for when in found if when is not None}.values())
 
     @cached_property
@@ -361,9 +362,8 @@ class Scene(SceneParts):
     ) -> dict[str, Override | TableRow]:
         """What changes a level for `device`, by severity: the most specific override, or the row of the table."""
         fitting: list[Override | TableRow] = [*self._fitting(device, whens, profiles)]
-        row = self.limit_table.row_of(device) if self.limit_table else None
-        if row is not None:
-            fitting.append(row)
+        rows = self.limit_table.rows_of(device) if self.limit_table else ()
+        fitting += [row for row in rows if row.when is None or row.when.key in whens]
         fitting.sort(key=lambda one: one.rank)
         return {severity: one for one in fitting for severity, change in one.changes.items() if not change.only_leaf}
 

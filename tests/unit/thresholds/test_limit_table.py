@@ -118,6 +118,42 @@ def test_a_cell_is_written_as_the_limit_is(tmp_path: Path, level: str, cell: str
     assert (str(found) if isinstance(limit, str) else found) == limit
 
 
+NOISE = """\
+scene: noise
+feeds: {type: pit, metric: depth}
+zone: UTC
+levels: [{severity: minor, above: 70, clear_below: 68}]
+limits_from: {table: stations.csv, by: area_class}
+"""
+HOURS = "area_class,when,minor,minor_clear\n1,,55,53\n1,night,45,43\n2,12:00-14:00,50,48\n"
+
+
+def test_a_row_for_some_hours_wins_over_the_one_for_always(tmp_path: Path) -> None:
+    one = loaded(tmp_path, HOURS, NOISE)
+    midnight_ms = T0_MS - T0_MS % 86_400_000
+    found = [
+        one.levels_for(Device("d", "g", area_class=area), one.in_force_at(midnight_ms + hour * 3_600_000))[0].limit
+        for area, hour in (("1", 5), ("1", 6), ("1", 13), ("2", 13), ("2", 14), ("3", 5))
+    ]
+    assert found == [45, 55, 55, 50, 70, 70]
+
+
+def test_rows_for_times_that_coincide_are_as_specific_as_each_other(tmp_path: Path) -> None:
+    (line,) = told(tmp_path, HOURS + "1,20:00-23:00,50,48\n", NOISE)
+    assert line.startswith("stations.csv:5:1: S016 line 5 of stations.csv is as specific as line 3 of stations.csv")
+    assert told(tmp_path, HOURS + "1,06:00-20:00,50,48\n", NOISE) == []
+
+
+def test_a_time_that_cannot_be_read_and_a_row_that_is_there_twice_are_told(tmp_path: Path) -> None:
+    assert told(tmp_path, HOURS + "1,night,46,44\n1,evening,46,44\n", NOISE) == [
+        "stations.csv:5:1: S023 area_class 1, night, has a row already, line 3: keep one of the two",
+        (
+            "stations.csv:6:1: S023 when: 'evening' is no schedule: write day, night, working days, holidays, "
+            "or hours like 22:00-06:00"
+        ),
+    ]
+
+
 # ---- what wins
 
 
