@@ -119,7 +119,7 @@ class _Work:
             self._add(one, mark_of(self.tree, one.place, key=one.at_key))
         if one.code is Code.UNKNOWN_KEY and one.hint and located.rename(self.tree, one.place, one.hint):
             return True
-        return located.take_out(self.tree, one.spoils or one.place)
+        return located.take_out(self.tree, one.place)
 
     def _stand_in(self, place: Place) -> bool:
         if len(place) > 1 or place[0] not in _STAND_INS:
@@ -241,7 +241,7 @@ def _metric_kinds(tree: located.Mapping, parts: SceneParts, catalogue: Catalogue
         return
     for index, level in enumerate(parts.levels):
         message = ""
-        if metric.kind == "state" and level.condition in ("above", "below", "outside", "inside"):
+        if metric.kind == "state" and level.condition in ("above", "below", "outside", "inside", "deviates"):
             message = f"{metric.name} is true or false: write `state: true` or `state: false` for {level.words}"
         elif metric.kind == "number" and level.condition == "state":
             message = f"{metric.name} is a number: write a limit for {level.words}, like `above: 1`"

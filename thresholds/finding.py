@@ -37,7 +37,7 @@ class Code(enum.StrEnum):
     DUPLICATE_ID = "S014"
     """Two scenes have one id."""
     NOT_YET = "S015"
-    """Part of the language that this version does not evaluate."""
+    """Part of the language that a version does not evaluate; this one evaluates all of it."""
     OVERRIDE = "S016"
     """An override does not go with the ladder, or with another override."""
     EMPTY = "S017"

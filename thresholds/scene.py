@@ -23,9 +23,6 @@ from thresholds.overrides import override_problems
 from thresholds.schedule import When, holds_at
 from thresholds.where import EVERYWHERE, Name, Names, Where
 
-LATER = frozenset({"deviates"})
-"""Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
-
 Amount = Annotated[Number, Field(ge=0)]
 SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
@@ -290,6 +287,15 @@ class SceneParts(Model):
     def limit_table(self) -> LimitTable | None:
         """Its table of limits, None if it has none."""
         return None if self.limits_from is None else read_table(self.limits_from, self.levels)
+
+    @property
+    def uses_working_days(self) -> bool:
+        """Whether it needs to know who works when: by a schedule, or by what is usual on working days."""
+        changes = [change for override in self.overrides for change in override.levels.given.values()]
+        kept = [getattr(one, "deviates", None) for one in (*self.levels, *changes)]
+        return any(when.uses_working_days for when in self.whens) or any(
+            one and one.from_ == "seasonal" for one in kept
+        )
 
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
