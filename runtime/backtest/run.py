@@ -135,12 +135,14 @@ class Pass:
         Once more where it was not known yet when readings came in, and that turns out not to be as it was taken to be.
         """
         material = self.material
-        while not isinstance(material.given, ReadingBatch) and not (material.survey and material.survey.torn):
+        while not isinstance(material.given, ReadingBatch):
             self._begin()
             frame = material.frame(material.given)
             try:
                 transitions = self._decided(material.given, frame, tell)
             except NeedsOrderError:
+                return False
+            if material.survey is not None and material.survey.torn:
                 return False
             if material.frame(material.given) == frame:
                 self._take_decided(transitions, max(material.latest_ms, frame.until_ms or 0))

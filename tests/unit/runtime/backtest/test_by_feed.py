@@ -18,6 +18,7 @@ from runtime.backtest.answer import Question, answer
 from runtime.backtest.ground import Ground
 from runtime.backtest.material import Material, load
 from runtime.backtest.run import evaluate
+from tests.reference.history_twin import Given
 from tests.unit.history.parts import BASE, DAY, TYPES, catch_up
 from tests.unit.runtime.backtest.parts import KNOWN, MINUTE, SCENE, Live, past, row, scene, walk
 from thresholds.scene_set import SceneSet
@@ -53,6 +54,20 @@ def test_readings_that_came_while_nobody_should_have_listened(
         found = evaluate(one, scene(ABSENT))
         assert "batch" not in vars(one)
         assert found == evaluate(replace(one, given=one.batch), scene(ABSENT))
+    history.close()
+
+
+def test_a_reading_that_lies_on_both_sides_of_a_moment_needs_the_order_of_all(tmp_path: Path) -> None:
+    live = Live(tmp_path, scene())
+    moment = BASE + 10 * MINUTE
+    last = moment * 1_000_000 - 1
+    live.takes([row("d0", 1, 16), Given("d0", moment - 10, 1.0, last), Given("d1", moment - 10, 30.0, last)])
+    history = live.history(60)
+    for keep in (True, False):
+        found = replace(material(history, SCENE, 60, keep=keep), breaks=((moment, moment + 5 * MINUTE),))
+        outcome = evaluate(found, scene())
+        assert "batch" in vars(found)
+        assert outcome == evaluate(replace(found, given=found.batch), scene())
     history.close()
 
 
