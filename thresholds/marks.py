@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from city.device import Device
 from thresholds.across import PLACES, metres
-from thresholds.scene import attribute
+from thresholds.where import attribute
 
 if TYPE_CHECKING:  # slow to load, and few scenes ask how far it is
     from pyproj import Geod
