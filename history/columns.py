@@ -1,7 +1,7 @@
 """Columns in Parquet files: how they are encoded, written whole or not at all, and read back checked."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,11 @@ ROLLED = pa.schema(
     ]
 )
 
+# The others keep what was freed: hundreds of MiB after a month was read, and on machines that are given memory as they
+# touch it getting it anew takes longer than reading.
+pa.set_memory_pool(pa.system_memory_pool())
+
+_NO_RANK: Int32 = np.empty(0, np.int32)
 _GROUP = 65_536
 _LEVEL = 3
 _DELTA = "DELTA_BINARY_PACKED"
@@ -57,7 +62,7 @@ class Stored:
     Attributes:
         batch: By feed, then stamp; `feed` is history's own id.
         lag: ns between arrival and stamp, int64, shape (n,).
-        rank: Position in the order of arrival, int32, shape (n,), each once.
+        rank: Position in the order of arrival, int32, shape (n,), each once; shape (0,) where it was not read.
     """
 
     batch: ReadingBatch
@@ -72,6 +77,21 @@ class Stored:
         """Order of arrival over all files, ns."""
         return self.batch.arrival + self.lag
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Stored]") -> "Stored":
+        """Parts of a file, one after the other, in memory of their own."""
+        batch = ReadingBatch.concat([part.batch for part in parts])
+        lags, ranks = [part.lag for part in parts], [part.rank for part in parts]
+        return cls(batch, np.concatenate([np.empty(0, np.int64), *lags]), np.concatenate([_NO_RANK, *ranks]))
+
+    def fixed(self) -> "Stored":
+        """The same, not to be written to: numba compiles a kernel once more for columns that may be."""
+        b = self.batch
+        feed, event_time, value, arrival, quality, lag, rank = (
+            _fixed(column) for column in (b.feed, b.event_time, b.value, b.arrival, b.quality, self.lag, self.rank)
+        )
+        return Stored(ReadingBatch(feed, event_time, value, arrival, quality), lag, rank)
+
     def rows(self, which: Int32) -> "Stored":
         """Some rows, in the order given."""
         return Stored(taken(self.batch, which), self.lag[which], self.rank[which])
@@ -84,6 +104,31 @@ def arranged(batch: ReadingBatch, lag: Int64) -> Stored:
     rank = np.empty(len(batch), np.int32)
     rank[np.argsort(stamp[by_feed], kind="stable")] = np.arange(len(batch), dtype=np.int32)
     return Stored(taken(batch, by_feed), lag[by_feed], rank)
+
+
+def check_written(groups: Sequence[Stored], rows: int) -> None:
+    """See to it that what was read of a file of so many rows can be what was written.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    for group in groups:
+        if group.batch.feed.min(initial=0) < 0 or group.rank.min(initial=0) < 0 or group.rank.max(initial=-1) >= rows:
+            raise ValueError("its rows are not those that were written")
+
+
+def ranked(stored: Stored) -> Stored:
+    """The same with ranks where they were not read."""
+    if len(stored.rank) == len(stored):
+        return stored
+    rank = np.empty(len(stored), np.int32)
+    rank[np.argsort(stored.stamp, kind="stable")] = np.arange(len(stored), dtype=np.int32)
+    return Stored(stored.batch, stored.lag, rank)
+
+
+def by_feed(stored: Stored) -> Stored:
+    """Readings of a file in the order of arrival, arranged by feed."""
+    return stored.rows(np.argsort(stored.batch.feed, kind="stable").astype(np.int32))
 
 
 def taken(batch: ReadingBatch, rows: NDArray[np.intp] | Int32) -> ReadingBatch:
@@ -137,26 +182,42 @@ def write_rolled(path: Path, table: pa.Table) -> int:
 
 
 def read_stored(path: Path, wanted: Int32 | None = None, start_ms: int = 0, end_ms: int = 1 << 62) -> Stored:
-    """Readings of a file; row groups whose statistics show that nothing of them is wanted are not read.
+    """Readings of a file in one; see `read_groups`."""
+    return Stored.joined(read_groups(path, wanted, start_ms, end_ms))
+
+
+def read_groups(
+    path: Path, wanted: Int32 | None = None, start_ms: int = 0, end_ms: int = 1 << 62, *, ranked: bool = True
+) -> list[Stored]:
+    """Row groups of a file, in their order; those whose statistics show that nothing of them is wanted are not read.
+
+    The columns are those that the reader made, and cannot be written to.
 
     Args:
         path: The file.
         wanted: Ids of feeds, ascending; None for all.
         start_ms: First event time.
         end_ms: Event time at which it ends.
+        ranked: Whether ranks are wanted; whoever goes by feed needs none.
 
     Raises:
         Unreadable: Any of these, if it is damaged.
     """
+    names = SCHEMA.names if ranked else SCHEMA.names[:-1]
     with parquet.ParquetFile(path, page_checksum_verification=True, memory_map=False) as file:
         groups = [
             i for i in range(file.metadata.num_row_groups) if _may_hold(file.metadata, i, wanted, start_ms, end_ms)
         ]
-        table = file.read_row_groups(groups, use_threads=False)
-        if table.column_names != SCHEMA.names:
-            raise ValueError(f"its columns are {', '.join(table.column_names)}")
-    feed, event_time, value, arrival, quality, lag, rank = (_plain(table.column(name)) for name in SCHEMA.names)
-    return Stored(ReadingBatch(feed, event_time, value, arrival, quality), lag, rank)
+        if file.schema_arrow.names != SCHEMA.names:
+            raise ValueError(f"its columns are {', '.join(file.schema_arrow.names)}")
+        table = file.read_row_groups(groups, columns=names, use_threads=False)
+    return [_stored(batch) for batch in table.to_batches()]
+
+
+def _stored(columns: pa.RecordBatch) -> Stored:
+    """Columns as they were read; nothing is copied."""
+    feed, event_time, value, arrival, quality, lag, *rank = (_plain(column) for column in columns.columns)
+    return Stored(ReadingBatch(feed, event_time, value, arrival, quality), lag, rank[0] if rank else _NO_RANK)
 
 
 def rows_of(path: Path) -> int:
@@ -181,9 +242,15 @@ def _may_hold(metadata: object, group: int, wanted: Int32 | None, start_ms: int,
     return at < len(wanted) and bool(wanted[at] <= feeds.max_raw)
 
 
-def _plain(column: pa.ChunkedArray) -> Any:
+def _fixed(column: Any) -> Any:
+    view = column.view()
+    view.flags.writeable = False
+    return view
+
+
+def _plain(column: pa.Array) -> Any:
     if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.int64())
+        column = column.view(pa.int64())
     return column.to_numpy()
 
 

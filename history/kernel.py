@@ -111,3 +111,53 @@ def stamps(arrival: Int64, last: int, lag: Int64) -> int:
         last = max(last + 1, arrival[i])
         lag[i] = last - arrival[i]
     return last
+
+
+@njit(cache=True, nogil=True)
+def survey(
+    feed: Int32,
+    event_time: Int64,
+    arrival: Int64,
+    lag: Int64,
+    lookup: Int32,
+    start: int,
+    end: int,
+    counted_from: int,
+    moments: Int64,
+    latest: Int64,
+) -> tuple[int, bool]:
+    """Look over rows of a file, by feed, without putting them in order.
+
+    Args:
+        feed: Feed id per row, not below 0.
+        event_time: ms per row.
+        arrival: ns per row.
+        lag: ns from arrival to stamp per row.
+        lookup: As in `in_order`.
+        start: First event time, inclusive.
+        end: Event time at which it ends.
+        counted_from: Event time from which on rows are counted, ms.
+        moments: Rising, ns.
+        latest: Of the rows that came in before each moment (the last one: at any time) and not before the one before,
+            the latest arrival, ns; one longer than `moments`; changed where there is a later one.
+
+    Returns:
+        How many rows are asked for and counted; whether a moment lies between the arrival and the stamp of one.
+    """
+    count = 0
+    torn = False
+    known, index = -1, -1
+    for i in range(len(feed)):
+        if feed[i] != known:
+            known = feed[i]
+            index = lookup[known] if known < len(lookup) else -1
+        time = event_time[i]
+        if index < 0 or time < start or time >= end:
+            continue
+        count += time >= counted_from
+        at = 0
+        while at < len(moments) and moments[at] <= arrival[i]:
+            at += 1
+        latest[at] = max(latest[at], arrival[i])
+        torn |= at < len(moments) and moments[at] <= arrival[i] + lag[i]
+    return count, torn

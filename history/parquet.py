@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from core.errors import UnavailableError
-from core.reading import Int32, ReadingBatch
-from history.columns import Stored, Unreadable, read_stored
+from core.reading import Int32
+from history.as_stored import AsStored, Merged, UnreadableFileError, asked_for
+from history.columns import Stored, Unreadable, by_feed, check_written, read_groups, read_stored
 from history.coverage import Brought, Span, holes, joined
 from history.days import DAY_MS, day_start_ms
-from history.kernel import in_order, place
 from history.ledger import FRESH, FileRow, Ledger, PartRow, RolledRow
 from history.query import (
     STEP_MS,
@@ -90,6 +90,10 @@ class ParquetHistory:
         """See `History`."""
         return self._steady(lambda: self._readings(of, progress))
 
+    def as_stored(self, of: Selection, progress: Progress | None = None, *, keep: bool = True) -> AsStored:
+        """See `HoldsByFeed`."""
+        return self._steady(lambda: self._as_stored(of, progress, keep=keep))
+
     def rollup(self, of: Selection, step_ms: int, progress: Progress | None = None) -> Rollup:
         """See `History`."""
         if step_ms <= 0 or step_ms % _MINUTE:
@@ -127,23 +131,41 @@ class ParquetHistory:
     def _readings(self, of: Selection, progress: Progress | None) -> Readings:
         picture = self._picture(of)
         self._expired(picture, of, ())
-        room = sum(row.rows for row in picture.files)
-        feed, quality = np.empty(room, np.int32), np.empty(room, np.uint8)
-        event_time, arrival, stamp = (np.empty(room, np.int64) for _ in range(3))
-        value = np.empty(room, np.float64)
-        count = 0
+        merged = Merged(sum(row.rows for row in picture.files), picture.lookup)
 
         def read(row: FileRow) -> tuple[Stored, Int32]:
             return self._read(row, picture, of.start_ms, of.end_ms)
 
         for stored, order in self._each(picture, of, picture.files, read, progress):
-            b = stored.batch
-            count = place(
-                order, b.feed, b.event_time, b.value, b.arrival, b.quality, stored.lag, picture.lookup,
-                count, feed, event_time, value, arrival, quality, stamp,
-            )  # fmt: skip
-        batch = ReadingBatch(feed[:count], event_time[:count], value[:count], arrival[:count], quality[:count])
-        return Readings(batch, picture.names, tuple(joined(picture.gaps)), tuple(picture.problems))
+            merged.add(stored, order)
+        return Readings(merged.batch, picture.names, tuple(joined(picture.gaps)), tuple(picture.problems))
+
+    def _as_stored(self, of: Selection, progress: Progress | None, *, keep: bool) -> AsStored:
+        picture = self._picture(of)
+        self._expired(picture, of, ())
+        # What lies in no day yet came last.
+        rows = sorted(picture.files, key=lambda row: row.day == FRESH)
+        files: Iterable[Sequence[Stored]] = _Files(self, picture, of, rows)
+        if keep:
+            files = tuple(self._groups(picture, of, rows, progress, ranked=True))
+        return AsStored(
+            files=files, rows=sum(row.rows for row in rows), kept=keep, lookup=picture.lookup, start_ms=of.start_ms,
+            end_ms=of.end_ms, feeds=picture.names, gaps=tuple(joined(picture.gaps)), problems=tuple(picture.problems),
+        )  # fmt: skip
+
+    def _groups(
+        self, picture: _Picture, of: Selection, rows: Sequence[FileRow], progress: Progress | None, *, ranked: bool
+    ) -> Iterator[list[Stored]]:
+        """The row groups of each file, by feed."""
+
+        def read(row: FileRow) -> list[Stored]:
+            if row.day == FRESH:
+                return [by_feed(read_stored(self._folder / row.path, picture.ids, of.start_ms, of.end_ms))]
+            groups = read_groups(self._folder / row.path, picture.ids, of.start_ms, of.end_ms, ranked=ranked)
+            check_written(groups, row.rows)
+            return groups
+
+        return self._each(picture, of, rows, read, progress)
 
     def _rollup(self, of: Selection, step_ms: int, progress: Progress | None) -> Rollup:
         # DuckDB is slow to load, and a backtest does without.
@@ -183,12 +205,7 @@ class ParquetHistory:
             Unreadable: Any of these, if it is damaged.
         """
         stored = read_stored(self._folder / row.path, picture.ids, start_ms, end_ms)
-        order = np.empty(row.rows, np.int32)
-        batch = stored.batch
-        kept = in_order(batch.feed, batch.event_time, stored.rank, picture.lookup, start_ms, end_ms, order)
-        if kept < 0:
-            raise ValueError("its rows are not those that were written")
-        return stored, order[:kept]
+        return stored, asked_for(stored, picture.lookup, start_ms, end_ms, row.rows)
 
     def _picture(self, of: Selection) -> _Picture:
         with self._ledger.still():
@@ -283,6 +300,28 @@ class ParquetHistory:
             except _Moved:
                 continue
         raise UnavailableError("history is being rewritten faster than it can be read; try again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Files that are read again whenever somebody goes through them, a few of them ahead, and not kept."""
+
+    history: ParquetHistory
+    picture: _Picture
+    of: Selection
+    rows: Sequence[FileRow]
+
+    def __iter__(self) -> Iterator[list[Stored]]:
+        known = len(self.picture.problems)
+        try:
+            for groups in self.history._groups(self.picture, self.of, self.rows, None, ranked=False):  # noqa: SLF001
+                yield groups
+                if len(self.picture.problems) > known:
+                    break
+        except _Moved as error:
+            raise UnreadableFileError("a file was replaced by another while it was read") from error
+        if len(self.picture.problems) > known:
+            raise UnreadableFileError(self.picture.problems[-1])
 
 
 def _sources(picture: _Picture, base: int, start: int, end: int) -> tuple[list[RolledRow], list[FileRow]]:

@@ -52,6 +52,11 @@ class Chain:
         untimed = batch.feed[batch.quality & Quality.NO_TIME > 0]
         return self._alert(transitions, received_ns=received_ns, untimed=frozenset(untimed.tolist()))
 
+    def on_decided(self, transitions: Transitions, now_ms: int) -> list[AlertChange]:
+        """What follows from what the engine has decided otherwise than by `on_batch`; time has passed to `now_ms`."""
+        self.now_ms = max(self.now_ms, now_ms)
+        return self._alert(self._gated(transitions, self.now_ms))
+
     def on_gateway(self, state: GatewayState) -> list[AlertChange]:
         """What follows from a gateway going or coming; time passes to that moment first."""
         changes = self.on_timer(state.at_ms)

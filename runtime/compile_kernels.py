@@ -3,8 +3,13 @@
 Set-up runs it, so that the first start does not wait for half a minute of compiling; without it the first start does.
 """
 
+import numpy as np
+
 from alerts.lifecycle import AlertStage
 from core.clock import wall_ns
+from core.reading import ReadingBatch
+from history.as_stored import AsStored, Surveyor
+from history.columns import Stored
 from ingest.codec import Codec
 from ingest.decoder import Decoder
 from ingest.registry import FeedRegistry
@@ -15,6 +20,7 @@ from runtime.chain import Chain
 from runtime.known_scenes import known_scenes
 from runtime.offline import NamedFeeds
 from runtime.pipeline import warm_up
+from thresholds import by_feed
 from thresholds.engine import Engine
 
 _ROOM = 8
@@ -27,6 +33,20 @@ def main() -> None:
     chain = Chain(Sequencer(_ROOM), Engine(scenes, max_feeds=_ROOM), stage, wall_ns)
     codec = Codec(lambda *_: Reason.UNKNOWN_DEVICE, max_pack=1)
     warm_up(Decoder(FeedRegistry(_ROOM), codec), chain)
+    _by_feed(Engine(scenes, max_feeds=_ROOM))
+
+
+def _by_feed(engine: Engine) -> None:
+    """What only a backtest has: a block without a reading, looked over and decided."""
+    lookup = np.full(1, -1, np.int32)
+    nothing = Stored(ReadingBatch.of([], [], []), np.empty(0, np.int64), np.empty(0, np.int32))
+    given = AsStored(
+        files=[[nothing]], rows=0, kept=True, lookup=lookup, start_ms=0, end_ms=0, feeds=(), gaps=(),
+    )  # fmt: skip
+    frame = by_feed.Frame(lookup=lookup, start_ms=0, end_ms=0, outages=[], until_ms=None)
+    (part,) = by_feed.parts(engine, frame, 1)
+    part.run((by_feed.Block(one.batch, one.lag) for one in Surveyor(given, 0, []).groups()), lambda _: None)
+    part.end(0)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
 from thresholds.engine import Engine
 from thresholds.scene_set import SceneSet
+from thresholds.transition import Transitions
 
 Feed = tuple[Device, str, str]
 """Device, metric, unit."""
@@ -81,6 +82,10 @@ class OfflineRun:
                 self._note(self.chain.on_batch(entry))
             else:
                 self._note(self.chain.on_gateway(entry))
+
+    def decided(self, transitions: Transitions, now_ms: int) -> None:
+        """Take what the engine has decided by itself; time has passed to `now_ms`."""
+        self._note(self.chain.on_decided(transitions, now_ms))
 
     def pass_time(self, now_ms: int) -> None:
         """Let delays end that are over by `now_ms`, without a reading."""

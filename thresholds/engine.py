@@ -270,6 +270,28 @@ class Engine:
                 parts.append(_transitions(self._out[:filled]))
         return Transitions.concat(parts)
 
+    def lend(self) -> tuple[State, int]:
+        """Its arrays and `settle_ms`, for a kernel that runs in place of `on_batch`; `take_back` has to follow."""
+        return self._state(), self._settle_ms
+
+    def take_back(self, decisions: int, resumed: int) -> None:
+        """Go on from what such a kernel has made of the arrays: what waits for time goes on the heap anew.
+
+        Args:
+            decisions: How many more readings were looked at, summed over scenes.
+            resumed: ms until which nobody listened, 0 if there was nothing of the kind.
+        """
+        self._meta[arrays.DECISIONS] += decisions
+        self.resume(resumed)
+        gauges = self._gauges.rows[: len(self._gauges)]
+        key = np.concatenate([self._slots["queued"][: self._n_slots], gauges["queued"]])
+        entry = np.concatenate([np.arange(self._n_slots), arrays.GAUGES + np.arange(len(gauges))])
+        waiting = np.flatnonzero(key != arrays.UNQUEUED)
+        # What is sorted is a heap.
+        waiting = waiting[np.lexsort((entry[waiting], key[waiting]))]
+        self._heap["key"][: len(waiting)], self._heap["slot"][: len(waiting)] = key[waiting], entry[waiting]
+        self._meta[arrays.HEAP_SIZE] = len(waiting)
+
     def _show_faces(self) -> None:
         """Let the rows be in force that the schedules said last."""
         slots, feeds = self._slots[: self._n_slots], self._feeds

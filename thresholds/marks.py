@@ -1,19 +1,21 @@
 """Where scenes are active, found by what devices have in common and by distance."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator
-
-from pyproj import Geod
+from typing import TYPE_CHECKING
 
 from city.device import Device
 from thresholds.across import PLACES, metres
 from thresholds.where import attribute
 
+if TYPE_CHECKING:  # slow to load, and few scenes ask how far it is
+    from pyproj import Geod
+
 ENDED_KEPT_MS = 8 * 86_400_000
 """How long (in wall time) it is known that a scene was active on a feed: longer than any `in_last` that makes sense."""
 _CELL_DEG = 0.01
 _METRES_PER_DEG = 111_000.0
-_WGS84 = Geod(ellps="WGS84")
 
 
 class Mark:
@@ -145,5 +147,12 @@ def _cell(degrees: float) -> int:
 def _is_near(one: Device, other: Device, distance: float) -> bool:
     if one.lon is None or one.lat is None or other.lon is None or other.lat is None:
         return False
-    _, _, found = _WGS84.inv(one.lon, one.lat, other.lon, other.lat)
+    _, _, found = _ellipsoid().inv(one.lon, one.lat, other.lon, other.lat)
     return bool(found <= distance)
+
+
+@functools.cache
+def _ellipsoid() -> "Geod":
+    from pyproj import Geod  # noqa: PLC0415
+
+    return Geod(ellps="WGS84")

@@ -50,6 +50,10 @@ class Transitions:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def __getitem__(self, rows: slice) -> "Transitions":
+        """The rows of a slice, as views."""
+        return Transitions(*(getattr(self, name)[rows] for name in self.__slots__))
+
     @classmethod
     def empty(cls) -> "Transitions":
         """No change at all."""

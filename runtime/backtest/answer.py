@@ -8,6 +8,7 @@ from threading import Event
 
 import msgspec
 
+from history.as_stored import UnreadableFileError
 from runtime.backtest.compare import Difference, difference
 from runtime.backtest.ground import Ground, warmed
 from runtime.backtest.labels import Labels, LabelScore
@@ -77,16 +78,24 @@ def answer(ground: Ground, asked: Question, tell: Tell, *, began: float, cancel:
     both = [scene] if other is None else [scene, other]
     context, labels = ground.context(*both), ground.labels(asked.truth)
     watchers = _watchers(context, scene, other)
-    material = load(
-        ground.history, watchers, ground.known, warmed(asked.span, watchers) if asked.warm else asked.span,
-        progress=lambda done, total: tell("reading", done, total), cancel=cancel,
-    )  # fmt: skip
+    span = warmed(asked.span, watchers) if asked.warm else asked.span
+
+    def read(*, keep: bool) -> Material:
+        return load(
+            ground.history, watchers, ground.known, span, keep=keep,
+            progress=lambda done, total: tell("reading", done, total), cancel=cancel,
+        )  # fmt: skip
 
     def tried(one: Scene, what: str) -> _Tried:
         outcome = evaluate(material, one, context, tell=lambda done, total: tell(what, done, total), cancel=cancel)
         return _Tried(outcome, _held(labels, one, outcome, material))
 
-    first = tried(scene, "deciding")
+    material = read(keep=other is not None or bool(asked.axes) or asked.plot is not None)
+    try:
+        first = tried(scene, "deciding")
+    except UnreadableFileError:
+        material = read(keep=True)
+        first = tried(scene, "deciding")
     compared = None if other is None else _compared(first, tried(other, "comparing"))
     points = None
     if asked.axes:

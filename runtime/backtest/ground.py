@@ -19,15 +19,13 @@ from history.stores import Store
 from runtime.backtest.labels import Labels, VerdictLabels
 from runtime.backtest.material import Known, Range
 from runtime.backtest.which import context_of, registered, scene_of
-from runtime.config import Config, load_config
 from runtime.recording import parse_time
-from runtime.scene_source import open_register, scene_paths
-from runtime.store import store_of
 from thresholds.check import load_scenes
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
 
-if TYPE_CHECKING:  # only a scene that is named by its id needs it
+if TYPE_CHECKING:  # a question about a folder and a scene file needs none of it
+    from runtime.config import Config
     from thresholds.register import SceneRegister
 
 WARM_MS = 86_400_000
@@ -46,7 +44,7 @@ class Ground:
         scenes: Scenes in force, in place of the configuration's.
     """
 
-    config: Config | None = None
+    config: "Config | None" = None
     folder: Path | None = None
     device_list: Path | None = None
     scenes: Path | None = None
@@ -62,7 +60,11 @@ class Ground:
         """
         if config is None and folder is None:
             raise ConfigError("say which history: -c scenewatch.toml, or --history FOLDER with Parquet files")
-        return cls(None if config is None else load_config(config), folder, device_list, scenes)
+        if config is None:
+            return cls(None, folder, device_list, scenes)
+        from runtime.config import load_config  # noqa: PLC0415 - slow to load, as whatever is loaded late here
+
+        return cls(load_config(config), folder, device_list, scenes)
 
     @cached_property
     def types(self) -> Mapping[str, DeviceType]:
@@ -92,7 +94,9 @@ class Ground:
         """
         if self.folder is not None:
             return Store(self.folder).history()
-        return store_of(self.config or Config()).history()
+        from runtime.store import store_of  # noqa: PLC0415
+
+        return store_of(self._configured).history()
 
     @cached_property
     def register(self) -> "SceneRegister":
@@ -101,7 +105,9 @@ class Ground:
         Raises:
             ConfigError: If none is configured.
         """
-        return open_register(self.config or Config(), self.types)
+        from runtime.scene_source import open_register  # noqa: PLC0415
+
+        return open_register(self._configured, self.types)
 
     def scene(self, what: str) -> Scene:
         """A scene by file, or by id in the register; see `scene_of`."""
@@ -152,13 +158,26 @@ class Ground:
         Raises:
             ConfigError: With every finding.
         """
-        paths = [self.scenes] if self.scenes is not None else None
-        if paths is None:
-            paths = [shipped("scenes")] if self.config is None else list(scene_paths(self.config, self.types))
-        scenes, findings = load_scenes(paths, self.types, extra_metrics=self.metrics)
+        scenes, findings = load_scenes(self._library_paths, self.types, extra_metrics=self.metrics)
         if findings:
             raise ConfigError("\n".join(map(str, findings)))
         return scenes
+
+    @property
+    def _library_paths(self) -> Sequence[Path]:
+        if self.scenes is not None:
+            return [self.scenes]
+        if self.config is None:
+            return [shipped("scenes")]
+        from runtime.scene_source import scene_paths  # noqa: PLC0415
+
+        return scene_paths(self.config, self.types)
+
+    @property
+    def _configured(self) -> "Config":
+        from runtime.config import Config  # noqa: PLC0415
+
+        return self.config or Config()
 
 
 def warmed(span: Range, scenes: SceneSet) -> Range:

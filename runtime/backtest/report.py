@@ -88,7 +88,7 @@ def report(
     return Backtest(
         scene=scene.id, version=scene.version, stage=stage,
         start=rfc3339(asked.start_ms), end=rfc3339(asked.end_ms),
-        feeds=watched, readings=int((material.batch.event_time >= asked.start_ms).sum()), seconds=round(seconds, 3),
+        feeds=watched, readings=material.count, seconds=round(seconds, 3),
         gaps=[gap_view(gap) for gap in material.gaps], problems=[*material.problems, *nobody],
         alerts=[alert_view(alert) for alert in outcome.alerts], open_before=outcome.open_before, cases=outcome.cases,
         budget=budget(scene, days), per_day=days,

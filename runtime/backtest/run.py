@@ -1,20 +1,29 @@
 """The live stages over what history holds: the same alerts as live, one pass."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
 import numpy as np
 
 from core.reading import ReadingBatch
+from history.as_stored import AsStored
+from history.columns import Stored
 from ingest.sequencing import Sequencer
 from runtime.backtest.material import CancelledError, Material
 from runtime.offline import OfflineAlert, OfflineRun
+from thresholds.by_feed import Block, Frame, NeedsOrderError, joined, parts
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
+from thresholds.transition import Transitions
 
 PIECE = 1 << 20
 """Readings between two looks at whether somebody still wants the answer."""
+
+BITE = 1 << 14
+"""The same for transitions."""
 
 _AS_IT_IS = frozenset({"pilot", "live"})
 
@@ -89,13 +98,21 @@ class Pass:
         material: What it decides on.
         scenes: What decides, as in force.
         cancel: Ends it once it is set.
+        threads: How many cores decide; None for all there are.
     """
 
-    def __init__(self, material: Material, scenes: SceneSet, *, cancel: Event | None = None) -> None:
-        room = max(1, len(material.feeds))
-        self.run = OfflineRun(scenes, material.feeds, sequencer=_Sequenced(room))
+    def __init__(
+        self, material: Material, scenes: SceneSet, *, cancel: Event | None = None, threads: int | None = None
+    ) -> None:
         self.material = material
+        self._scenes = scenes
         self._cancel = cancel
+        self._threads = threads or min(8, os.cpu_count() or 1)
+        self._begin()
+
+    def _begin(self) -> None:
+        room = max(1, len(self.material.feeds))
+        self.run = OfflineRun(self._scenes, self.material.feeds, sequencer=_Sequenced(room))
 
     def to_end(self, tell: Tell | None = None) -> None:
         """Take all of it: what arrived in its order, with the holes where they are.
@@ -103,23 +120,81 @@ class Pass:
         At the start of a hole time has passed to there; at its end the stages go on as the pipeline does after an
         outage: delays that run are counted from there, so that what comes then has its say first.
 
+        Readings that lie by feed are decided so, which gives the same and is much faster, unless their order matters.
+
         Raises:
             CancelledError: If somebody said so.
         """
+        if not self._by_feed(tell):
+            self._begin()
+            self._in_order(tell)
+
+    def _by_feed(self, tell: Tell | None) -> bool:
+        """Decide by feed; whether that could be done.
+
+        Once more where it was not known yet when readings came in, and that turns out not to be as it was taken to be.
+        """
+        material = self.material
+        while not isinstance(material.given, ReadingBatch):
+            self._begin()
+            frame = material.frame(material.given)
+            try:
+                transitions = self._decided(material.given, frame, tell)
+            except NeedsOrderError:
+                return False
+            if material.survey is not None and material.survey.torn:
+                return False
+            if material.frame(material.given) == frame:
+                self._take_decided(transitions, max(material.latest_ms, frame.until_ms or 0))
+                return True
+        return False
+
+    def _decided(self, given: AsStored, frame: Frame, tell: Tell | None) -> Transitions:
+        engine, looked = self.run.chain.engine, 0
+
+        def look(rows: int) -> None:
+            nonlocal looked
+            self._look_up()
+            looked += rows * len(work)
+            if tell is not None:
+                tell(min(looked, given.rows), given.rows)
+
+        # Files that are read on the way keep the other cores busy.
+        work = parts(engine, frame, self._threads if given.kept and given.rows > PIECE else 1)
+        surveyor = self.material.surveyor(given)
+        with ThreadPoolExecutor(len(work), thread_name_prefix="by-feed") as pool:
+            others = [pool.submit(part.run, _blocks(given.groups()), lambda _: self._look_up()) for part in work[1:]]
+            work[0].run(_blocks(surveyor.groups()), look)
+            for other in others:
+                other.result()
+        self.material.survey = surveyor.seen
+        return joined(engine, frame, work, [one for part in work for one in part.end(self.material.latest_ms)])
+
+    def _take_decided(self, transitions: Transitions, now_ms: int) -> None:
+        """A bite at a time, cut between readings, so that it can be given up."""
+        done = 0
+        while done < len(transitions):
+            self._look_up()
+            upto = done + BITE
+            while 0 < upto < len(transitions) and _is_same_reading(transitions, upto):
+                upto += 1
+            self.run.decided(transitions[done:upto], int(transitions.arrival[done:upto].max()) // 1_000_000)
+            done = upto
+        self.run.decided(Transitions.empty(), now_ms)
+
+    def _in_order(self, tell: Tell | None) -> None:
         batch, done = self.material.batch, 0
-        end_ms = self.material.range.end_ms
-        marks = [(start, 0) for start, _ in self.material.breaks] + [(end, 1) for _, end in self.material.breaks]
-        for at_ms, ends in sorted(marks):
+        for at_ms, resumes in self.material.moments:
             upto = int(np.searchsorted(batch.arrival, at_ms * 1_000_000))
             self._take(done, upto, tell)
             done = max(done, upto)
-            if ends and at_ms < end_ms:
+            if resumes:
                 self.run.chain.on_resume(at_ms)
-            elif not ends:
+            else:
                 self.run.pass_time(at_ms)
         self._take(done, len(batch), tell)
-        if all(end < end_ms for _, end in self.material.breaks):
-            self.run.pass_time(end_ms)
+        if self.material.until_ms is not None:
+            self.run.pass_time(self.material.until_ms)
 
     def outcome(self, scene: str) -> Outcome:
         """What the scene with that id raised."""
@@ -132,12 +207,15 @@ class Pass:
     def _take(self, first: int, upto: int, tell: Tell | None) -> None:
         batch = self.material.batch
         for begin in range(first, upto, PIECE):
-            if self._cancel is not None and self._cancel.is_set():
-                raise CancelledError
+            self._look_up()
             end = min(begin + PIECE, upto)
             self.run.take([batch[begin:end]])
             if tell is not None:
                 tell(end, len(batch))
+
+    def _look_up(self) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            raise CancelledError
 
 
 def evaluate(
@@ -147,6 +225,7 @@ def evaluate(
     *,
     tell: Tell | None = None,
     cancel: Event | None = None,
+    threads: int | None = None,
 ) -> Outcome:
     """What a scene would have raised.
 
@@ -156,14 +235,28 @@ def evaluate(
         context: Scenes that it looks at; they decide too, and what they raise is not told.
         tell: Told how far it is.
         cancel: Ends it once it is set.
+        threads: How many cores decide; None for all there are.
 
     Raises:
         CancelledError: If `cancel` was set.
     """
     others = [other for other in (context.scenes if context else ()) if other.id != scene.id]
-    way = Pass(material, SceneSet.of([as_live(scene), *others]), cancel=cancel)
+    way = Pass(material, SceneSet.of([as_live(scene), *others]), cancel=cancel, threads=threads)
     way.to_end(tell)
     return way.outcome(scene.id)
+
+
+def _blocks(groups: Iterable[Stored]) -> Iterator[Block]:
+    return (Block(group.batch, group.lag) for group in groups)
+
+
+def _is_same_reading(rows: Transitions, at: int) -> bool:
+    """Whether a row was decided by the reading by which the one before was."""
+    return bool(
+        rows.feed[at] == rows.feed[at - 1]
+        and rows.at[at] == rows.at[at - 1]
+        and rows.arrival[at] == rows.arrival[at - 1]
+    )
 
 
 def _raised(name: str, alert: OfflineAlert) -> Raised:

@@ -96,7 +96,7 @@ def sweep(
                 changed = with_limit(changed, path, value, catalogue, metrics)
         except ConfigError as error:
             return Point(values=values, problem=str(error))
-        outcome = evaluate(material, changed, context, cancel=cancel)
+        outcome = evaluate(material, changed, context, cancel=cancel, threads=1)
         days = max(material.range.days, 1e-9)
         held = None if labels is None else labels.held_against(scene.id, outcome, material.range, scene.worth)
         seen = Point(values=values, alerts=len(outcome.alerts), cases=outcome.cases, cases_a_day=outcome.cases / days)

@@ -5,12 +5,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from history.archive import Archive
 from history.parquet import ParquetHistory
-from history.query import Selection
+from history.query import Readings, Selection
 from history.rollup import make_rollups
 from tests.reference.history_twin import Given, rolled, selected, sequenced
 from tests.unit.history.parts import BASE, DAY, Source, about, catch_up, rows_of, spans_of
@@ -69,6 +70,13 @@ def test_history_is_what_the_journal_held_however_it_was_cut_and_tidied(
         part = Selection.of(BASE + rng.randint(-DAY, DAY), BASE + rng.randint(DAY, 3 * DAY), devices=["d0", "d2"])
         assert rows_of(history.readings(everything)) == expected
         assert rows_of(history.readings(part)) == [row for row in selected(expected, part) if row[0] in ("d0", "d2")]
+        for asked in (everything, part):
+            found = history.readings(asked)
+            for keep in (False, True):
+                stored = history.as_stored(asked, keep=keep)
+                assert all(np.all(np.diff(group.batch.feed) >= 0) for group in stored.groups())
+                assert rows_of(Readings(stored.in_order(), stored.feeds, stored.gaps)) == rows_of(found)
+                assert (stored.feeds, stored.gaps) == (found.feeds, found.gaps)
         for step in (60_000, 3_600_000, 2 * 3_600_000):
             assert spans_of(history.rollup(everything, step)) == about(rolled(expected, step))
         hours = Selection.of(part.start_ms // 3_600_000 * 3_600_000, -(-part.end_ms // 3_600_000) * 3_600_000)

@@ -255,7 +255,10 @@ def test_a_version_in_the_register_is_named_by_its_number(
 
 def test_what_an_answer_does_not_need_is_not_loaded() -> None:
     """Half of the time of a short answer would be loading."""
-    heavy = ("duckdb", "scipy.signal", "matplotlib", "simulators.world", "sqlalchemy", "fastapi")
+    heavy = (
+        "duckdb", "scipy.signal", "matplotlib", "simulators.world", "sqlalchemy", "fastapi", "pyproj", "runtime.config",
+        "city.cases",
+    )  # fmt: skip
     code = f"import sys, runtime.cli_backtest, history.parquet; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,6 +1,7 @@
 """What a backtest raises is what was raised live: the same stages over what history kept."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -21,9 +22,17 @@ from thresholds.scene_set import SceneSet
 
 
 def outcome(live: Live, until: float, of: Scene, asked: Range | None = None) -> Outcome:
+    """By feed, read on the way or kept, on one core or two, and in the order of arrival: all the same."""
     history = live.history(until)
     try:
-        return evaluate(load(history, SceneSet.of([of]), KNOWN, asked or past(until=until)), of)
+        span = asked or past(until=until)
+        kept, read = (load(history, SceneSet.of([of]), KNOWN, span, keep=keep) for keep in (True, False))
+        found = [evaluate(kept, of), evaluate(kept, of, threads=2), evaluate(read, of)]
+        assert "batch" not in {**vars(kept), **vars(read)}, "put in the order of arrival without need"
+        found.append(evaluate(replace(kept, given=kept.batch), of))
+        assert found == [found[0]] * 4
+        assert read.count == kept.count == replace(kept, given=kept.batch).count
+        return found[0]
     finally:
         history.close()
 
