@@ -48,7 +48,8 @@ class System:
     def fresh(self) -> Chain:
         engine = Engine(self.scenes, max_feeds=16)
         engine.bind_many((device, metric) for device in DEVICES for metric in "mn")
-        return Chain(Sequencer(16), engine, AlertStage(AlertScenes(self.scenes), Names()), lambda: 0)
+        stage = AlertStage(AlertScenes(self.scenes), Names())
+        return Chain(Sequencer(16), engine, stage, lambda: 0, tells_ledger=True)
 
     def restart(self) -> None:
         kept = self.chain.snapshot()
@@ -61,6 +62,10 @@ class System:
 
     def wait(self, until: float) -> list[tuple[str, str, str]]:
         return _told(self.chain.on_timer(seconds(until)))
+
+    def ledger(self) -> list[Any]:
+        """What came into the ledger, and out of it, since it was asked last."""
+        return list(self.chain.take_ledger())
 
     def say(self, at: float, kind: str, alert: str, **more: Any) -> list[tuple[str, str, str]]:
         self.said += 1
@@ -108,6 +113,11 @@ def test_when_the_inhibition_ends_what_still_holds_is_raised() -> None:
     assert system.read(3, 1, 5) == []
     assert system.read(100, 2, 0) == [("cleared", "heavy-rain", "rain-1"), ("raised", "flood", "flood-1")]
     assert [(kept.feed, kept.outcome) for kept in system.chain.gate.ended] == [(2, "cleared"), (0, "released")]
+    *entries, over = system.ledger()
+    assert [one.type.name for one in entries] == ["KEPT", "KEPT", "ENDED", "ENDED"]
+    assert len({one.id for one in entries}) == 4
+    assert (over.type.name, over.data.by, over.data.same, over.data.value) == ("OVER", "heavy-rain", "town", "T1")
+    assert (over.data.kept, over.data.cleared, over.data.holds, over.data.scenes) == (2, 1, 1, {"flood": 2})
 
 
 def test_inhibited_alerts_do_not_fire_after_a_restart() -> None:
@@ -130,6 +140,55 @@ def test_maintenance_keeps_back_until_it_ends() -> None:
     system.restart()
     assert system.wait(599) == []
     assert system.wait(600) == [("raised", "flood", "flood-1")]
+
+
+def test_when_a_maintenance_ends_it_is_told_what_happened_behind_it_and_what_still_holds() -> None:
+    """Asked for as alertmanager 730: nobody says that the silence ended and the cause is still there."""
+    system = System(flood())
+    system.say(0, "maintenance", "work-1", until=rfc3339(seconds(600)), where={"town": ["T1"], "scene": ["flood"]})
+    system.read(1, 0, 20)
+    system.read(1, 1, 20)
+    system.restart()
+    system.read(2, 1, 5)
+    first = system.ledger()
+    assert [(one.type.name, one.data.device, one.data.outcome) for one in first] == [("ENDED", "flood-2", "cleared")]
+    assert system.wait(600) == [("raised", "flood", "flood-1")]
+    released, over = system.ledger()
+    assert (released.data.device, released.data.outcome, released.data.revision) == ("flood-1", "released", 2)
+    assert (over.data.by, over.data.kept, over.data.cleared, over.data.holds) == ("work-1", 2, 1, 1)
+    assert over.data.until == rfc3339(seconds(600))
+
+
+def test_a_scene_is_shelved_and_others_are_not() -> None:
+    system = System(flood(), scene({"above": 18}, name="deep", feeds={"type": "water"}))
+    system.say(0, "maintenance", "work-1", until=rfc3339(seconds(600)), where={"scene": ["deep"]})
+    assert system.read(1, 0, 20) == [("raised", "flood", "flood-1")]
+    assert [one.data.scene for one in system.ledger()] == ["deep"]
+
+
+def test_a_maintenance_that_begins_later_keeps_nothing_back_before() -> None:
+    system = System(flood())
+    begins, ends = rfc3339(seconds(300)), rfc3339(seconds(600))
+    system.say(0, "maintenance", "work-1", since=begins, until=ends, where={"town": ["T1"]})
+    assert system.read(1, 0, 20) == [("raised", "flood", "flood-1")]
+    assert system.read(301, 1, 20) == []
+
+
+def test_a_maintenance_that_is_ended_early_lets_go_at_once() -> None:
+    system = System(flood())
+    system.say(0, "maintenance", "work-1", until=rfc3339(seconds(600)), where={"town": ["T1"]})
+    system.read(1, 0, 20)
+    ended = system.say(60, "maintenance", "work-1", until=rfc3339(seconds(60)), where={"town": ["T1"]})
+    assert ended == [("raised", "flood", "flood-1")]
+
+
+def test_a_scene_in_shadow_tells_nothing_of_what_it_keeps_back() -> None:
+    system = System(RAIN, flood(stage="shadow", inhibit_by=[{"scene": "heavy-rain", "same": "town"}]))
+    system.read(0, 2, 40)
+    system.read(1, 0, 20)
+    assert [kept.why for kept in system.chain.gate.ledger] == ["inhibited by heavy-rain"]
+    system.read(100, 2, 0)
+    assert system.ledger() == []
 
 
 def test_maintenance_of_nothing_or_until_no_time_means_nothing() -> None:
