@@ -11,14 +11,15 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from alerts.event import AlertData, AlertEvent, Feedback, Receipt
-from console import backtests, problems, wire, wire_devices, wire_history, wire_scenes
+from alerts.event import AlertData, AlertEvent, Feedback, LedgerEvent, Receipt
+from console import backtests, problems, wire, wire_devices, wire_history, wire_ledger, wire_scenes
 
 Schema = dict[str, Any]
 _TYPES: tuple[type[msgspec.Struct], ...] = (
     AlertData,
     AlertEvent,
     Feedback,
+    LedgerEvent,
     Receipt,
     problems.ProblemDetails,
     wire.Acknowledgement,
@@ -36,6 +37,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire_devices.DeviceDetail,
     wire_devices.DeviceList,
     wire_history.HistoryView,
+    *wire_ledger.TYPES,
     *wire_scenes.TYPES,
     *backtests.TYPES,
 )
