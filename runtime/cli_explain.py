@@ -99,7 +99,13 @@ def lines(why: SceneWhy) -> list[str]:
         delay = "" if level.delay == "0s" else f" for {level.delay}"
         progress = f", {level.progress} since {level.since}" if level.progress else ""
         said.append(f"  {level.severity}: {level.condition}{delay} [{level.comes_from}] {level.phase}{progress}")
-        said += [f"    would be active with {one.key} {one.to} (now {one.now})" for one in level.would_fire]
+        said += [
+            f"    would be active with {one.key} {one.to}{f', {one.clears}' if one.clears else ''} (now {one.now}; "
+            "verified by a run 已试算)"
+            for one in level.would_fire
+        ]
+        if level.nothing:
+            said.append(f"    {level.nothing}")
     said += [f"  gap 缺口: {gap}" for gap in why.gaps]
     return said
 

@@ -37,8 +37,7 @@ def suggest_limits(asked: Asked) -> int:
                 ground.history, everybody, ground.known, warmed(span, everybody), progress=partial(tell, "reading")
             )
             found = suggest(
-                material, scene, ground.types, context=context, labels=ground.labels(asked.labels),
-                metrics=ground.metrics, tell=partial(tell, "trying"),
+                material, scene, context=context, labels=ground.labels(asked.labels), tell=partial(tell, "trying"),
             )  # fmt: skip
     finally:
         ground.close()
@@ -120,6 +119,9 @@ def _show(found: Suggestions) -> None:
                 f"  {band.days} {band.hours}: {band.value:g} ({band.readings:,} readings 读数)", highlight=False
             )
     for level in found.levels:
+        if level.nothing:
+            console.print(f"  {level.severity}: {level.nothing}", highlight=False)
+            continue
         table = Table(title=f"{level.severity}: {level.path}")
         for column in (
             "limit 阈值",
@@ -134,6 +136,6 @@ def _show(found: Suggestions) -> None:
             p = one.raised
             shares = ["-" if share is None else f"{share:.0%}" for share in (p.precision, p.recall)]
             cells = ["impossible 不可用", "", "", ""] if p.problem else [str(p.alerts), f"{p.cases_a_day:.2f}", *shares]
-            table.add_row(f"{one.value:g}", one.reason, *cells)
+            table.add_row(str(one.value), one.reason, *cells)
         console.print(table)
     console.print("Nothing was changed: try one with scene backtest --set. 未作任何修改", highlight=False)
