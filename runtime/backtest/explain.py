@@ -3,6 +3,7 @@
 import enum
 import math
 from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -115,7 +116,7 @@ class SceneWhy(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[LevelWhy]
 
 
-def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> SceneWhy:
+def explain(material: Material, scene: Scene, context: SceneSet, feed: int, *, cancel: Event | None = None) -> SceneWhy:
     """What a scene had to say of a feed at the end of the material.
 
     Args:
@@ -123,11 +124,15 @@ def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> S
         scene: As it is in force, or any other version.
         context: Scenes that it looks at.
         feed: Index in `material.feeds`; the scene watches it.
+        cancel: Ends it once it is set.
+
+    Raises:
+        CancelledError: If `cancel` was set.
     """
     device, metric, unit = material.feeds[feed]
     live = _in_force(scene)
     others = [other for other in context.scenes if other.id != scene.id]
-    way = Pass(material, SceneSet.of([live, *others]))
+    way = Pass(material, SceneSet.of([live, *others]), cancel=cancel)
     way.to_end()
     name, at_ms = f"{device.id}/{metric}", material.range.end_ms - 1
     running = {Severity(int(row.severity[0])): row for row in _running(way, live, feed)}
