@@ -167,6 +167,7 @@ def test_the_stream_can_be_read_from_any_place_and_gives_what_was_told_live(data
                 assert told == read
             else:
                 assert isinstance(read, CaseMoved)
+                assert isinstance(told, CaseMoved)
                 assert read.line == told.line
         middle = live[3].seq
         assert [m.seq for m in store.moved(middle, 2)] == [m.seq for m in live[4:6]]

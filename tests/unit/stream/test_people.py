@@ -48,14 +48,14 @@ def test_a_maintenance_acts_in_a_slice_and_what_it_hid_is_told_and_stored(played
     played.restored()
     changes, ended = send(played, encode_clock(ClockTick(BEGIN_MS + HOUR)))
     assert [(change.type.name, change.data.revision) for change in changes] == [("RAISED", 1), ("CHANGED", 2)]
-    assert [one.type.name for one in ended] == ["ENDED", "OVER"]
+    assert [one.type.name for one in ended] == ["KEPT", "ENDED", "ENDED", "OVER"]
     store = AlertStore(tmp_path / "alerts.db")
     for place, of_place in by_place(changes, [*kept, *ended]).items():
         told = decode_told(encode_told(*of_place))
         assert place == "M1"
         assert (told.changes, told.ledger) == of_place
-        assert store.write(told.changes) + store.tell(told.ledger) == 5
+        assert store.write(told.changes) + store.tell(told.ledger) == 7
         assert store.tell(told.ledger) == 0
     waiting = [event.event("/test") for event in store.pending(10)]
-    assert [event.type.name for event in waiting] == ["RAISED", "CHANGED", "KEPT", "ENDED", "OVER"]
+    assert [event.type.name for event in waiting] == ["RAISED", "CHANGED", "KEPT", "KEPT", "ENDED", "ENDED", "OVER"]
     store.close()
