@@ -443,6 +443,7 @@ def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latenc
         "outbox": counts["waiting"],
         "parked": counts["parked"],
         "shadow": dict(stage.shadow_opened),
+        "feedback": parts.chain.feedback_position,
         "kept_back": parts.chain.gate.kept_back,
         "gate": dict(parts.chain.gate.counts),
         "delivery_error": delivery.last_error if delivery else None,
