@@ -69,7 +69,7 @@ class Metrics:
             registry=registry,
         )
         self._cases = Gauge("scenewatch_cases", "Cases by state.", ["state"], registry=registry)
-        self._kept = Gauge("scenewatch_kept_back", "Raises kept back now, by why.", ["reason"], registry=registry)
+        self._kept = Gauge("scenewatch_hub_kept_back", "Raises kept back now, by why.", ["reason"], registry=registry)
         self._maintenance = Gauge("scenewatch_maintenance_running", "Maintenance that runs now.", registry=registry)
         self._profiles = Gauge("scenewatch_profiles_on", "Emergency profiles that are on.", registry=registry)
         self.requests = Histogram(

@@ -151,8 +151,8 @@ def test_entries_come_in_once_and_in_their_newest_revision(hub: RunningHub) -> N
     assert hub.get("/api/v1/ledger", scene="other")["items"] == []
     assert hub.get("/api/v1/ledger", since=rfc3339(NOW + 1))["items"] == []
     assert "结束时仍持续" in items[1]["says_zh"]
-    assert hub.figure('scenewatch_kept_back{reason="unconfirmed"}') == 1
-    assert hub.figure('scenewatch_kept_back{reason="maintenance"}') == 0
+    assert hub.figure('scenewatch_hub_kept_back{reason="unconfirmed"}') == 1
+    assert hub.figure('scenewatch_hub_kept_back{reason="maintenance"}') == 0
 
 
 def test_one_event_of_the_ledger_comes_alone_too(hub: RunningHub) -> None:
