@@ -10,7 +10,7 @@ import msgspec
 from core.clock import wall_ns
 from core.errors import ConfigError
 from core.units import parse_duration
-from runtime.backtest.explain import SceneWhy, Why
+from runtime.backtest.explain import SceneWhy, UsualWhy, Why
 from runtime.backtest.ground import Ground, time_of
 from runtime.backtest.questions import why
 from runtime.cli_backtest import TO_STDOUT
@@ -94,6 +94,7 @@ def lines(why: SceneWhy) -> list[str]:
         delay = "" if level.delay == "0s" else f" for {level.delay}"
         progress = f", {level.progress} since {level.since}" if level.progress else ""
         said.append(f"  {level.severity}: {level.condition}{delay} [{level.comes_from}] {level.phase}{progress}")
+        said += [] if level.usual is None else [f"    {_usual(level.usual)}"]
         said += [
             f"    would be active with {one.key} {one.to}{f', {one.clears}' if one.clears else ''} (now {one.now}; "
             "verified by a run 已试算)"
@@ -103,3 +104,12 @@ def lines(why: SceneWhy) -> list[str]:
             said.append(f"    {level.nothing}")
     said += [f"  gap 缺口: {gap}" for gap in why.gaps]
     return said
+
+
+def _usual(usual: UsualWhy) -> str:
+    if usual.learning is not None:
+        return f"learning 学习中: {usual.learning}"
+    said = f"usual 常态 ({usual.part}): {usual.expected:g}, sigma {usual.sigma:g}"
+    if usual.away is None:
+        return said
+    return f"{said}; it is {abs(usual.away):.2g} sigma {'above 高于' if usual.away > 0 else 'below 低于'}"

@@ -105,7 +105,9 @@ def _limits(level: LevelBase) -> Iterator[Knob]:
 
 def _parts(name: str, limit: Any, down: int) -> Iterator[Knob]:
     """The numbers of a limit that has several, or a unit of its own."""
-    if name == "changed_by":
+    if name == "deviates":
+        yield Knob(f"{name}.by", limit.by, -1, 0.0, whole=False, write=float)
+    elif name == "changed_by":
         for way, now in (("up", limit.up), ("down", limit.down)):
             if now is not None:
                 yield Knob(f"{name}.{way}", now, -1, 0.0, whole=False, write=float)

@@ -23,6 +23,7 @@ from thresholds.scene_set import SceneSet
 _TAIL = (0.5, 0.9, 0.99, 0.999, 0.9999, 1.0)
 _TRIED = (0.99, 0.999, 0.9999)
 _CURVE = 12
+_SIGMAS = (3.0, 4.0, 5.0, 6.0, 8.0)
 _FACTORS = (0.5, 0.75, 1.5, 2.0)
 _ON_READING = frozenset({"above", "below", "outside", "inside"})
 _SECOND_MS = 1_000
@@ -61,7 +62,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A limit worth trying, why, and what it would have raised."""
 
     reason: str
-    """`now`, `quantile 0.999`, or `knee`: the best balance of precision and recall by the labels."""
+    """`now`, `quantile 0.999`, `0.5 of now`, `sigma` (a round distance), or `knee`: the best balance by the labels."""
     value: float | int | str
     """As a scene file writes it."""
     raised: Point
@@ -164,6 +165,8 @@ def _wanted(level: LevelBase, knob: Knob, values: Float64, *, labelled: bool) ->
     """Values to try, each with its reason; with labels the whole span, in which the knee is looked for."""
     if level.condition in _ON_READING and knob.path != "for" and getattr(level, "percent_of", None) is None:
         return _quantiles(knob, values, labelled=labelled)
+    if level.condition == "deviates" and knob.path != "for":
+        return dict(sorted({**dict.fromkeys(_SIGMAS, "sigma"), knob.now: "now"}.items()))
     wanted = {knob.now: "now"}
     for factor in _FACTORS:
         value = knob.now * factor
