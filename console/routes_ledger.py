@@ -33,7 +33,7 @@ from core.clock import parse_rfc3339
 from core.units import parse_duration
 from dispatch.ledger import WantedEntries
 from dispatch.store import Store
-from thresholds.scene import Where
+from thresholds.where import Where
 
 router = APIRouter(tags=["what is kept back"])
 _encode = msgspec.json.Encoder().encode

@@ -21,6 +21,7 @@ _NUMBERS = frozenset({
     "above", "below", "mean_above", "mean_below", "sum_above", "sum_below", "max_above", "min_below", "leq_above",
 })  # fmt: skip
 _DURATIONS = frozenset({"absent_for", "stuck_for"})
+_IN_A_TABLE = "nothing to suggest: its limits stand in a table, a row each 限值取自表格, 请逐行调整"
 _NOTHING = {
     "equals": "nothing to suggest: it compares with one certain value 固定值比较, 无可调阈值",
     "not_equals": "nothing to suggest: it compares with one certain value 固定值比较, 无可调阈值",
@@ -51,12 +52,12 @@ class Knob:
 
 def nothing(level: LevelBase) -> str:
     """Why the condition of a level has no limit that can be turned; "" where it has one."""
-    return _NOTHING.get(level.condition, "")
+    return _IN_A_TABLE if level.from_table else _NOTHING.get(level.condition, "")
 
 
 def knobs(level: LevelBase) -> list[Knob]:
     """Everything of a level that can be turned, its limits first and its delay last."""
-    return [*_limits(level), *_delay(level.for_)]
+    return [*(() if level.from_table else _limits(level)), *_delay(level.for_)]
 
 
 def turned(level: LevelBase, knob: Knob, value: float) -> Content | None:
