@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alerts.event import ACKNOWLEDGE, RESET, AlertEvent, Feedback, LedgerEvent, Verdict
+from alerts.evidence import EvidenceStore
 from city.atlas import Atlas
 from console.backtests import Backtests
 from console.devices import DeviceDirectory
@@ -59,6 +60,7 @@ class Beside:
         atlas: The map.
         backtests: Whoever makes backtests.
         profiles: Gives the scenes that each emergency profile changes, by profile.
+        evidence: Where evidence of alerts lies.
     """
 
     scenes: SceneRegister | None = None
@@ -66,6 +68,7 @@ class Beside:
     atlas: Atlas | None = None
     backtests: Backtests | None = None
     profiles: Callable[[], Mapping[str, Sequence[str]]] | None = None
+    evidence: EvidenceStore | None = None
 
 
 class Hub:
@@ -90,6 +93,8 @@ class Hub:
         self._tidying: asyncio.Task[None] | None = None
         self._writer = Lane("hub-writer", threads=1, most_waiting=256)
         self._readers = Lane("hub-reader", threads=_READERS, most_waiting=256)
+        # A place that is away takes seconds to say so: nobody but who asks for evidence waits for it.
+        self._keepsakes = Lane("hub-evidence", threads=2, most_waiting=16)
 
     async def take(self, events: Sequence[AlertEvent | LedgerEvent | Refused]) -> Plan:
         """Take events in their order; those who listen are told right after the commit."""
@@ -145,6 +150,17 @@ class Hub:
         if backtests is None:
             raise Problem(ProblemCode.UNAVAILABLE, "this hub has no history to look back on; set history.kind")
         return await self._readers.run(lambda: what(backtests, self._clock.now_ms()))
+
+    async def evidence(self, what: Callable[[EvidenceStore], Answer]) -> Answer:
+        """What the place of evidence answers.
+
+        Raises:
+            Problem: `not_found` if this hub keeps none, `unavailable` if the place is away.
+        """
+        evidence = self._beside.evidence
+        if evidence is None:
+            raise Problem(ProblemCode.NOT_FOUND, "this hub keeps no evidence; set evidence.url")
+        return await self._keepsakes.run(lambda: what(evidence))
 
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.
@@ -337,4 +353,5 @@ class Hub:
             self._beside.backtests.close()
         self._writer.close()
         self._readers.close()
+        self._keepsakes.close()
         self._store.close()

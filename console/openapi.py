@@ -12,6 +12,7 @@ import msgspec
 from fastapi import FastAPI
 
 from alerts.event import AlertData, AlertEvent, Feedback, LedgerEvent, Receipt
+from alerts.evidence import Manifest
 from console import backtests, problems, wire, wire_devices, wire_history, wire_ledger, wire_scenes
 
 Schema = dict[str, Any]
@@ -20,6 +21,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     AlertEvent,
     Feedback,
     LedgerEvent,
+    Manifest,
     Receipt,
     problems.ProblemDetails,
     wire.Acknowledgement,

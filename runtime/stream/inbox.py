@@ -13,6 +13,7 @@ from alerts.change import AlertChange
 from alerts.kept import LedgerChange
 from alerts.store import AlertStore
 from core.errors import ConfigError, UnavailableError
+from runtime.stream.access import Address
 from runtime.stream.reader import bounds, open_reader
 from runtime.stream.told import decode_told
 from runtime.stream.topics import Topics
@@ -61,7 +62,7 @@ class Inbox:
     """Reads every partition of `alerts` in order.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         topics: What the topics are called.
         store: Takes the changes, each once.
         positions: How far it has got.
@@ -72,7 +73,7 @@ class Inbox:
     """
 
     def __init__(
-        self, address: str, topics: Topics, store: AlertStore, positions: Positions, wake: Callable[[], None]
+        self, address: Address, topics: Topics, store: AlertStore, positions: Positions, wake: Callable[[], None]
     ) -> None:
         self.missing = 0
         self.taken = 0
