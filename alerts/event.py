@@ -178,6 +178,99 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     verdict: Verdict | None = None
     comment: str | None = None
+    since: str | None = None
+    """From when on, RFC 3339; None for at once."""
     until: str | None = None
     where: dict[str, list[str]] | None = None
+    """As in a scene; `scene` names the scenes that are meant."""
     at: Time
+
+
+class LedgerType(enum.StrEnum):
+    """What happened to a level that is kept from becoming an alert; a core that knows only alerts may pass over it."""
+
+    KEPT = "cn.scenewatch.ledger.kept.v1"
+    """A level was raised and is kept back, or is kept back for another reason now."""
+    ENDED = "cn.scenewatch.ledger.ended.v1"
+    """It is kept back no more: `outcome` says what became of it."""
+    OVER = "cn.scenewatch.ledger.over.v1"
+    """A maintenance or an inhibition has ended: what happened behind it, and how much of it still holds."""
+
+
+class KeptData(msgspec.Struct, frozen=True, kw_only=True, tag="kept", tag_field="entry_of"):
+    """One entry of the ledger: a level of a feed that was raised and is, or was, kept back."""
+
+    entry: str
+    """Its id: a function of scene, feed, severity and the reading that raised it."""
+    revision: Counted
+    scene: str
+    title_en: str = ""
+    title_zh: str = ""
+    device: str
+    metric: str
+    unit: str = ""
+    place: str
+    town: str = ""
+    severity: SeverityWord
+    value: float
+    """Of the reading that raised it."""
+    limit: str = ""
+    """The condition in words."""
+    raised_at: Time
+    """In the readings' own time."""
+    reason: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["unconfirmed", "inhibited", "maintenance"]})]
+    by: str = ""
+    """The inhibiting scene, or the id of the maintenance."""
+    outcome: Annotated[
+        str, msgspec.Meta(extra_json_schema={"enum": ["kept", "cleared", "released", "not watched"]})
+    ] = "kept"
+    """`kept` until it `cleared` behind it, was `released` because it still held, or is `not watched` any more."""
+    ended_at: Time | None = None
+    rules: str = ""
+
+
+class CoverData(msgspec.Struct, frozen=True, kw_only=True, tag="cover", tag_field="entry_of"):
+    """A maintenance or an inhibition that is over, and what happened behind it.
+
+    One that spans several workers is told once by each that had something behind it: they add up.
+    """
+
+    cover: str
+    """Its id: a function of what kept back and of the first that it kept back."""
+    revision: Counted = 1
+    reason: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["inhibited", "maintenance"]})]
+    by: str
+    """The inhibiting scene, or the id of the maintenance."""
+    same: str = ""
+    """What devices had in common with the inhibiting one, e.g. `town`."""
+    value: str = ""
+    """Which, e.g. `T03`."""
+    place: str
+    since: Time
+    """When it kept back its first."""
+    until: Time
+    kept: Counted
+    """How many levels were raised behind it."""
+    cleared: int = 0
+    """How many of them cleared behind it."""
+    holds: int = 0
+    """How many still hold: they are alerts now, or something else keeps them back."""
+    scenes: dict[str, int] = {}
+    """How many by scene."""
+
+
+class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A CloudEvent about the ledger, on the same road as those about alerts, in order per place."""
+
+    id: str
+    """`{entry or cover}.{revision}`."""
+    source: str
+    type: LedgerType
+    subject: str
+    time: Time
+    partitionkey: str
+    sequence: str
+    traceparent: str
+    data: KeptData | CoverData
+    specversion: str = SPEC_VERSION
+    datacontenttype: str = "application/json"

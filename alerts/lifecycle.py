@@ -8,7 +8,7 @@ event, and a value that goes from one level straight into another does not close
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import NamedTuple
@@ -18,6 +18,7 @@ import msgspec
 from alerts.alert import Member, OpenAlert
 from alerts.change import AlertChange, Timing
 from alerts.event import ACKNOWLEDGE, Feedback, Measured
+from alerts.kept import LedgerChange, opens, told
 from alerts.ports import Feeds, Scene, Scenes
 from alerts.rows import Row, Source, by_reading, member_of, raised_again
 from alerts.saved import Saved
@@ -27,6 +28,7 @@ from core.clock import rfc3339
 from core.ids import derived_id
 from core.severity import Severity
 from core.stage import Snapshot
+from thresholds.behind import Behind, Kept
 from thresholds.transition import TransitionKind, Transitions
 
 _NO_FEEDS: Collection[int] = frozenset()
@@ -155,6 +157,10 @@ class AlertStage:
             alert.acknowledged_by, alert.comment = feedback.by, feedback.comment
         timing = Timing(decided_ns=decided_ns)
         return self._take(alert, Happening.ACKNOWLEDGE, now_ms, timing)
+
+    def tell_ledger(self, news: Iterable[Kept | Behind]) -> list[LedgerChange]:
+        """The gate's news as they are told; no alert changes by them."""
+        return list(told(news, self._in_force, self._feeds))
 
     def members_of(self, alert: str) -> tuple[str, list[int]] | None:
         """The scene id and the feeds that hold an alert open, None (and counted) if it is not open."""
@@ -444,7 +450,7 @@ class AlertStage:
 
 
 def _in_shadow(scene: Scene, device: Device) -> bool:
-    return device.on_trial or scene.stage == "shadow" or (scene.stage == "pilot" and not scene.pilot_at(device))
+    return not opens(scene, device)
 
 
 def _happenings(touch: _Touch) -> list[Happening]:

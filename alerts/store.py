@@ -11,8 +11,19 @@ from pathlib import Path
 import msgspec
 
 from alerts.change import AlertChange, Timing, latency
-from alerts.event import AlertData, EventType, Feedback, Receipt, Verdict
-from alerts.stored import SELECT_STORED, Acknowledged, Durability, Status, StoredAlert, Waiting, stored
+from alerts.event import EventType, Feedback, LedgerType, Receipt, Verdict
+from alerts.kept import LedgerChange
+from alerts.stored import (
+    SELECT_STORED,
+    Acknowledged,
+    Durability,
+    Status,
+    StoredAlert,
+    Waiting,
+    data_of,
+    stored,
+    type_of,
+)
 from core.clock import parse_rfc3339, wall_ns
 from core.errors import DataLossError, ScenewatchError, UnavailableError
 
@@ -161,6 +172,24 @@ class AlertStore:
             self._since_checkpoint += len(new)
         return len(new)
 
+    def tell(self, ledger: Sequence[LedgerChange]) -> int:
+        """Put events of the ledger into the outbox, all or none, each once for ever; how many were new.
+
+        Raises:
+            UnavailableError: As for `write`.
+        """
+        if not ledger:
+            return 0
+        timing = msgspec.json.encode(Timing())
+        rows = [
+            (one.id, one.subject, one.data.place, one.type.value, one.at_ms, msgspec.json.encode(one.data), timing)
+            for one in ledger
+        ]
+        with self._errors(), self._writing, self._transaction(synced=self._durability is Durability.POWER) as db:
+            new = sum(db.execute(_INSERT_EVENT, row).rowcount for row in rows)
+        self._since_checkpoint += new
+        return new
+
     def judge(self, feedback: Feedback) -> None:
         """Keep what an alert turned out to be; an older word than the one that is kept changes nothing.
 
@@ -202,9 +231,9 @@ class AlertStore:
             Waiting(
                 seq,
                 event,
-                EventType(kind),
+                type_of(kind),
                 at_ms,
-                msgspec.json.decode(data, type=AlertData),
+                data_of(type_of(kind), data),
                 msgspec.json.decode(timing, type=Timing),
                 durable_ns[event],
             )
@@ -304,6 +333,10 @@ class AlertStore:
         arguments = (before_ms, Status.WAITING, Status.PARKED)
         with self._errors(), self._writing, self._transaction() as db:
             db.execute(f"DELETE FROM outbox WHERE alert IN ({gone})", arguments)  # noqa: S608 - no outside text
+            db.execute(
+                "DELETE FROM outbox WHERE at_ms < ? AND status = ? AND type IN (?, ?, ?)",
+                (before_ms, Status.ACKNOWLEDGED, *LedgerType),
+            )
             return db.execute(
                 "DELETE FROM alerts WHERE cleared_ms < ? AND NOT EXISTS "
                 "(SELECT 1 FROM outbox WHERE outbox.alert = alerts.id)",
@@ -395,7 +428,7 @@ class AlertStore:
             )
         if kind == EventType.RAISED:
             db.execute("UPDATE alerts SET latency = ? WHERE id = ?", (msgspec.json.encode(spent), alert))
-        return Acknowledged(receipt.id, alert, EventType(kind), receipt.task_number, spent)
+        return Acknowledged(receipt.id, alert, type_of(kind), receipt.task_number, spent)
 
 
 def _write_one(db: sqlite3.Connection, change: AlertChange) -> bool:

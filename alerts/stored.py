@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from alerts.change import Timing, latency
-from alerts.event import AlertData, AlertEvent, EventType, Latency
+from alerts.event import AlertData, AlertEvent, CoverData, EventType, KeptData, Latency, LedgerEvent, LedgerType
 from core.clock import rfc3339
 from core.ids import traceparent
 
@@ -64,9 +64,9 @@ class Waiting:
 
     seq: int
     id: str
-    type: EventType
+    type: EventType | LedgerType
     at_ms: int
-    data: AlertData
+    data: AlertData | KeptData | CoverData
     timing: Timing
     durable_ns: int | None
 
@@ -75,11 +75,13 @@ class Waiting:
         """The place whose order it has to keep."""
         return self.data.place
 
-    def event(self, source: str) -> AlertEvent:
+    def event(self, source: str) -> AlertEvent | LedgerEvent:
         """The CloudEvent, with the latency as far as it is known before sending.
 
-        The trace is the alert's: all its events carry the start of it.
+        The trace is the alert's, or the ledger entry's: all its events carry the start of it.
         """
+        if isinstance(self.type, LedgerType) or not isinstance(self.data, AlertData):
+            return self._ledger_event(source)
         known = latency(self.timing, self.durable_ns)
         return AlertEvent(
             id=self.id,
@@ -93,6 +95,21 @@ class Waiting:
             data=msgspec.structs.replace(self.data, latency=known),
         )
 
+    def _ledger_event(self, source: str) -> LedgerEvent:
+        assert not isinstance(self.data, AlertData)  # noqa: S101 - asked before
+        subject = self.id.rpartition(".")[0]
+        return LedgerEvent(
+            id=self.id,
+            source=source,
+            type=LedgerType(self.type),
+            subject=subject,
+            time=rfc3339(self.at_ms),
+            partitionkey=self.data.place,
+            sequence=f"{self.seq:020d}",
+            traceparent=traceparent(subject),
+            data=self.data,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
@@ -100,9 +117,24 @@ class Acknowledged:
 
     id: str
     alert: str
-    type: EventType
+    type: EventType | LedgerType
     task_number: str | None
     latency: Latency
+
+
+_ledger_data = msgspec.json.Decoder(KeptData | CoverData)
+_LEDGER = frozenset(kind.value for kind in LedgerType)
+_alert_data = msgspec.json.Decoder(AlertData)
+
+
+def type_of(kind: str) -> EventType | LedgerType:
+    """What an event's type is called in the outbox."""
+    return LedgerType(kind) if kind in _LEDGER else EventType(kind)
+
+
+def data_of(kind: EventType | LedgerType, data: bytes) -> AlertData | KeptData | CoverData:
+    """What an event of a type says."""
+    return _ledger_data.decode(data) if isinstance(kind, LedgerType) else _alert_data.decode(data)
 
 
 def stored(row: tuple[Any, ...]) -> StoredAlert:

@@ -346,7 +346,7 @@ def _decided_after(address: str, topics: Topics, begin_ns: int) -> list[float]:
     found: list[float] = []
     for partition in range(PARTITIONS):
         for message in read_all(reader, topics.alerts, partition):
-            for change in decode_told(message.value() or b""):
+            for change in decode_told(message.value() or b"").changes:
                 timing = change.timing
                 if timing.arrival_ns is None or timing.decided_ns is None or timing.arrival_ns < begin_ns:
                     continue

@@ -9,7 +9,17 @@ from urllib.parse import unquote
 
 import msgspec
 
-from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertData, AlertEvent, EventType
+from alerts.event import (
+    BATCH_CONTENT_TYPE,
+    CONTENT_TYPE,
+    AlertData,
+    AlertEvent,
+    CoverData,
+    EventType,
+    KeptData,
+    LedgerEvent,
+    LedgerType,
+)
 from console.problems import Problem, ProblemCode
 from dispatch.intake import Refusal, Refused
 
@@ -17,12 +27,19 @@ MAX_BATCH = 1_000
 """So many events are taken in one transaction at most."""
 _BINARY_TYPE = "application/json"
 _PREFIX = "ce-"
-_TYPES = frozenset(kind.value for kind in EventType)
+_LEDGER = frozenset(kind.value for kind in LedgerType)
+_TYPES = frozenset(kind.value for kind in EventType) | _LEDGER
 _ECHO = 200
 
 _event = msgspec.json.Decoder(AlertEvent)
 _data = msgspec.json.Decoder(AlertData)
+_ledger_event = msgspec.json.Decoder(LedgerEvent)
+_ledger_data: msgspec.json.Decoder[KeptData | CoverData] = msgspec.json.Decoder(KeptData | CoverData)
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+Taken = AlertEvent | LedgerEvent | Refused
+"""What stands for one event of a request."""
 
 
 class _Envelope(msgspec.Struct):
@@ -40,7 +57,7 @@ def is_batch(content_type: str) -> bool:
     return _media_type(content_type) == BATCH_CONTENT_TYPE
 
 
-def read(headers: Mapping[str, str], body: bytes) -> list[AlertEvent | Refused]:
+def read(headers: Mapping[str, str], body: bytes) -> list[Taken]:
     """The events of a request, in order.
 
     An event of an unknown type, or of a batch and unreadable, stands in its place as `Refused`.
@@ -76,11 +93,13 @@ def _media_type(content_type: str) -> str | None:
     return message.get_content_type() if charset in {"utf-8", "utf8", "us-ascii"} else None
 
 
-def _structured(body: bytes) -> AlertEvent | Refused:
+def _structured(body: bytes) -> Taken:
     try:
         return _event.decode(body)
     except msgspec.ValidationError as error:
-        refused = _refused(body, str(error))
+        refused = _other(body, str(error))
+        if isinstance(refused, LedgerEvent):
+            return refused
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _no_json(error) from error
     if refused.reason is not Refusal.UNKNOWN_TYPE:
@@ -88,7 +107,7 @@ def _structured(body: bytes) -> AlertEvent | Refused:
     return refused
 
 
-def _batched(body: bytes) -> list[AlertEvent | Refused]:
+def _batched(body: bytes) -> list[Taken]:
     try:
         parts = _batch.decode(body)
     except msgspec.ValidationError as error:
@@ -100,22 +119,39 @@ def _batched(body: bytes) -> list[AlertEvent | Refused]:
     return [_part(part) for part in parts]
 
 
-def _part(part: msgspec.Raw) -> AlertEvent | Refused:
+def _part(part: msgspec.Raw) -> Taken:
     try:
         return _event.decode(part)
+    except msgspec.ValidationError as error:
+        return _other(part, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _refused(part, str(error))
 
 
-def _binary(headers: Mapping[str, str], body: bytes) -> AlertEvent | Refused:
+def _other(body: bytes | msgspec.Raw, detail: str) -> LedgerEvent | Refused:
+    """What is no event about an alert: one of the ledger, or none."""
+    refused = _refused(body, detail)
+    try:
+        if _envelope.decode(body).type not in _LEDGER:
+            return refused
+        return _ledger_event.decode(body)
+    except msgspec.ValidationError as error:
+        return _refused(body, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return refused
+
+
+def _binary(headers: Mapping[str, str], body: bytes) -> Taken:
     attributes = {
         name.removeprefix(_PREFIX): unquote(value) for name, value in headers.items() if name.startswith(_PREFIX)
     }
     if attributes.get("type", "") not in _TYPES and "id" in attributes and "type" in attributes:
         return _unknown_type(attributes["id"], attributes["type"])
     try:
-        data = _data.decode(body)
-        fields = {**attributes, "datacontenttype": _BINARY_TYPE, "data": data}
+        if attributes.get("type", "") in _LEDGER:
+            told = {**attributes, "datacontenttype": _BINARY_TYPE, "data": _ledger_data.decode(body)}
+            return msgspec.convert(told, LedgerEvent)
+        fields = {**attributes, "datacontenttype": _BINARY_TYPE, "data": _data.decode(body)}
         return msgspec.convert(fields, AlertEvent)
     except msgspec.ValidationError as error:
         raise Problem(ProblemCode.INVALID_EVENT, str(error)) from error

@@ -2,22 +2,24 @@
 
 import asyncio
 import contextlib
+import difflib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.event import ACKNOWLEDGE, RESET, AlertEvent, Feedback, Verdict
+from alerts.event import ACKNOWLEDGE, RESET, AlertEvent, Feedback, LedgerEvent, Verdict
 from alerts.evidence import EvidenceStore
 from city.atlas import Atlas
 from console.backtests import Backtests
 from console.devices import DeviceDirectory
 from console.lanes import Lane
-from console.metrics import Metrics
+from console.metrics import Covered, Metrics
 from console.problems import Problem, ProblemCode
 from console.stream import Broadcast
 from core.clock import Clock, civil_day
 from core.errors import UnavailableError
+from dispatch.case import Maintenance, MaintenanceMoved, Moved, ProfileMoved, Switch
 from dispatch.intake import Plan, Refused
 from dispatch.store import Store
 from history.query import History
@@ -25,6 +27,7 @@ from thresholds.register import SceneRegister
 
 Answer = TypeVar("Answer")
 MOST_FEEDBACK = 500
+MOST_WORKS = 10_000
 _AT_ONCE = 4
 _READERS = 4
 _BATCHES_BEFORE_TIDYING = 100
@@ -56,6 +59,7 @@ class Beside:
         devices: The device list, and who is unknown.
         atlas: The map.
         backtests: Whoever makes backtests.
+        profiles: Gives the scenes that each emergency profile changes, by profile.
         evidence: Where evidence of alerts lies.
     """
 
@@ -63,6 +67,7 @@ class Beside:
     devices: DeviceDirectory | None = None
     atlas: Atlas | None = None
     backtests: Backtests | None = None
+    profiles: Callable[[], Mapping[str, Sequence[str]]] | None = None
     evidence: EvidenceStore | None = None
 
 
@@ -91,7 +96,7 @@ class Hub:
         # A place that is away takes seconds to say so: nobody but who asks for evidence waits for it.
         self._keepsakes = Lane("hub-evidence", threads=2, most_waiting=16)
 
-    async def take(self, events: Sequence[AlertEvent | Refused]) -> Plan:
+    async def take(self, events: Sequence[AlertEvent | LedgerEvent | Refused]) -> Plan:
         """Take events in their order; those who listen are told right after the commit."""
         loop = asyncio.get_running_loop()
         began = time.perf_counter()
@@ -213,6 +218,87 @@ class Hub:
             return written
 
         return await self._writer.run(work)
+
+    async def maintain(
+        self, by: str, reason: str, where: dict[str, list[str]], span: Callable[[int], tuple[int, int]]
+    ) -> Maintenance:
+        """Write down that somebody works, or shelves, for a time; `span` gives from when to when, given now (ms)."""
+
+        def work() -> tuple[Maintenance, Moved]:
+            now_ms = self._clock.now_ms()
+            said = self._store.maintain(by, reason, where, *span(now_ms), now_ms)
+            return said, MaintenanceMoved(said.seq, said)
+
+        return await self._order(work)
+
+    async def end_maintenance(self, name: str, by: str, reason: str) -> Maintenance:
+        """End a maintenance before its time.
+
+        Raises:
+            Problem: `not_found`, or `not_active` if it is over.
+        """
+
+        def work() -> tuple[Maintenance, Moved]:
+            said = self._store.end_maintenance(name, by, reason, self._clock.now_ms())
+            if said is None:
+                if self._store.maintenance(name) is None:
+                    raise Problem(ProblemCode.NOT_FOUND, "there is no maintenance with this id")
+                raise Problem(ProblemCode.NOT_ACTIVE, f"maintenance {name} is over already")
+            return said, MaintenanceMoved(said.seq, said)
+
+        return await self._order(work)
+
+    async def switch_profile(self, profile: str, by: str, reason: str, *, on: bool) -> Switch:
+        """Switch an emergency profile on or off.
+
+        Raises:
+            Problem: `not_found` if no scene knows it, or `not_active` if it is so already.
+        """
+
+        def work() -> tuple[Switch, Moved]:
+            known = self.profiles()
+            if known is not None and profile not in known and on:
+                near = difflib.get_close_matches(profile, list(known), n=1)
+                meant = f" (did you mean {near[0]}?)" if near else ""
+                raise Problem(ProblemCode.NOT_FOUND, f"no scene in force has a profile {profile!r}{meant}")
+            scenes = (known or {}).get(profile, ())
+            switch = self._store.switch_profile(profile, by, reason, self._clock.now_ms(), on=on, scenes=scenes)
+            if switch is None:
+                raise Problem(ProblemCode.NOT_ACTIVE, f"profile {profile} is {'on' if on else 'off'} already")
+            return switch, ProfileMoved(switch.seq, switch)
+
+        return await self._order(work)
+
+    def profiles(self) -> Mapping[str, Sequence[str]] | None:
+        """The scenes that each emergency profile changes; None where this hub does not know scenes. It may read."""
+        return None if self._beside.profiles is None else self._beside.profiles()
+
+    async def covered(self) -> Covered:
+        """How much is kept back now, and by how much."""
+        now_ms = self._clock.now_ms()
+
+        def look(store: Store) -> Covered:
+            works = store.maintenances(ends_after=now_ms, before=None, limit=MOST_WORKS)
+            running = sum(work.since <= now_ms for work in works)
+            return Covered(store.kept_now(), running, len(store.profiles_on()))
+
+        return await self.read(look)
+
+    def now_ms(self) -> int:
+        """What the hub takes for now, ms."""
+        return self._clock.now_ms()
+
+    async def _order(self, work: Callable[[], tuple[Answer, Moved]]) -> Answer:
+        """Write something down that people order; the pipeline and those who listen are told."""
+        loop = asyncio.get_running_loop()
+
+        def say() -> Answer:
+            answer, moved = work()
+            loop.call_soon_threadsafe(self.broadcast.announce_feedback)
+            loop.call_soon_threadsafe(self.broadcast.publish, [moved])
+            return answer
+
+        return await self._writer.run(say)
 
     async def feedback(self, after: int, wait_s: float) -> list[Feedback]:
         """Feedback with `seq` above `after`; if there is none, it waits up to `wait_s` for some."""

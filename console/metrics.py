@@ -5,6 +5,7 @@ References: Prometheus naming conventions (verified: yes).
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
@@ -12,7 +13,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alerts.event import EventType
+from alerts.event import EventType, LedgerType
 from dispatch.intake import Decision, Outcome
 from dispatch.queries import Counts
 
@@ -21,8 +22,17 @@ _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _short(kind: EventType | None) -> str:
+def _short(kind: EventType | LedgerType | None) -> str:
     return "unreadable" if kind is None else kind.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How much is kept back now by reason, and how much maintenance and how many profiles are on."""
+
+    kept: dict[str, int]
+    maintenance: int
+    profiles: int
 
 
 class Metrics:
@@ -59,6 +69,9 @@ class Metrics:
             registry=registry,
         )
         self._cases = Gauge("scenewatch_cases", "Cases by state.", ["state"], registry=registry)
+        self._kept = Gauge("scenewatch_hub_kept_back", "Raises kept back now, by why.", ["reason"], registry=registry)
+        self._maintenance = Gauge("scenewatch_maintenance_running", "Maintenance that runs now.", registry=registry)
+        self._profiles = Gauge("scenewatch_profiles_on", "Emergency profiles that are on.", registry=registry)
         self.requests = Histogram(
             "scenewatch_http_request_seconds",
             "From a request to the first byte of its answer.",
@@ -86,12 +99,16 @@ class Metrics:
             if outcome.decision is Decision.OPENED and outcome.severity is not None:
                 self._cases_opened.labels(outcome.severity).inc()
 
-    def text(self, counts: Counts) -> bytes:
-        """All figures in the exposition format; `counts` are those that the database knows."""
+    def text(self, counts: Counts, covered: Covered) -> bytes:
+        """All figures in the exposition format; what is given is what the database knows."""
         for severity, count in counts.alerts.items():
             self._alerts.labels(severity).set(count)
         for state, count in counts.cases.items():
             self._cases.labels(state).set(count)
+        for reason in ("unconfirmed", "inhibited", "maintenance"):
+            self._kept.labels(reason).set(covered.kept.get(reason, 0))
+        self._maintenance.set(covered.maintenance)
+        self._profiles.set(covered.profiles)
         return generate_latest(self._registry)
 
 

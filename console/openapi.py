@@ -11,15 +11,16 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from alerts.event import AlertData, AlertEvent, Feedback, Receipt
+from alerts.event import AlertData, AlertEvent, Feedback, LedgerEvent, Receipt
 from alerts.evidence import Manifest
-from console import backtests, problems, wire, wire_devices, wire_history, wire_scenes
+from console import backtests, problems, wire, wire_devices, wire_history, wire_ledger, wire_scenes
 
 Schema = dict[str, Any]
 _TYPES: tuple[type[msgspec.Struct], ...] = (
     AlertData,
     AlertEvent,
     Feedback,
+    LedgerEvent,
     Manifest,
     Receipt,
     problems.ProblemDetails,
@@ -38,6 +39,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     wire_devices.DeviceDetail,
     wire_devices.DeviceList,
     wire_history.HistoryView,
+    *wire_ledger.TYPES,
     *wire_scenes.TYPES,
     *backtests.TYPES,
 )

@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
 from console.access import hub_of, may_read, may_write
-from console.backtests import BacktestRequest, Backtests, BacktestView
+from console.backtests import (
+    BacktestRequest,
+    Backtests,
+    BacktestView,
+    DiffRequest,
+    ExplainRequest,
+    PreviewRequest,
+    SuggestRequest,
+)
 from console.openapi import answers, body, ref
 from console.problems import Problem, ProblemCode
 from console.requests import decoded
@@ -16,7 +24,10 @@ from console.requests import decoded
 router = APIRouter(tags=["backtests"])
 _encode = msgspec.json.Encoder().encode
 _Answer = TypeVar("_Answer")
+_Question = TypeVar("_Question", BacktestRequest, PreviewRequest, DiffRequest, ExplainRequest, SuggestRequest)
 BacktestId = Annotated[str, Path(max_length=64, pattern="^[a-z0-9-]+$")]
+_BEGUN = ("It runs; `Location` says where.", ref(BacktestView))
+_REFUSED = (400, 401, 413, 422, 503)
 _UNKNOWN = "there is no backtest with this id; those that are done are kept for a while only"
 
 
@@ -26,14 +37,71 @@ _UNKNOWN = "there is no backtest with this id; those that are done are kept for 
     response_class=Response,
     status_code=202,
     dependencies=[Depends(may_write)],
-    responses=answers({202: ("It runs; `Location` says where.", ref(BacktestView))}, 400, 401, 413, 422, 503),
+    responses=answers({202: _BEGUN}, *_REFUSED),
     openapi_extra=body({"application/json": ref(BacktestRequest)}),
 )
 async def start(request: Request) -> Response:
     """Begin a backtest; few run at once, and more than that are refused with `busy`."""
-    asked = await decoded(request, BacktestRequest, hub_of(request).settings.max_body_bytes)
-    begun = await _ask(request, lambda backtests, now_ms: backtests.start(asked, now_ms))
-    return _said(begun, 202, {"Location": f"/api/v1/backtests/{begun.id}"})
+    return await _begin(request, BacktestRequest)
+
+
+@router.post(
+    "/api/v1/backtests/preview",
+    summary="Ask what publishing a version now would do",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers({202: _BEGUN}, *_REFUSED),
+    openapi_extra=body({"application/json": ref(PreviewRequest)}),
+)
+async def preview(request: Request) -> Response:
+    """Which running delays it takes over, what would fire at once or with the next reading, which alerts would end."""
+    return await _begin(request, PreviewRequest)
+
+
+@router.post(
+    "/api/v1/backtests/diff",
+    summary="Ask what two versions do differently",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers({202: _BEGUN}, *_REFUSED),
+    openapi_extra=body({"application/json": ref(DiffRequest)}),
+)
+async def diff(request: Request) -> Response:
+    """Alerts and cases added, lost, earlier, later, and true ones missed, of the second version against the first."""
+    return await _begin(request, DiffRequest)
+
+
+@router.post(
+    "/api/v1/backtests/explain",
+    summary="Ask why, or why not",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers({202: _BEGUN}, *_REFUSED),
+    openapi_extra=body({"application/json": ref(ExplainRequest)}),
+)
+async def explain(request: Request) -> Response:
+    """One feed at one moment: its value, the limit in force and where it comes from, the delay, what keeps it back.
+
+    Beside them the smallest change of each number that would have raised it, verified by a run.
+    """
+    return await _begin(request, ExplainRequest)
+
+
+@router.post(
+    "/api/v1/backtests/suggest",
+    summary="Ask which values are worth trying",
+    response_class=Response,
+    status_code=202,
+    dependencies=[Depends(may_write)],
+    responses=answers({202: _BEGUN}, *_REFUSED),
+    openapi_extra=body({"application/json": ref(SuggestRequest)}),
+)
+async def suggest(request: Request) -> Response:
+    """Values of each number of each level, each with what it would have raised. Nothing is changed by it."""
+    return await _begin(request, SuggestRequest)
 
 
 @router.get(
@@ -64,6 +132,12 @@ async def cancel(request: Request, backtest: BacktestId) -> Response:
     if not await _ask(request, lambda backtests, _: backtests.cancel(backtest)):
         raise Problem(ProblemCode.NOT_FOUND, _UNKNOWN)
     return Response(status_code=204)
+
+
+async def _begin(request: Request, kind: type[_Question]) -> Response:
+    asked = await decoded(request, kind, hub_of(request).settings.max_body_bytes)
+    begun = await _ask(request, lambda backtests, now_ms: backtests.start(asked, now_ms))
+    return _said(begun, 202, {"Location": f"/api/v1/backtests/{begun.id}"})
 
 
 async def _ask(request: Request, what: Callable[[Backtests, int], _Answer]) -> _Answer:

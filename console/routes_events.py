@@ -4,7 +4,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertData, AlertEvent, Receipt
+from alerts.event import BATCH_CONTENT_TYPE, CONTENT_TYPE, AlertData, AlertEvent, LedgerEvent, Receipt
 from console import cloudevents
 from console.access import hub_of, may_write
 from console.openapi import answers, body, ref
@@ -36,10 +36,10 @@ _JSON = "application/json"
     ),
     openapi_extra=body(
         {
-            CONTENT_TYPE: ref(AlertEvent),
+            CONTENT_TYPE: {"anyOf": [ref(AlertEvent), ref(LedgerEvent)]},
             BATCH_CONTENT_TYPE: {
                 "type": "array",
-                "items": ref(AlertEvent),
+                "items": {"anyOf": [ref(AlertEvent), ref(LedgerEvent)]},
                 "maxItems": cloudevents.MAX_BATCH,
             },
             _JSON: ref(AlertData),

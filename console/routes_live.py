@@ -33,6 +33,9 @@ async def stream(
 ) -> Response:
     """Server-sent events, right after the commit: `alert` (StreamedAlert) and `case` (StreamedCase).
 
+    Beside them, what is kept back and who keeps it back: `kept` (EntryView), `over` (CoverView), `maintenance`
+    (MaintenanceView) and `profile` (SwitchView).
+
     The first message is `ready`, from where on nothing is missed: load the lists after it. A client that
     comes back with `Last-Event-ID` is given what it missed; if that is too much, or of another database, the
     first message is `reset`, and the lists must be loaded again. A comment comes every 15 s. A client that
@@ -60,7 +63,8 @@ async def figures(request: Request) -> Response:
     """All figures in Prometheus' text format."""
     hub = hub_of(request)
     counts = await hub.read(lambda store: store.counts())
-    return Response(hub.metrics.text(counts), headers={"Content-Type": metrics.CONTENT_TYPE})
+    covered = await hub.covered()
+    return Response(hub.metrics.text(counts, covered), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 @router.get(

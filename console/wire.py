@@ -5,8 +5,9 @@ from typing import Annotated
 import msgspec
 
 from alerts.event import EventType, Measured, Verdict
+from console.wire_ledger import ledger_streamed
 from core.clock import rfc3339
-from dispatch.case import Alert, AlertMoved, AuditLine, Case, Moved, What
+from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
 from dispatch.precision import Tally
 from dispatch.workflow import CaseState
 
@@ -249,8 +250,10 @@ def streamed(moved: Moved) -> tuple[str, bytes]:
     if isinstance(moved, AlertMoved):
         alert = StreamedAlert(event=moved.event, type=moved.type, alert=alert_view(moved.alert))
         return "alert", msgspec.json.encode(alert)
-    case = StreamedCase(line=audit_view(moved.line), case=case_view(moved.case))
-    return "case", msgspec.json.encode(case)
+    if isinstance(moved, CaseMoved):
+        case = StreamedCase(line=audit_view(moved.line), case=case_view(moved.case))
+        return "case", msgspec.json.encode(case)
+    return ledger_streamed(moved)
 
 
 def _time(ms: int | None) -> str | None:

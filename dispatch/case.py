@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from alerts.event import AlertData, EventType
+from alerts.event import AlertData, CoverData, EventType, KeptData
 from dispatch.workflow import CaseState
 
 
@@ -99,4 +99,75 @@ class CaseMoved:
     line: AuditLine
 
 
-Moved = AlertMoved | CaseMoved
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Somebody works on devices, or shelves scenes, for a time: what fits `where` opens nothing then.
+
+    Times are ms since the epoch; `ended_at` is set where somebody ended it before its time. `where` is as in a scene;
+    under `scene` it names the scenes that are meant.
+    """
+
+    seq: int
+    id: str
+    since: int
+    until: int
+    where: dict[str, list[str]]
+    by: str
+    reason: str
+    said_at: int
+    ended_at: int | None = None
+    ended_by: str | None = None
+    ended_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Somebody switched an emergency profile on or off, `at` ms since the epoch.
+
+    Off: `raised` is how many alerts its scenes raised while it was on, `holds` how many of them are not cleared;
+    None where that is not known.
+    """
+
+    seq: int
+    profile: str
+    on: bool
+    by: str
+    reason: str
+    at: int
+    raised: int | None = None
+    holds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMoved:
+    """For the stream: an entry of the ledger is new or has changed."""
+
+    seq: int
+    data: KeptData
+
+
+@dataclass(frozen=True, slots=True)
+class CoverMoved:
+    """For the stream: a maintenance or an inhibition is over."""
+
+    seq: int
+    data: CoverData
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceMoved:
+    """For the stream: a maintenance was said, or ended before its time."""
+
+    seq: int
+    maintenance: Maintenance
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileMoved:
+    """For the stream: a profile was switched."""
+
+    seq: int
+    switch: Switch
+
+
+Moved = AlertMoved | CaseMoved | KeptMoved | CoverMoved | MaintenanceMoved | ProfileMoved

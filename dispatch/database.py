@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
-from sqlalchemy import URL, Engine, create_engine, event, func, insert, inspect, select
+from sqlalchemy import URL, Engine, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -136,11 +136,21 @@ def _prepare(connection: Connection, name: str) -> None:
         connection.execute(insert(tables.counters), [{"name": STREAM_COUNTER, "value": 0}])
         return
     version = connection.scalar(select(func.max(tables.schema_version.c.version)))
+    if version == 1:
+        _to_version_2(connection)
+        return
     if version != tables.SCHEMA_VERSION:
         raise ConfigError(
             f"the database {name} has schema version {version}, this program knows {tables.SCHEMA_VERSION}; "
             "start the newer program, or give the hub another database"
         )
+
+
+def _to_version_2(connection: Connection) -> None:
+    """The ledger, maintenance and profiles came; nothing that was there changes."""
+    connection.exec_driver_sql(f"ALTER TABLE {tables.feedback.name} ADD COLUMN scope TEXT")
+    tables.metadata.create_all(connection)
+    connection.execute(update(tables.schema_version).values(version=2))
 
 
 def _cause(error: DBAPIError | PoolTimeoutError) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from alerts.event import AlertData, AlertEvent, EventType
+from alerts.event import AlertData, AlertEvent, EventType, KeptData, LedgerEvent, LedgerType
 from core.clock import civil_day, parse_rfc3339
 from core.severity import Severity
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
@@ -48,6 +48,8 @@ class Decision(enum.StrEnum):
     """A newer revision of a known alert."""
     DUPLICATE = "duplicate"
     """This event id was taken before: nothing was changed."""
+    NOTED = "noted"
+    """It is of the ledger: written down there."""
     OUT_OF_DATE = "out_of_date"
     """A newer revision of its alert is known already: kept, but the view stays."""
     REFUSED = "refused"
@@ -82,7 +84,7 @@ class Outcome:
 
     id: str
     decision: Decision
-    type: EventType | None = None
+    type: EventType | LedgerType | None = None
     severity: str | None = None
     task_number: str | None = None
     refused: Refused | None = None
@@ -141,6 +143,51 @@ def checked(event: AlertEvent | Refused) -> AlertEvent | Refused:
         for reason, wrong in _faults(event):
             return Refused(event.id[:_LONGEST_KEY], reason, wrong)
     return event
+
+
+def checked_ledger(event: LedgerEvent) -> LedgerEvent | Refused:
+    """`event`, or why it can never be taken."""
+    for reason, wrong in _ledger_faults(event):
+        return Refused(event.id[:_LONGEST_KEY], reason, wrong)
+    return event
+
+
+def _ledger_faults(event: LedgerEvent) -> Iterator[tuple[Refusal, str]]:
+    data = event.data
+    subject = data.entry if isinstance(data, KeptData) else data.cover
+    if event.specversion != "1.0":
+        yield Refusal.WRONG_ATTRIBUTE, f"specversion is {event.specversion[:20]!r}, this hub takes '1.0'"
+    if event.subject != subject or (event.type is LedgerType.OVER) == isinstance(data, KeptData):
+        yield Refusal.WRONG_ATTRIBUTE, "subject, type and data must be of one entry or one cover"
+    if isinstance(data, KeptData) and data.severity not in _SEVERITIES:
+        yield Refusal.WRONG_SEVERITY, f"severity is one of {sorted(_SEVERITIES)}"
+    keys, texts, times = _ledger_fields(event)
+    for name, key, fewest in [*((*key, 1) for key in keys), *((*text, 0) for text in texts)]:
+        if not fewest <= len(key) <= _LONGEST_KEY or _CONTROL.search(key):
+            yield Refusal.WRONG_TEXT, f"{name} must be {fewest} to {_LONGEST_KEY} characters, none of control"
+    for name, time in times:
+        if _ms(time) is None:
+            yield Refusal.WRONG_TIME, f"{name} is no RFC 3339 time with an offset between 1970 and 9998"
+    if not 1 <= data.revision <= MAX_REVISION:
+        yield Refusal.WRONG_NUMBER, "data.revision counts from 1, below 2^31"
+
+
+_Fields = list[tuple[str, str]]
+
+
+def _ledger_fields(event: LedgerEvent) -> tuple[_Fields, _Fields, _Fields]:
+    """What must be there, what may be, and times."""
+    data = event.data
+    keys = [("id", event.id), ("source", event.source), ("subject", event.subject), ("data.place", data.place)]
+    texts = [("data.by", data.by), ("data.reason", data.reason)]
+    times = [("time", event.time)]
+    if isinstance(data, KeptData):
+        keys += [("data.scene", data.scene), ("data.device", data.device)]
+        texts += [("data.town", data.town), ("data.metric", data.metric), ("data.outcome", data.outcome)]
+        times.append(("data.raised_at", data.raised_at))
+    else:
+        times += [("data.since", data.since), ("data.until", data.until)]
+    return keys, texts, times
 
 
 def _faults(event: AlertEvent) -> Iterator[tuple[Refusal, str]]:

@@ -13,6 +13,7 @@ from core.severity import Severity
 from dispatch import tables
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
 from dispatch.database import STREAM_COUNTER, unavailable_as_such
+from dispatch.ledger import LedgerQueries
 from dispatch.precision import JudgedAlert
 from dispatch.workflow import CaseState
 
@@ -68,7 +69,7 @@ def line_of(row: Mapping[Any, Any]) -> AuditLine:
     return AuditLine(**values)
 
 
-class Queries:
+class Queries(LedgerQueries):
     """The reading half of the store.
 
     Every method raises `UnavailableError` while the database cannot be used.
@@ -123,12 +124,7 @@ class Queries:
         """What people said, with `seq` above `after`, in order."""
         table = tables.feedback
         query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
-        return [
-            Feedback(
-                **{**row, "at": rfc3339(row["at"]), "verdict": Verdict(row["verdict"]) if row["verdict"] else None}
-            )
-            for row in self._rows(query)
-        ]
+        return [_feedback_of(row) for row in self._rows(query)]
 
     def judged(self, scene: str | None = None) -> list[JudgedAlert]:
         """Every alert that somebody judged, with the last word on it; of one scene if it is given."""
@@ -164,9 +160,13 @@ class Queries:
     def moved(self, after: int, limit: int) -> list[Moved]:
         """What happened after a place in the stream, in order, at most `limit`.
 
-        An alert is as it was after its event; a case is as it is now.
+        An alert is as it was after its event; everything else is as it is now.
         """
-        moved: list[Moved] = [*self._alerts_moved(after, limit), *self._cases_moved(after, limit)]
+        moved: list[Moved] = [
+            *self._alerts_moved(after, limit),
+            *self._cases_moved(after, limit),
+            *self.ledger_moved(after, limit),
+        ]
         return sorted(moved, key=lambda m: m.seq)[:limit]
 
     def opened_since(self, scene: str, since: int) -> int:
@@ -230,6 +230,13 @@ class Queries:
     def _rows(self, query: Any) -> Sequence[Mapping[Any, Any]]:
         with unavailable_as_such(), self._engine.connect() as connection:
             return connection.execute(query).mappings().all()
+
+
+def _feedback_of(row: Mapping[Any, Any]) -> Feedback:
+    columns = {name: value for name, value in row.items() if name != "scope"}
+    scope = msgspec.json.decode(row["scope"]) if row["scope"] else {}
+    verdict = Verdict(row["verdict"]) if row["verdict"] else None
+    return Feedback(**{**columns, **scope, "at": rfc3339(row["at"]), "verdict": verdict})
 
 
 def _given(rules: Sequence[ColumnElement[bool] | None]) -> list[ColumnElement[bool]]:

@@ -7,12 +7,23 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from alerts.event import AlertData, AlertEvent, Feedback, Verdict
+from alerts.event import AlertData, AlertEvent, Feedback, LedgerEvent, Verdict
 from core.clock import rfc3339
 from dispatch import tables
-from dispatch.case import Alert, AuditLine, Case, What
+from dispatch.case import Alert, AuditLine, Case, Maintenance, Switch, What
 from dispatch.database import STREAM_COUNTER, open_database, tidy, unavailable_as_such
-from dispatch.intake import SEQS_PER_EVENT, Intake, Known, Plan, Refused, StoredEvent, checked, working_day
+from dispatch.intake import (
+    SEQS_PER_EVENT,
+    Intake,
+    Known,
+    Plan,
+    Refused,
+    StoredEvent,
+    checked,
+    checked_ledger,
+    working_day,
+)
+from dispatch.ledger import came_of, say_ended, say_maintenance, say_switch, take_ledger
 from dispatch.queries import Queries, alert_of, case_of
 
 VERDICT = "verdict"
@@ -74,14 +85,33 @@ class Store(Queries):
         """Close all connections."""
         self._engine.dispose()
 
-    def take(self, events: Sequence[AlertEvent | Refused], now_ms: int) -> Plan:
-        """Take a batch of events in their order, in one transaction; what is answered is committed.
+    def take(self, events: Sequence[AlertEvent | LedgerEvent | Refused], now_ms: int) -> Plan:
+        """Take a batch of events in their order, in one transaction (the ledger's in one of their own).
+
+        What is answered is committed.
 
         Args:
             events: Events as they came in; those that could not be read stand in their place as `Refused`.
             now_ms: When they came in, ms since the epoch.
         """
-        items = [checked(event) for event in events]
+        items = [checked_ledger(event) if isinstance(event, LedgerEvent) else checked(event) for event in events]
+        told = [event for event in items if isinstance(event, LedgerEvent)]
+        plan = self._take_alerts([event for event in items if not isinstance(event, LedgerEvent)], now_ms)
+        if told:
+            self._take_ledger(items, told, plan)
+        return plan
+
+    def _take_ledger(
+        self, items: Sequence[AlertEvent | LedgerEvent | Refused], told: Sequence[LedgerEvent], plan: Plan
+    ) -> None:
+        """Write the ledger's events down, and put their outcomes where they were among the others."""
+        with unavailable_as_such(), self._engine.begin() as connection:
+            noted, moved = take_ledger(connection, told, _reserve(connection, len(told)))
+        of_alerts, of_ledger = iter(plan.outcomes), iter(noted)
+        plan.outcomes = [next(of_ledger if isinstance(item, LedgerEvent) else of_alerts) for item in items]
+        plan.moved += moved
+
+    def _take_alerts(self, items: Sequence[AlertEvent | Refused], now_ms: int) -> Plan:
         good = [event for event in items if isinstance(event, AlertEvent)]
         if not good:
             return Intake(Known(), first_seq=0, last_number=0, day="", now_ms=now_ms).take_all(items)
@@ -133,6 +163,39 @@ class Store(Queries):
                 )  # fmt: skip
                 connection.execute(_NEW_LINES, [_line_row(line)])
         return Feedback(seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms))
+
+    def maintain(
+        self, by: str, reason: str, where: dict[str, list[str]], since: int, until: int, now_ms: int
+    ) -> Maintenance:
+        """Write down that somebody works, or shelves, from one time to another, ms; the pipeline fetches it."""
+        with unavailable_as_such(), self._engine.begin() as connection:
+            seq = _reserve(connection, 1)
+            said = Maintenance(seq, f"m-{seq:06d}", since, until, where, by, reason, now_ms)
+            say_maintenance(connection, said)
+        return said
+
+    def end_maintenance(self, name: str, by: str, reason: str, now_ms: int) -> Maintenance | None:
+        """End a maintenance before its time; None if it is over already, or was never said."""
+        with unavailable_as_such(), self._engine.begin() as connection:
+            seq = _reserve(connection, 1)
+            before = self.maintenance(name)
+            if before is None or before.until <= now_ms:
+                return None
+            return say_ended(connection, before, seq, by, reason, now_ms)
+
+    def switch_profile(
+        self, profile: str, by: str, reason: str, now_ms: int, *, on: bool, scenes: Sequence[str] = ()
+    ) -> Switch | None:
+        """Switch an emergency profile; None if it is so already. `scenes` are those that it changes."""
+        with unavailable_as_such(), self._engine.begin() as connection:
+            seq = _reserve(connection, 1)
+            before = next((one for one in self.profiles_on() if one.profile == profile), None)
+            if on == (before is not None):
+                return None
+            raised, holds = (None, None) if before is None else came_of(connection, scenes, before.at)
+            switch = Switch(seq, profile, on, by, reason, now_ms, raised, holds)
+            say_switch(connection, switch)
+        return switch
 
     def tidy(self) -> None:
         """Do what the database wants done now and then; call it every hundred batches, beside the writer."""

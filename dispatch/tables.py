@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up with every change of a table; a database of a newer version is refused."""
 
 metadata = MetaData()
@@ -124,5 +124,73 @@ feedback = Table(
     Column("comment", Text),
     Column("verdict", String(20)),
     Column("at", _Big, nullable=False),
+    Column("scope", Text),
     Index("feedback_by_alert", "alert", "seq"),
 )
+"""`scope` is JSON: since, until and where of a maintenance."""
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("first", _Big, primary_key=True, autoincrement=False),
+    Column("seq", _Big, nullable=False, index=True),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("revision", Integer, nullable=False),
+    Column("scene", String(200), nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("town", String(200), nullable=False),
+    Column("device", String(200), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("raised_at", _Big, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ledger_by_outcome", "outcome", "first"),
+    Index("ledger_by_scene", "scene", "first"),
+    Index("ledger_by_cover", "by", "first"),
+)
+"""What the pipeline keeps, or kept, back; `first` is its place in the stream when it came, `seq` when it changed."""
+
+covers = Table(
+    "covers",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("reason", String(20), nullable=False),
+    Column("by", String(200), nullable=False, index=True),
+    Column("body", Text, nullable=False),
+)
+"""Maintenance and inhibitions that are over, and what was behind them."""
+
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("first", _Big, primary_key=True, autoincrement=False),
+    Column("seq", _Big, nullable=False, index=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("since", _Big, nullable=False),
+    Column("until", _Big, nullable=False, index=True),
+    Column("where", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("said_at", _Big, nullable=False),
+    Column("ended_at", _Big),
+    Column("ended_by", Text),
+    Column("ended_reason", Text),
+)
+"""Who works, or shelves, where, from when until when; `until` is what was said last."""
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("profile", String(64), nullable=False),
+    Column("on", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", _Big, nullable=False),
+    Column("raised", Integer),
+    Column("holds", Integer),
+    Index("switches_by_profile", "profile", "seq"),
+)
+"""Every time that somebody switched an emergency profile. Off: how many alerts came of it, and how many still hold."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from alerts.change import AlertChange
 from alerts.event import MAINTENANCE, PROFILE_OFF, PROFILE_ON, RESET, Feedback
+from alerts.kept import LedgerChange
 from alerts.lifecycle import AlertStage
 from city.device import Device
 from core.clock import parse_rfc3339
@@ -27,13 +28,28 @@ class Chain:
     """Sequencing, thresholds, the gate and alerts on one order of entries.
 
     Time passes only by what is given: to each reading's arrival, to a gateway state's and to `on_timer`.
+
+    Args:
+        sequencer: The first stage.
+        engine: The second.
+        alerts: The last.
+        wall_ns: The wall clock.
+        tells_ledger: Whether what the gate keeps back is told; whoever says so asks `take_ledger`.
     """
 
-    def __init__(self, sequencer: Sequencer, engine: Engine, alerts: AlertStage, wall_ns: Decided) -> None:
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        engine: Engine,
+        alerts: AlertStage,
+        wall_ns: Decided,
+        *,
+        tells_ledger: bool = False,
+    ) -> None:
         self.sequencer = sequencer
         self.engine = engine
         self.alerts = alerts
-        self.gate = Gate(engine.scenes, engine.device)
+        self.gate = Gate(engine.scenes, engine.device, tells=tells_ledger)
         self.now_ms = 0
         self.feedback_position = 0
         self.readings = 0
@@ -56,6 +72,11 @@ class Chain:
         """What follows from what the engine has decided otherwise than by `on_batch`; time has passed to `now_ms`."""
         self.now_ms = max(self.now_ms, now_ms)
         return self._alert(self._gated(transitions, self.now_ms))
+
+    def take_ledger(self) -> list[LedgerChange]:
+        """What has come into the ledger, or changed in it, since this was asked last."""
+        news = self.gate.take_news()
+        return self.alerts.tell_ledger(news) if news else []
 
     def on_gateway(self, state: GatewayState) -> list[AlertChange]:
         """What follows from a gateway going or coming; time passes to that moment first."""
@@ -80,8 +101,9 @@ class Chain:
     def _maintain(self, feedback: Feedback, now_ms: int) -> list[AlertChange]:
         """Somebody works on devices until a time: what they raise is kept back, and what still holds is raised then."""
         try:
+            since = now_ms if feedback.since is None else parse_rfc3339(feedback.since)
             until = now_ms if feedback.until is None else parse_rfc3339(feedback.until)
-            work = Maintenance(feedback.alert, feedback.where or {}, now_ms, until, feedback.by)
+            work = Maintenance(feedback.alert, feedback.where or {}, since, until, feedback.by)
             return self._alert(self.gate.maintain(work, now_ms))
         except ValueError:
             return self.alerts.on_feedback(feedback, now_ms)  # counts it as one that means nothing

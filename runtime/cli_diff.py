@@ -5,21 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from core.errors import ConfigError
-from runtime.backtest.compare import Difference
+from runtime.backtest.answer import compared
 from runtime.cli_backtest import TO_STDOUT, Asked, answered
 from runtime.summary import write_json
-
-
-class Compared(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
-    """What `--json` writes."""
-
-    first: str
-    second: str
-    start: str
-    end: str
-    gaps: int
-    difference: Difference
 
 
 def diff(asked: Asked) -> int:
@@ -29,12 +17,7 @@ def diff(asked: Asked) -> int:
         ConfigError: If something that was typed is wrong.
     """
     answer = answered(asked)
-    if answer.compare is None:
-        raise ConfigError("name two versions")
-    found = Compared(
-        first=asked.scene, second=str(asked.compare), start=answer.start, end=answer.end, gaps=len(answer.gaps),
-        difference=answer.compare,
-    )  # fmt: skip
+    found = compared(answer, asked.scene, str(asked.compare))
     if asked.json_file == TO_STDOUT:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
         return 0

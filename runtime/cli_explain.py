@@ -1,6 +1,5 @@
 """`scenewatch scene explain`: why, or why not."""
 
-import difflib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,12 @@ import msgspec
 from core.clock import wall_ns
 from core.errors import ConfigError
 from core.units import parse_duration
-from history.query import Selection
-from runtime.backtest.explain import SceneWhy, UsualWhy, Why, explain, moment
-from runtime.backtest.ground import WARM_MS, Ground, time_of, warmed
-from runtime.backtest.material import load
+from runtime.backtest.explain import SceneWhy, UsualWhy, Why
+from runtime.backtest.ground import Ground, time_of
+from runtime.backtest.questions import why
 from runtime.cli_backtest import TO_STDOUT
 from runtime.recording import feed_name
 from runtime.summary import write_json
-from thresholds.scene import Scene
-from thresholds.scene_set import SceneSet
 
 _WORDS = {
     Why.ALERT: "there is an alert 有告警",
@@ -70,9 +66,8 @@ def explain_feed(asked: AskedWhy) -> int:
     at_ms = time_of("--at", asked.at, wall_ns() // 1_000_000, zone)
     ground = Ground.of(asked.config, asked.folder, asked.devices, asked.scenes)
     try:
-        found = [
-            _one(ground, scene, device, metric, at_ms, warm_ms) for scene in _scenes(ground, asked, device, metric)
-        ]
+        scene = None if asked.scene is None else ground.scene(asked.scene)
+        found = why(ground, (device, metric), at_ms, lambda *_: None, scene=scene, warm_ms=warm_ms)
     finally:
         ground.close()
     if asked.json_file == TO_STDOUT:
@@ -100,7 +95,13 @@ def lines(why: SceneWhy) -> list[str]:
         progress = f", {level.progress} since {level.since}" if level.progress else ""
         said.append(f"  {level.severity}: {level.condition}{delay} [{level.comes_from}] {level.phase}{progress}")
         said += [] if level.usual is None else [f"    {_usual(level.usual)}"]
-        said += [f"    would be active with {one.key} {one.to} (now {one.now})" for one in level.would_fire]
+        said += [
+            f"    would be active with {one.key} {one.to}{f', {one.clears}' if one.clears else ''} (now {one.now}; "
+            "verified by a run 已试算)"
+            for one in level.would_fire
+        ]
+        if level.nothing:
+            said.append(f"    {level.nothing}")
     said += [f"  gap 缺口: {gap}" for gap in why.gaps]
     return said
 
@@ -112,31 +113,3 @@ def _usual(usual: UsualWhy) -> str:
     if usual.away is None:
         return said
     return f"{said}; it is {abs(usual.away):.2g} sigma {'above 高于' if usual.away > 0 else 'below 低于'}"
-
-
-def _scenes(ground: Ground, asked: AskedWhy, device: str, metric: str) -> list[Scene]:
-    everything = Selection.of(0, 1 << 60)
-    names = [name for name in ground.history.feeds(everything) if (name.device, name.metric) == (device, metric)]
-    if not names:
-        known = sorted({f"{name.device}/{name.metric}" for name in ground.history.feeds(everything)})
-        near = difflib.get_close_matches(f"{device}/{metric}", known, n=1)
-        raise ConfigError(f"history knows no feed {device}/{metric}" + (f" (did you mean {near[0]}?)" if near else ""))
-    whom = ground.known.device(names[-1])
-    scenes = [ground.scene(asked.scene)] if asked.scene is not None else list(ground.library.scenes)
-    watching = [scene for scene in scenes if scene.feeds.watch(whom, metric)]
-    if not watching:
-        what = f"scene {scenes[0].id} does not watch" if asked.scene is not None else "no scene in force watches"
-        raise ConfigError(f"{what} {device}/{metric} (type {whom.type or 'unknown'})")
-    return watching
-
-
-def _one(ground: Ground, scene: Scene, device: str, metric: str, at_ms: int, warm_ms: int | None) -> SceneWhy:
-    context = ground.context(scene)
-    everybody = SceneSet.of([scene, *(one for one in context.scenes if one.id != scene.id)])
-    span = moment(at_ms, warm_ms or WARM_MS)
-    if warm_ms is None:
-        span = warmed(span._replace(start_ms=at_ms), everybody)
-        span = span._replace(start_ms=span.begin_ms)
-    material = load(ground.history, everybody, ground.known, span)
-    feed = next(i for i, (one, name, _) in enumerate(material.feeds) if (one.id, name) == (device, metric))
-    return explain(material, scene, context, feed)

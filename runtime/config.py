@@ -169,6 +169,9 @@ class Dispatch(_Section):
     url: str | None = Field(None, description="address that takes POST /api/v1/events")
     token: SecretStr = Field(SecretStr(""), description="bearer token for it; the built-in hub asks for the same")
     batch: bool = Field(True, description="send several waiting events at once; only for a receiver that asks for it")
+    ledger: bool = Field(
+        True, description="tell what is kept back as well; false for a receiver that knows events about alerts only"
+    )
 
     @field_validator("url")
     @classmethod

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from alerts.evidence import EvidenceStore, Place
 from city.atlas import Atlas
-from city.catalogue import load_catalogue
+from city.catalogue import load_catalogue, shipped
 from city.folder import load_city
 from console.devices import DeviceDirectory
 from console.hub import Beside
@@ -23,10 +23,11 @@ from runtime.backtest.service import BacktestService
 from runtime.budget import BudgetGuard
 from runtime.config import Config
 from runtime.evidence import EvidenceKeeper, EvidenceOptions, Known
+from runtime.profiles import Profiles
 from runtime.scene_source import open_register
 from runtime.store import store_of
 from runtime.supervisor import announce
-from thresholds.register import SceneRegister
+from thresholds.register import IN_FORCE, SceneRegister
 
 if TYPE_CHECKING:
     from runtime.backtest.ground import Ground
@@ -62,6 +63,7 @@ def run(config: Config) -> None:
                 ),
                 atlas=_atlas(config.city_folder()),
                 backtests=_backtests(config),
+                profiles=_profiles(config),
                 evidence=evidence,
             ),
             on_ready=lambda address: announce({"url": address}),
@@ -137,6 +139,15 @@ def _backtests(config: Config) -> BacktestService | None:
         return Ground(config)
 
     return BacktestService(ground)
+
+
+def _profiles(config: Config) -> Profiles:
+    """Which scenes each emergency profile changes; the folder of a register is there by now."""
+    if config.scenes.register_dir is not None:
+        paths = [config.scenes.register_dir / IN_FORCE]
+    else:
+        paths = config.scenes.paths or [shipped("scenes")]
+    return Profiles(paths, lambda: load_catalogue(config.ingest.device_types), config.scenes.metrics)
 
 
 def _atlas(folder: Path | None) -> Atlas | None:

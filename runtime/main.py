@@ -12,6 +12,7 @@ import typer
 
 from core.errors import ConfigError, ScenewatchError
 from runtime.city_commands import city_app
+from runtime.cover_commands import ledger, maintenance_app, profile_app
 from runtime.device_commands import device_app
 from runtime.history_commands import history_app
 from runtime.scene_commands import scene_app
@@ -28,6 +29,9 @@ app.add_typer(scene_app, name="scene")
 app.add_typer(device_app, name="device")
 app.add_typer(city_app, name="city")
 app.add_typer(history_app, name="history")
+app.add_typer(maintenance_app, name="maintenance")
+app.add_typer(profile_app, name="profile")
+app.command("ledger")(ledger)
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 

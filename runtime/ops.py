@@ -105,6 +105,11 @@ def metrics(status: Status) -> str:
     name = "scenewatch_rejected_total"
     lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
     lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status.get("rejected", {}).items())]
+    if "gate" in status:
+        name = "scenewatch_gate_total"
+        lines += [f"# HELP {name} Raises that the gate kept back, by why, and what became of them."]
+        lines += [f"# TYPE {name} counter"]
+        lines += [f'{name}{{what="{what}"}} {count}' for what, count in sorted(status["gate"].items())]
     if "unknown" in status:
         unknown = status["unknown"]
         name = "scenewatch_unknown_dropped_total"
@@ -119,6 +124,7 @@ def metrics(status: Status) -> str:
         ("barred", "Feeds that are refused: their device is out of use, moved or off the list."),
         ("active", "Alerts that are open."),
         ("pending", "Levels whose raise delay is running."),
+        ("kept_back", "Raises that are unconfirmed, inhibited or under maintenance now."),
         ("outbox", "Events that the dispatch core has not acknowledged."),
         ("parked", "Events that the dispatch core refused for good: somebody has to look."),
         ("connected", "1 while the broker is reached, else 0."),

@@ -254,9 +254,7 @@ class Pipeline:
                 changes = self._chain.on_gateway(entry)
             else:
                 changes = self._chain.on_clock(entry)
-            if changes:
-                self._store.write(changes)
-                self._deliver()
+            self._write(changes)
         # Told only now: whoever waits for these may look at alerts and outbox at once.
         self._settled_readings, self._settled_ms = self._chain.readings, self._clock.now_ms()
         self._last_batch_ns = wall_ns()
@@ -373,8 +371,13 @@ class Pipeline:
             self._write(self._chain.on_clock(tick))
 
     def _write(self, changes: list[Any]) -> None:
+        """Make durable what followed, the ledger behind the alerts; a replay finds whichever of them was lost."""
         if changes:
             self._store.write(changes)
+        ledger = self._chain.take_ledger()
+        if ledger:
+            self._store.tell(ledger)
+        if changes or ledger:
             self._deliver()
 
     def _housekeeping(self) -> None:

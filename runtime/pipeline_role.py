@@ -323,6 +323,7 @@ def _recovered(
         engine,
         AlertStage(AlertScenes(scenes), door, wall=not recording),
         wall_ns,
+        tells_ledger=config.dispatch.ledger,
     )
     chain.devices = door.known.version
 
@@ -342,6 +343,7 @@ def _recovered(
         switch_devices=switch_devices,
         write=store.write,
         judge=store.judge,
+        tell=store.tell,
     )
     if replayed:
         log.warning("%d journal entries replayed after the last snapshot", replayed)
@@ -352,6 +354,7 @@ def _recovered(
     if devices.noted != devices.wanted.version:
         journal.append([encode_devices(devices.wanted.version)])
         store.write(switch_devices(devices.wanted.version))
+    store.tell(chain.take_ledger())
     return chain
 
 
@@ -440,6 +443,9 @@ def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latenc
         "outbox": counts["waiting"],
         "parked": counts["parked"],
         "shadow": dict(stage.shadow_opened),
+        "feedback": parts.chain.feedback_position,
+        "kept_back": parts.chain.gate.kept_back,
+        "gate": dict(parts.chain.gate.counts),
         "delivery_error": delivery.last_error if delivery else None,
         "latency_ms": latency.summary(),
         "latency_totals": latency.totals(),

@@ -7,6 +7,7 @@ import numpy as np
 
 from alerts.change import AlertChange
 from alerts.event import Feedback
+from alerts.kept import LedgerChange
 from core.errors import DataLossError
 from core.reading import Int32
 from ingest.journal import Entry, Journal, Kind, decode_batch, decode_clock, decode_gateway
@@ -55,6 +56,7 @@ def recover(
     switch_devices: Switch,
     write: Callable[[list[AlertChange]], object],
     judge: Callable[[Feedback], object],
+    tell: Callable[[list[LedgerChange]], object] = lambda _: None,
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Bring `chain` to the end of `journal`; alerts that were not durable yet are written now, others are known by id.
@@ -67,6 +69,7 @@ def recover(
         switch_devices: The same for the device list.
         write: Takes the alert changes, idempotently.
         judge: Takes what people said that alerts turned out to be, idempotently.
+        tell: Takes what came into the ledger, idempotently.
         progress: Called with the position, now and then.
 
     Returns:
@@ -83,6 +86,7 @@ def recover(
     replayed = 0
     for entry in journal.read(after):
         write(apply(chain, entry, switch_rules, switch_devices, judge))
+        tell(chain.take_ledger())
         replayed += 1
         if progress is not None and replayed % 1000 == 0:
             progress(entry.seq)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 from city.catalogue import load_catalogue
@@ -38,7 +39,9 @@ def run(config: Config) -> None:
     topics = Topics(stream.prefix, stream.partitions)
     ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
     plan = PlanBook(load_catalogue(config.ingest.device_types), config.scenes.metrics)
-    options = SliceOptions(stream.max_feeds, config.scenes.settle, stream.state_every)
+    options = SliceOptions(
+        stream.max_feeds, config.scenes.settle, stream.state_every, tells_ledger=config.dispatch.ledger
+    )
     holder = Holder(kafka, topics, plan, options, name=f"worker-{os.getpid()}", wall_ns=wall_ns)
     holder.warm_up()
     asyncio.run(_run_or_leave(config, topics, holder, kafka))
@@ -98,6 +101,8 @@ def status(worker: StreamWorker, holder: Holder) -> Status:
         "feeds": sum(held.feeds for held in slices.values()),
         "active": sum(chain.alerts.open_count for chain in chains),
         "pending": sum(chain.alerts.pending_count for chain in chains),
+        "kept_back": sum(chain.gate.kept_back for chain in chains),
+        "gate": dict(sum((Counter(dict(chain.gate.counts)) for chain in chains), Counter())),
     }
     return {
         **total,

@@ -16,6 +16,7 @@ from core.errors import DataLossError
 from core.severity import Severity
 from core.stage import Snapshot
 from thresholds.across import Clause, metres
+from thresholds.behind import Behind, Covers, Kept
 from thresholds.marks import ENDED_KEPT_MS, Marks
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -31,34 +32,40 @@ Level = tuple[str, int, int]
 """Scene id, feed, severity."""
 
 
-class Kept(msgspec.Struct, array_like=True):
-    """A raise that was kept back: the columns of its transition, why, and what became of it.
-
-    `why` is `unconfirmed`, `inhibited by SCENE` or `maintenance ID`; `outcome` is `kept` until it `cleared`, was
-    `released`, or is `not watched` any more; `until_ms` is when (wall time), 0 until then.
-    """
-
-    scene: str
-    feed: int
-    severity: int
-    at: int
-    onset: int
-    value: float
-    arrival: int
-    delay_ms: int
-    why: str
-    outcome: str = "kept"
-    until_ms: int = 0
-
-
 class Maintenance(msgspec.Struct, array_like=True):
-    """Somebody works on what fits `where` (as in a scene) from one wall time to another, ms."""
+    """Somebody works on what fits `where` from one wall time to another, ms; or shelves it (ISA-18.2) for that time.
+
+    `where` is as in a scene; under `scene` it may name the scenes that are meant, all of them where it does not.
+    """
 
     id: str
     where: dict[str, list[str]]
     from_ms: int
     to_ms: int
     by: str = ""
+
+
+class _Extent(NamedTuple):
+    """Devices and scenes; None for all of them."""
+
+    where: Where | None
+    scenes: frozenset[str] | None
+
+    @classmethod
+    def of(cls, where: dict[str, list[str]]) -> "_Extent":
+        """What a maintenance says.
+
+        Raises:
+            ValueError: If it means nothing.
+        """
+        devices = {name: names for name, names in where.items() if name != "scene"}
+        scenes = where.get("scene")
+        everywhere = scenes and not devices
+        return cls(None if everywhere else Where.model_validate(devices), frozenset(scenes) if scenes else None)
+
+    def fits(self, scene: str, device: Device) -> bool:
+        """Whether a scene's level of a device is meant."""
+        return (self.scenes is None or scene in self.scenes) and (self.where is None or self.where.fits(device))
 
 
 class _Saved(msgspec.Struct, array_like=True):
@@ -71,6 +78,7 @@ class _Saved(msgspec.Struct, array_like=True):
     ended: list[Kept]
     maintenance: list[Maintenance]
     counts: dict[str, int]
+    behind: list[Behind] = []
 
 
 class _Row(NamedTuple):
@@ -91,14 +99,17 @@ class Gate:
     Args:
         scenes: The scenes in force.
         device: Who stands behind a feed.
+        tells: Whether `take_news` is asked.
 
     Attributes:
         counts: How often each of `unconfirmed`, `inhibited`, `maintenance`, `released`, `cleared` was.
         ended: The ledger of what was kept back and is not any more, the latest last.
     """
 
-    def __init__(self, scenes: SceneSet, device: Callable[[int], Device]) -> None:
+    def __init__(self, scenes: SceneSet, device: Callable[[int], Device], *, tells: bool = False) -> None:
         self._device = device
+        self._tells = tells
+        self._news: list[Kept | Behind] = []
         self._install(scenes)
         self._now_ms = 0
         self._active: dict[tuple[str, int], set[int]] = {}
@@ -106,7 +117,8 @@ class Gate:
         self._kept: dict[Level, Kept] = {}
         self._waiting: dict[tuple[str, str, str], set[Level]] = {}
         self._maintenance: dict[str, Maintenance] = {}
-        self._where: dict[str, Where] = {}
+        self._where: dict[str, _Extent] = {}
+        self._covers = Covers()
         self._marks = Marks(device)
         self.counts: Counter[str] = Counter()
         self.ended: deque[Kept] = deque(maxlen=MOST_ENDED)
@@ -123,6 +135,21 @@ class Gate:
     def ledger(self) -> list[Kept]:
         """What is kept back now, in the order of scenes, feeds and severities."""
         return [self._kept[key] for key in sorted(self._kept)]
+
+    @property
+    def kept_back(self) -> int:
+        """How much is kept back now."""
+        return len(self._kept)
+
+    @property
+    def open_covers(self) -> list[Behind]:
+        """What keeps, or has kept, something back and is not over, with what happened behind it so far."""
+        return self._covers.saved()
+
+    def take_news(self) -> list[Kept | Behind]:
+        """What was kept back, let go, or came to its end since this was asked last, in that order."""
+        news, self._news = self._news, []
+        return news
 
     def on_transitions(self, transitions: Transitions) -> Transitions:
         """What alerts may see of these, and what else follows for what was kept back."""
@@ -147,10 +174,11 @@ class Gate:
         Raises:
             ValueError: If its `where` means nothing.
         """
-        where = Where.model_validate(maintenance.where)
+        where = _Extent.of(maintenance.where)
         out = list(self._pass_time(now_ms))
         self._maintenance[maintenance.id], self._where[maintenance.id] = maintenance, where
-        return _packed([*out, *self._pass_time(now_ms), *self._reconsider(now_ms, _of_maintenance)])
+        out += self._pass_time(now_ms)
+        return _packed([*out, *self._reconsider(now_ms, _of_maintenance)])
 
     def replace(self, scenes: SceneSet, now_ms: int, watches: Callable[[str, int, Severity], bool]) -> Transitions:
         """Other scenes are in force; what is not watched any more leaves the ledger."""
@@ -165,7 +193,9 @@ class Gate:
             still = {severity for severity in severities if watches(scene, feed, Severity(severity))}
             self._set_active(scene, feed, still, 0, now_ms)
         self._pending = {key for key in self._pending if watches(key[0], key[1], Severity(key[2]))}
-        return _packed(self._reconsider(now_ms))
+        out = self._reconsider(now_ms)
+        self._end_inhibitions(None, now_ms)
+        return _packed(out)
 
     def snapshot(self) -> Snapshot:
         """The whole state."""
@@ -179,6 +209,7 @@ class Gate:
             ended=list(self.ended),
             maintenance=[self._maintenance[key] for key in sorted(self._maintenance)],
             counts=dict(sorted(self.counts.items())),
+            behind=self._covers.saved(),
         )
         return {"gate": msgspec.json.encode(saved)}
 
@@ -206,7 +237,9 @@ class Gate:
         for key in self._kept:
             self._wait(key)
         self._maintenance = {one.id: one for one in saved.maintenance}
-        self._where = {one.id: Where.model_validate(one.where) for one in saved.maintenance}
+        self._where = {one.id: _Extent.of(one.where) for one in saved.maintenance}
+        self._covers = Covers(saved.behind)
+        self._news = []
         self.counts = Counter(saved.counts)
         self.ended = deque(saved.ended, maxlen=MOST_ENDED)
 
@@ -235,9 +268,10 @@ class Gate:
         if why is None:
             yield row
         else:
-            self._kept[key] = Kept(
-                *key, row.at, row.onset, row.value, row.arrival, row.delay_ms, why
-            )  # fmt: skip
+            kept = Kept(*key, row.at, row.onset, row.value, row.arrival, row.delay_ms, why)
+            self._kept[key] = kept
+            self._cover(kept, row.arrival // 1_000_000)
+            self._tell(kept)
             self._wait(key)
             self.counts[why.split()[0]] += 1
             if pending:
@@ -256,6 +290,7 @@ class Gate:
             yield row
         if not left:
             yield from self._reconsider(now_ms, _is_inhibited, row)
+            self._end_inhibitions(key[0], now_ms)
 
     def _set_active(self, scene: str, feed: int, severities: set[int], at: int, now_ms: int) -> None:
         """Note which levels of a scene are active on a feed, and tell the marks when that begins or ends."""
@@ -273,7 +308,7 @@ class Gate:
         """Why a level of a scene that was raised at an event time is kept back now, None if it is not."""
         device = self._device(feed)
         for one in self._maintenance.values():
-            if one.from_ms <= self._now_ms < one.to_ms and self._where[one.id].fits(device):
+            if one.from_ms <= self._now_ms < one.to_ms and self._where[one.id].fits(scene.id, device):
                 return f"maintenance {one.id}"
         for inhibit in scene.inhibit_by:
             if self._marks.any_active(inhibit.scene, inhibit.same, device):
@@ -306,7 +341,7 @@ class Gate:
                 continue
             why = self._why(scene, key[1], kept.at)
             if why is not None:
-                kept.why = why
+                self._keep_for(kept, why, now_ms)
                 continue
             self._end(key, "released", now_ms)
             at = max(kept.at, by.at) if by is not None else kept.at + max(0, now_ms - kept.arrival // 1_000_000)
@@ -343,7 +378,9 @@ class Gate:
             for spot in self._spots(key):
                 self._waiting.get(spot, set()).discard(key)
         kept = self._kept.pop(key)
-        kept.outcome, kept.until_ms = outcome, now_ms
+        self._covers.leave(kept, holds=outcome == "released", cleared=outcome == "cleared")
+        kept.outcome, kept.until_ms, kept.revision = outcome, now_ms, kept.revision + 1
+        self._tell(kept)
         self.ended.append(kept)
         self.counts[outcome] += 1
 
@@ -355,9 +392,42 @@ class Gate:
             self._now_ms = max(self._now_ms, to_ms)
             del self._maintenance[name], self._where[name]
             out += self._reconsider(to_ms, _of_maintenance)
+            for behind in self._covers.by("maintenance", name):
+                self._tell(self._covers.over(behind, to_ms))
         self._now_ms = max(self._now_ms, now_ms)
         self._marks.forget(self._now_ms - ENDED_KEPT_MS)
         return out
+
+    # ---- what is told of it
+
+    def _keep_for(self, kept: Kept, why: str, now_ms: int) -> None:
+        """It stays kept back, for this reason from now on."""
+        if kept.why == why:
+            return
+        self._covers.leave(kept, holds=True)
+        kept.why, kept.revision = why, kept.revision + 1
+        self._cover(kept, now_ms)
+        self._tell(kept)
+
+    def _cover(self, kept: Kept, now_ms: int) -> None:
+        device, scene = self._device(kept.feed), self._by_id[kept.scene][1]
+        if _in_shadow(scene, device):
+            return  # nobody would have been told of it
+        entries = scene.inhibit_by if kept.reason == "inhibited" else ()
+        same = next(
+            (str(e.same) for e in entries if e.scene == kept.by and self._marks.any_active(e.scene, e.same, device)), ""
+        )
+        self._covers.join(kept, same, dict(self._marks.spots(kept.feed)).get(same, ""), now_ms)
+
+    def _end_inhibitions(self, scene: str | None, now_ms: int) -> None:
+        """Those by a scene that is not active any more where it inhibited; by any scene where none is given."""
+        for behind in self._covers.by("inhibited", scene):
+            if not self._marks.active_at(behind.by, behind.same, behind.value):
+                self._tell(self._covers.over(behind, now_ms))
+
+    def _tell(self, news: Kept | Behind) -> None:
+        if self._tells:
+            self._news.append(msgspec.structs.replace(news))
 
 
 def _nearness(scene: Scene) -> list[tuple[str, str]]:
@@ -365,6 +435,12 @@ def _nearness(scene: Scene) -> list[tuple[str, str]]:
     found = [(entry.scene, str(entry.same)) for entry in scene.inhibit_by]
     clauses = scene.confirm.clauses if scene.confirm is not None else ()
     return found + [(clause.scene or scene.id, clause.within) for clause in clauses]
+
+
+def _in_shadow(scene: Scene, device: Device) -> bool:
+    if scene.stage == "pilot":
+        return device.on_trial or scene.pilot is None or not scene.pilot.takes_in(device)
+    return device.on_trial or scene.stage == "shadow"
 
 
 def _is_unconfirmed(why: str) -> bool:

@@ -94,6 +94,17 @@ def wanting(scene: Scene) -> Iterator[Wanting]:
         yield from _worth(scene)
 
 
+def newly_wanting(before: Scene | None, after: Scene) -> list[Wanting]:
+    """What stands between a version and being in force: all that it lacks when it goes up, what it loses by an edit.
+
+    A scene that came in from files may be live without some of it. To mend a limit nobody has to make up figures; the
+    next step up, or back from retirement, asks for them.
+    """
+    step = step_of(before, after)
+    had = list(wanting(before)) if before is not None and step is Step.EDIT else []
+    return [one for one in wanting(after) if one not in had]
+
+
 def _worth(scene: Scene) -> Iterator[Wanting]:
     given = scene.worth
     for key in ("build_cost", "yearly_cost", "minutes_saved_per_case"):

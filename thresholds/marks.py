@@ -98,8 +98,11 @@ class Marks:
     def any_active(self, scene: str, same: str, device: Device) -> bool:
         """Whether the scene is active on a device that has something in common with this one."""
         value = _common(device, same)
-        found = self._index.get((scene, same, value), {}) if value else {}
-        return any(mark.ended is None for mark in found.values())
+        return bool(value) and self.active_at(scene, same, value)
+
+    def active_at(self, scene: str, same: str, value: str) -> bool:
+        """Whether the scene is active on a device that has `value` there."""
+        return any(mark.ended is None for mark in self._index.get((scene, same, value), {}).values())
 
     def near(self, scene: str, within: str, feed: int, since: int, enough: int) -> int:
         """On how many feeds near this one the scene is active or was at `since` or later; at most `enough`."""

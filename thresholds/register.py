@@ -21,7 +21,7 @@ from city.leaf import CaseCatalogue
 from core.errors import ConfigError, DataLossError, UnavailableError
 from thresholds.check import load_scenes, load_text
 from thresholds.finding import Finding
-from thresholds.life import Step, jumps, needs_second_person, step_of, wanting
+from thresholds.life import Step, jumps, needs_second_person, newly_wanting, step_of
 from thresholds.located import Scalar, find, mark_of, read
 from thresholds.scene import Scene
 
@@ -210,7 +210,7 @@ class SceneRegister:
                 was = "new" if old is None else old.stage
                 message = f"{scene.id} is {was}: step by step, draft, shadow, pilot, live, not {scene.stage} at once"
                 raise RefusedError(Refusal.JUMP, message)
-            lacks = list(wanting(scene))
+            lacks = newly_wanting(old, scene)
             if lacks:
                 lines = "\n".join(f"{one.key}: {one.message}" for one in lacks)
                 raise RefusedError(Refusal.WANTING, f"{scene.id} cannot be {scene.stage} yet:\n{lines}")

@@ -40,7 +40,7 @@ async function load(name, cursor = null) {
 }
 
 async function loadAll() {
-  await Promise.all([load("cases"), load("alerts"), drawTiles()]);
+  await Promise.all([load("cases"), load("alerts"), drawTiles(), loadCovers()]);
 }
 
 // --- the stream ---
@@ -57,6 +57,7 @@ async function follow() {
         if (message.name === "reset" || (message.name === "ready" && fresh)) await loadAll();
         if (message.name === "alert") takeAlert(message.data.alert);
         if (message.name === "case") takeCase(message.data);
+        if (COVERS.has(message.name)) takeCover(message);
         if (message.name === "ready" || message.name === "reset") say("live");
         lastId = message.id ?? lastId;
       }
@@ -145,6 +146,57 @@ async function drawTiles() {
   });
   $("tiles").replaceChildren(...tiles);
 }
+
+// --- what is kept back, and by what: profiles that are on, maintenance, what is over, what is hidden now ---
+
+const COVERS = new Set(["kept", "over", "maintenance", "profile"]);
+const MOST_OVER = 5;
+const MOST_HIDDEN = 20;
+const COVERS_AGAIN_MS = 30000;
+let covers = { profiles: [], works: [], over: [], hidden: [], more: false };
+let coversTimer = null;
+
+function takeCover({ name, data }) {
+  if (name !== "kept") $("news").textContent = says(data);
+  coversSoon();
+}
+
+function coversSoon() {
+  coversTimer ??= setTimeout(() => { coversTimer = null; loadCovers().catch(() => {}); }, 1000);
+}
+
+async function loadCovers() {
+  const get = async (path) => (await ask(`/api/v1/${path}`)).json();
+  const [profiles, works, over, hidden] = await Promise.all([
+    get("profiles"), get("maintenance"), get(`ledger/over?limit=${MOST_OVER}`), get(`ledger?outcome=kept&limit=${MOST_HIDDEN}`),
+  ]);
+  covers = {
+    profiles: profiles.items.filter((one) => one.on).map((one) => one.last),
+    works: works.items, over: over.items, hidden: hidden.items, more: hidden.next !== null,
+  };
+  drawCovers();
+}
+
+const says = (item) => (current() === "zh" ? item.says_zh : item.says_en);
+
+function drawCovers() {
+  const line = (kind, item) => {
+    const entry = make("li");
+    entry.append(make("span", word(`cover_${kind}`), `cover ${kind}`), make("span", says(item)));
+    return entry;
+  };
+  const lines = [
+    ...covers.profiles.map((one) => line("profile", one)),
+    ...covers.works.map((one) => line("maintenance", one)),
+    ...covers.over.map((one) => line("over", one)),
+    ...covers.hidden.map((one) => line("kept", one)),
+  ];
+  if (covers.more) lines.push(make("li", word("more_hidden"), "more"));
+  $("covers-section").hidden = lines.length === 0;
+  $("covers").replaceChildren(...lines);
+}
+
+setInterval(() => { if (!$("covers-section").hidden) coversSoon(); }, COVERS_AGAIN_MS);
 
 function make(tag, text = null, className = "") {
   const element = document.createElement(tag);
@@ -293,6 +345,7 @@ function speak() {
   say($("link").dataset.state);
   draw("cases");
   draw("alerts");
+  drawCovers();
 }
 
 speak();

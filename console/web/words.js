@@ -17,6 +17,8 @@ const words = {
     what_opened: "Case opened", what_alert_raised: "Raised again", what_alert_changed: "Alert changed",
     what_alert_acknowledged: "Acknowledged", what_alert_stale: "Source silent", what_alert_refreshed: "Source back",
     what_alert_cleared: "Alert cleared",
+    covers: "Kept back", cover_profile: "Profile on", cover_maintenance: "Maintenance", cover_over: "Over", cover_kept: "Hidden now",
+    more_hidden: "More is hidden now: see the ledger.",
   },
   zh: {
     skip: "跳到案件", subtitle: "告警与案件", now: "当前", cases: "案件", alerts: "告警",
@@ -34,6 +36,8 @@ const words = {
     what_opened: "立案", what_alert_raised: "再次告警", what_alert_changed: "告警变化",
     what_alert_acknowledged: "告警已确认", what_alert_stale: "数据源失联", what_alert_refreshed: "数据源恢复",
     what_alert_cleared: "告警解除",
+    covers: "抑制与检修", cover_profile: "预案启用", cover_maintenance: "检修", cover_over: "已结束", cover_kept: "当前被拦下",
+    more_hidden: "另有更多被拦下的告警，详见抑制台账。",
   },
 };
 

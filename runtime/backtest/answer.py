@@ -8,6 +8,7 @@ from threading import Event
 
 import msgspec
 
+from core.errors import ConfigError
 from history.as_stored import UnreadableFileError
 from runtime.backtest.compare import Difference, difference
 from runtime.backtest.ground import Ground, warmed
@@ -28,6 +29,17 @@ class Answer(Backtest, frozen=True, kw_only=True):
 
     compare: Difference | None = None
     sweep: list[Point] | None = None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Two versions held beside each other, as `scene diff --json` writes it."""
+
+    first: str
+    second: str
+    start: str
+    end: str
+    gaps: int
+    difference: Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +108,7 @@ def answer(ground: Ground, asked: Question, tell: Tell, *, began: float, cancel:
     except UnreadableFileError:
         material = read(keep=True)
         first = tried(scene, "deciding")
-    compared = None if other is None else _compared(first, tried(other, "comparing"))
+    beside = None if other is None else _compared(first, tried(other, "comparing"))
     points = None
     if asked.axes:
         points = sweep(
@@ -108,7 +120,21 @@ def answer(ground: Ground, asked: Question, tell: Tell, *, began: float, cancel:
         from runtime.backtest.plot import draw  # noqa: PLC0415 - only a plot needs it, and it is slow to load
 
         draw(asked.plot, scene, material, first.outcome, points or [])
-    return Answer(**msgspec.structs.asdict(told), compare=compared, sweep=points)
+    return Answer(**msgspec.structs.asdict(told), compare=beside, sweep=points)
+
+
+def compared(answer: Answer, first: str, second: str) -> Compared:
+    """What an answer says of its two versions.
+
+    Raises:
+        ConfigError: If it was asked about one only.
+    """
+    if answer.compare is None:
+        raise ConfigError("name two versions")
+    return Compared(
+        first=first, second=second, start=answer.start, end=answer.end, gaps=len(answer.gaps),
+        difference=answer.compare,
+    )  # fmt: skip
 
 
 def _compared(first: _Tried, second: _Tried) -> Difference:

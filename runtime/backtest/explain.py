@@ -3,6 +3,7 @@
 import enum
 import math
 from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from city.device import Device
 from core.clock import rfc3339
 from core.severity import Severity
 from core.units import format_duration
+from runtime.backtest.knobs import Content, Knob, knobs, nothing, said, smallest, turned
 from runtime.backtest.material import Material, Range
 from runtime.backtest.run import Pass
 from runtime.offline import OfflineAlert
@@ -59,14 +61,18 @@ class Why(enum.StrEnum):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest change of one value by which the level would be active at that moment."""
+    """The smallest change of one value by which the level would be active at that moment, verified by a run with it."""
 
     key: str
     now: str
     to: str
     """As words: `below 31.2`, `at most 4m`."""
-    value: float | str
-    """The value nearest to what it is now that does it."""
+    value: float | int | str
+    """The value nearest to what it is now that does it, to six digits where it is no whole number."""
+    clears: str | None = None
+    """The clear value that goes with it, where the one there is would be on the wrong side."""
+    verified_by_run: bool = True
+    """The live stages were run over the feed's readings with this value, and the level was active at the end."""
 
 
 class UsualWhy(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +107,8 @@ class LevelWhy(msgspec.Struct, frozen=True, kw_only=True):
     would_fire: list[Change]
     usual: UsualWhy | None = None
     """What it is held against, of a deviation."""
+    nothing: str = ""
+    """Why the condition has no limit that could be another, in both languages."""
 
 
 class SceneWhy(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +133,7 @@ class SceneWhy(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[LevelWhy]
 
 
-def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> SceneWhy:
+def explain(material: Material, scene: Scene, context: SceneSet, feed: int, *, cancel: Event | None = None) -> SceneWhy:
     """What a scene had to say of a feed at the end of the material.
 
     Args:
@@ -133,11 +141,15 @@ def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> S
         scene: As it is in force, or any other version.
         context: Scenes that it looks at.
         feed: Index in `material.feeds`; the scene watches it.
+        cancel: Ends it once it is set.
+
+    Raises:
+        CancelledError: If `cancel` was set.
     """
     device, metric, unit = material.feeds[feed]
     live = _in_force(scene)
     others = [other for other in context.scenes if other.id != scene.id]
-    way = Pass(material, SceneSet.of([live, *others]))
+    way = Pass(material, SceneSet.of([live, *others]), cancel=cancel)
     way.to_end()
     name, at_ms = f"{device.id}/{metric}", material.range.end_ms - 1
     running = {Severity(int(row.severity[0])): row for row in _running(way, live, feed)}
@@ -196,7 +208,8 @@ def _level(
         severity=level.severity, condition=level.words, clear_value=level.clear_value, delay=str(level.for_),
         comes_from=_comes_from(scene, level, device, at_ms), phase=phase,
         since=None if running is None else rfc3339(int(running.onset[0])), progress=progress,
-        would_fire=[] if phase in ("active", "clearing") else _changes(level, running, alone, at_ms),
+        would_fire=[] if phase in ("active", "clearing") else _changes(level, alone),
+        nothing=nothing(level),
     )  # fmt: skip
 
 
@@ -226,60 +239,67 @@ def _comes_from(scene: Scene, level: LevelBase, device: Device, at_ms: int) -> s
     return f"overrides.{scene.overrides.index(part)} {words}"
 
 
-def _changes(level: LevelBase, running: Running | None, alone: Material, at_ms: int) -> list[Change]:
-    """The smallest changes of the limit, and of the delay, by which the level would be active."""
+def _changes(level: LevelBase, alone: Material) -> list[Change]:
+    """The smallest change of each number of the level by which it would be active; each was run."""
     found = [one for one in (_limit(level, alone),) if one is not None]
-    if running is not None and level.for_.ms:
-        held = at_ms - int(running.onset[0])
-        words = format_duration(held)
-        found.append(Change(key="for", now=str(level.for_), to=f"at most {words}", value=words))
-    elif running is not None and level.for_.samples:
-        words = f"{int(running.samples[0])} samples"
-        found.append(Change(key="for", now=str(level.for_), to=f"at most {words}", value=words))
+    done = {one.key for one in found}
+    for knob in knobs(level):
+        if knob.path in done or (knob.path in _ON_READING and getattr(level, "percent_of", None) is None):
+            continue
+
+        def fires(value: float, knob: Knob = knob) -> bool:
+            content = turned(level, knob, value)
+            return content is not None and _is_active(content, alone)
+
+        value = smallest(knob, fires)
+        if value is not None:
+            to = f"{'at most' if knob.sooner < 0 else 'at least'} {said(knob, value)}"
+            clears = _clears(level, turned(level, knob, value))
+            found.append(Change(key=knob.path, now=said(knob, knob.now), to=to, value=knob.write(value), clears=clears))
     return found
 
 
 def _limit(level: LevelBase, alone: Material) -> Change | None:
-    """The limit nearest to the one there is by which the level would be active, found by trying.
+    """The limit on the reading itself nearest to the one there is by which the level would be active, by trying.
 
     A value of the feed bounds it, for between two neighbouring values of the feed every limit does the same.
     """
-    if level.condition not in _ON_READING or not isinstance(level.limit, int | float):
+    if level.condition not in _ON_READING or getattr(level, "percent_of", None) is not None:
         return None
-    if getattr(level, "percent_of", None) is not None:
-        return None
+    (knob,) = (one for one in knobs(level) if one.path == level.condition)
     up = level.condition == "above"
     values = np.unique(alone.batch.value[alone.batch.quality == 0])
-    beyond = values[values <= level.limit][::-1] if up else values[values >= level.limit]
+    beyond = values[values <= knob.now][::-1] if up else values[values >= knob.now]
     low, high = 0, len(beyond)
     while low < high:
         middle = (low + high) // 2
-        if _is_active(_with(level, _past(float(beyond[middle]), up=up)), alone):
+        content = turned(level, knob, _past(float(beyond[middle]), up=up))
+        if content is not None and _is_active(content, alone):
             high = middle
         else:
             low = middle + 1
     if low == len(beyond):
         return None
     bound = float(beyond[low])
+    value = _past(bound, up=up)
     return Change(
-        key=level.condition, now=f"{level.limit:g}", to=f"{'below' if up else 'over'} {bound:g}",
-        value=_past(bound, up=up),
+        key=level.condition, now=f"{level.limit:g}", to=f"{'below' if up else 'over'} {bound:g}", value=value,
+        clears=_clears(level, turned(level, knob, value)),
     )  # fmt: skip
+
+
+def _clears(level: LevelBase, content: Content | None) -> str | None:
+    """How a changed level clears, where its clear value had to move."""
+    key = level.clears_by
+    before = level.model_dump(mode="json", by_alias=True, exclude_unset=True).get(key or "")
+    if content is None or key is None or before == content.get(key):
+        return None
+    return f"{key} {content[key]}" if key in content else f"without {key}"
 
 
 def _past(value: float, *, up: bool) -> float:
     """The limit nearest to a value that the value is beyond."""
     return math.nextafter(value, -math.inf if up else math.inf)
-
-
-def _with(level: LevelBase, limit: float) -> dict[str, Any]:
-    """The level with another limit; a clear value that would be on the wrong side goes with it."""
-    content = level.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    content[level.condition] = limit
-    if level.clear_value is not None:
-        pick = min if level.condition == "above" else max
-        content[str(level.clears_by)] = pick(level.clear_value, limit)
-    return content
 
 
 def _is_active(level: dict[str, Any], alone: Material) -> bool:

@@ -1,5 +1,7 @@
 """Before a version is published: what it takes over, what it would raise at once, and what it would end."""
 
+from threading import Event
+
 import msgspec
 import numpy as np
 
@@ -40,7 +42,9 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def preview(material: Material, before: Scene | None, after: Scene, context: SceneSet) -> Preview:
+def preview(
+    material: Material, before: Scene | None, after: Scene, context: SceneSet, *, cancel: Event | None = None
+) -> Preview:
     """Publish `after` at the end of the material, and see.
 
     Args:
@@ -48,16 +52,20 @@ def preview(material: Material, before: Scene | None, after: Scene, context: Sce
         before: The version in force, None if there is none.
         after: The version that would be.
         context: Scenes that they look at.
+        cancel: Ends it once it is set.
+
+    Raises:
+        CancelledError: If `cancel` was set.
     """
     at_ms = material.range.end_ms
     new = as_live(after)
     others = [one for one in context.scenes if one.id != after.id]
-    running = Pass(material, SceneSet.of([*others, *([] if before is None else [as_live(before)])]))
+    running = Pass(material, SceneSet.of([*others, *([] if before is None else [as_live(before)])]), cancel=cancel)
     running.to_end()
     open_before = _open(running, after.id)
     running.run.switch(SceneSet.of([*others, new]))
     running.run.pass_time(at_ms)
-    anew = Pass(material, SceneSet.of([*others, new]))
+    anew = Pass(material, SceneSet.of([*others, new]), cancel=cancel)
     anew.to_end()
     open_now, open_anew = _open(running, after.id), _open(anew, after.id)
     holds = _raising(running, after.id) | (_raising(anew, after.id) - open_now)

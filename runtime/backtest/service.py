@@ -11,19 +11,39 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from console.backtests import BacktestProgress, BacktestRequest, BacktestView
+from console.backtests import (
+    BacktestProgress,
+    BacktestRequest,
+    BacktestView,
+    DiffRequest,
+    ExplainRequest,
+    PreviewRequest,
+    SuggestRequest,
+)
+from console.backtests import Question as Asked
 from console.problems import Problem, ProblemCode
 from core.clock import rfc3339
 from core.errors import ConfigError, ScenewatchError
 from thresholds.register import RefusedError
 
 if TYPE_CHECKING:  # kernels are slow to load: a hub loads them when it is first asked
-    from runtime.backtest.answer import Question
+    from runtime.backtest.answer import Question, Tell
     from runtime.backtest.ground import Ground
     from thresholds.scene import Scene
 
+Work = Callable[["Tell", threading.Event], object]
+"""Given whom to tell how far it is, and what ends it: the result."""
+
 log = logging.getLogger("scenewatch.hub")
 
+Kind = Literal["backtest", "preview", "diff", "explain", "suggest"]
+_KINDS: dict[type, Kind] = {
+    BacktestRequest: "backtest",
+    PreviewRequest: "preview",
+    DiffRequest: "diff",
+    ExplainRequest: "explain",
+    SuggestRequest: "suggest",
+}
 AT_ONCE = 2
 KEPT = 20
 _PATIENCE_S = 5.0
@@ -34,6 +54,7 @@ class _Job:
     """One of them; `lock` guards what its thread and its askers share."""
 
     id: str
+    kind: Kind
     asked_ms: int
     cancel: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -54,7 +75,7 @@ class _Job:
             if not self.running:
                 state = "failed" if self.result is None else "done"
             return BacktestView(
-                id=self.id, state=state, asked_at=rfc3339(self.asked_ms), progress=self.progress,
+                id=self.id, kind=self.kind, state=state, asked_at=rfc3339(self.asked_ms), progress=self.progress,
                 result=None if self.result is None else msgspec.Raw(self.result), error=self.error,
             )  # fmt: skip
 
@@ -76,17 +97,18 @@ class BacktestService:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
-    def start(self, asked: BacktestRequest, now_ms: int) -> BacktestView:
+    def start(self, asked: Asked, now_ms: int) -> BacktestView:
         """See `Backtests`."""
         ground = self._ground()
         try:
-            question = _question(ground, asked, now_ms)
+            work = _work(ground, asked, now_ms)
         except RefusedError as error:
             raise Problem(ProblemCode.SCENE_REFUSED, str(error)) from error
         except ConfigError as error:
-            code = ProblemCode.INVALID_PARAMETER if asked.text is None else ProblemCode.SCENE_REFUSED
+            has_text = getattr(asked, "text", None) is not None
+            code = ProblemCode.SCENE_REFUSED if has_text else ProblemCode.INVALID_PARAMETER
             raise Problem(code, str(error)) from error
-        job = _Job(secrets.token_hex(8), now_ms)
+        job = _Job(secrets.token_hex(8), _KINDS[type(asked)], now_ms)
         with self._lock:
             # One that was ended counts until its thread has noticed.
             self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -96,9 +118,7 @@ class BacktestService:
             while len(self._jobs) > self._kept:
                 oldest = next(one for one in self._jobs.values() if not one.running)
                 del self._jobs[oldest.id]
-            job.thread = threading.Thread(
-                target=_run, args=(job, ground, question), name=f"backtest-{job.id}", daemon=True
-            )
+            job.thread = threading.Thread(target=_run, args=(job, ground, work), name=f"backtest-{job.id}", daemon=True)
             job.thread.start()
             self._threads.append(job.thread)
         return job.view()
@@ -129,9 +149,8 @@ class BacktestService:
             thread.join(_PATIENCE_S)
 
 
-def _run(job: _Job, ground: "Ground", question: "Question") -> None:
-    from runtime.backtest.answer import answer  # noqa: PLC0415 - see above
-    from runtime.backtest.material import CancelledError  # noqa: PLC0415
+def _run(job: _Job, ground: "Ground", work: Work) -> None:
+    from runtime.backtest.material import CancelledError  # noqa: PLC0415 - see above
 
     def tell(what: str, done: int, total: int) -> None:
         with job.lock:
@@ -139,8 +158,7 @@ def _run(job: _Job, ground: "Ground", question: "Question") -> None:
 
     result, failed = None, None
     try:
-        found = answer(ground, question, tell, began=time.perf_counter(), cancel=job.cancel)
-        result = msgspec.json.encode(found)
+        result = msgspec.json.encode(work(tell, job.cancel))
     except CancelledError:
         failed = "cancelled"
     except ScenewatchError as error:
@@ -154,15 +172,80 @@ def _run(job: _Job, ground: "Ground", question: "Question") -> None:
             job.result, job.error = result, failed
 
 
+def _work(ground: "Ground", asked: Asked, now_ms: int) -> Work:
+    """What there is to do for a question; whatever can be refused at once is."""
+    match asked:
+        case BacktestRequest():
+            return _backtest(ground, asked, now_ms)
+        case DiffRequest():
+            return _diff(ground, asked, now_ms)
+        case ExplainRequest():
+            return _explain(ground, asked, now_ms)
+        case SuggestRequest():
+            return _suggest(ground, asked, now_ms)
+        case PreviewRequest():
+            return _preview(ground, asked, now_ms)
+
+
+def _backtest(ground: "Ground", asked: BacktestRequest, now_ms: int) -> Work:
+    from runtime.backtest.answer import answer  # noqa: PLC0415 - see above
+
+    question = _question(ground, asked, now_ms)
+    return lambda tell, cancel: answer(ground, question, tell, began=time.perf_counter(), cancel=cancel)
+
+
+def _diff(ground: "Ground", asked: DiffRequest, now_ms: int) -> Work:
+    from runtime.backtest.answer import Question, answer, compared  # noqa: PLC0415 - see above
+    from runtime.backtest.ground import range_of  # noqa: PLC0415
+
+    second = _either(ground, asked.second, asked.text, "second")
+    question = Question(
+        scene=_named(ground, asked.first), other=second, span=range_of(asked.start, asked.end, now_ms)
+    )  # fmt: skip
+
+    def work(tell: "Tell", cancel: threading.Event) -> object:
+        found = answer(ground, question, tell, began=time.perf_counter(), cancel=cancel)
+        return compared(found, asked.first, asked.second or second.id)
+
+    return work
+
+
+def _explain(ground: "Ground", asked: ExplainRequest, now_ms: int) -> Work:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - see above
+
+    from runtime.backtest.ground import time_of  # noqa: PLC0415
+    from runtime.backtest.questions import why  # noqa: PLC0415
+    from runtime.recording import feed_name  # noqa: PLC0415
+
+    feed = feed_name(asked.feed)
+    at_ms = time_of("at", asked.at, now_ms, ZoneInfo("UTC"))
+    scene = None if asked.scene is None else _named(ground, asked.scene)
+    return lambda tell, cancel: why(ground, feed, at_ms, tell, scene=scene, cancel=cancel)
+
+
+def _suggest(ground: "Ground", asked: SuggestRequest, now_ms: int) -> Work:
+    from runtime.backtest.ground import range_of  # noqa: PLC0415 - see above
+    from runtime.backtest.questions import limits_worth_trying  # noqa: PLC0415
+
+    scene, span = _either(ground, asked.scene, asked.text), range_of(asked.start, asked.end, now_ms)
+    return lambda tell, cancel: limits_worth_trying(ground, scene, span, tell, cancel=cancel).found
+
+
+def _preview(ground: "Ground", asked: PreviewRequest, now_ms: int) -> Work:
+    from runtime.backtest.questions import in_force, publishing_now  # noqa: PLC0415 - see above
+
+    after = _either(ground, asked.scene, asked.text)
+    before = in_force(ground, after.id)
+    return lambda tell, cancel: publishing_now(ground, after, before, now_ms, tell, cancel=cancel)
+
+
 def _question(ground: "Ground", asked: BacktestRequest, now_ms: int) -> "Question":
     from runtime.backtest.answer import Question  # noqa: PLC0415 - see above
     from runtime.backtest.ground import range_of  # noqa: PLC0415
     from runtime.backtest.sweep import axes_of  # noqa: PLC0415
-    from runtime.backtest.which import changed, scene_in  # noqa: PLC0415
+    from runtime.backtest.which import changed  # noqa: PLC0415
 
-    if (asked.scene is None) == (asked.text is None):
-        raise ConfigError("give one of `scene` (an id of the register, or id@N) and `text` (the YAML of a draft)")
-    scene = _named(ground, asked.scene) if asked.text is None else scene_in(asked.text, ground.types, ground.metrics)
+    scene = _either(ground, asked.scene, asked.text)
     if asked.settings:
         scene = changed(scene, asked.settings, ground.types, ground.metrics)
     return Question(
@@ -170,6 +253,15 @@ def _question(ground: "Ground", asked: BacktestRequest, now_ms: int) -> "Questio
         warm=asked.warm is None,
         other=None if asked.compare is None else _named(ground, asked.compare), axes=tuple(axes_of(asked.sweep)),
     )  # fmt: skip
+
+
+def _either(ground: "Ground", name: str | None, text: str | None, key: str = "scene") -> "Scene":
+    """A scene of the register, or the one in a text."""
+    from runtime.backtest.which import scene_in  # noqa: PLC0415 - see above
+
+    if (name is None) == (text is None):
+        raise ConfigError(f"give one of `{key}` (an id of the register, or id@N) and `text` (the YAML of a draft)")
+    return _named(ground, name) if text is None else scene_in(text, ground.types, ground.metrics)
 
 
 def _named(ground: "Ground", name: str | None) -> "Scene":

@@ -2,18 +2,20 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
+from core.errors import ConfigError
 from core.reading import NOT_EVALUATED, Float64, Int64
+from runtime.backtest.knobs import Knob, knobs, nothing, said, turned
 from runtime.backtest.labels import Labels
 from runtime.backtest.material import Material
-from runtime.backtest.sweep import Axis, Point, sweep
-from runtime.backtest.which import Catalogue
-from thresholds.deviates import Deviates
+from runtime.backtest.sweep import Point, Value, tried
 from thresholds.level import LevelBase
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -21,8 +23,12 @@ from thresholds.scene_set import SceneSet
 _TAIL = (0.5, 0.9, 0.99, 0.999, 0.9999, 1.0)
 _TRIED = (0.99, 0.999, 0.9999)
 _CURVE = 12
-_BAND = 0.99
 _SIGMAS = (3.0, 4.0, 5.0, 6.0, 8.0)
+_FACTORS = (0.5, 0.75, 1.5, 2.0)
+_ON_READING = frozenset({"above", "below", "outside", "inside"})
+_SECOND_MS = 1_000
+_LONG_MS = 60_000
+_BAND = 0.99
 _FEWEST = 100
 _HOUR_MS = 3_600_000
 _ZONE = ZoneInfo("Asia/Shanghai")
@@ -56,18 +62,21 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A limit worth trying, why, and what it would have raised."""
 
     reason: str
-    """`now`, `quantile 0.999`, `sigma` (a round distance), or `knee`: the best balance of precision and recall."""
-    value: float
+    """`now`, `quantile 0.999`, `0.5 of now`, `sigma` (a round distance), or `knee`: the best balance by the labels."""
+    value: float | int | str
+    """As a scene file writes it."""
     raised: Point
 
 
 class LevelIdeas(msgspec.Struct, frozen=True, kw_only=True):
-    """For one level of the scene; its other levels stay as they are."""
+    """For one number of one level of the scene; everything else stays as it is."""
 
     severity: str
     path: str
-    """As `--set` takes it."""
-    candidates: list[Candidate]
+    """Where it stands: `levels.2.above`, `levels.0.outside.1`, `levels.1.for`."""
+    candidates: list[Candidate] = []
+    nothing: str = ""
+    """Why there is nothing to try, in both languages."""
 
 
 class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,52 +92,101 @@ class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
 def suggest(
     material: Material,
     scene: Scene,
-    catalogue: Catalogue,
     *,
     context: SceneSet | None = None,
     labels: Labels | None = None,
-    metrics: Sequence[str] = (),
     tell: Callable[[int, int], None] | None = None,
+    cancel: Event | None = None,
 ) -> Suggestions:
-    """Look at the readings, and try limits by a backtest each.
+    """Look at the readings, and try values of each number of each level by a backtest each.
 
-    Only levels that compare the reading itself with one number of the scene (`above`, `below`), or with what is usual,
-    have suggestions.
+    Limits on the reading itself are tried at quantiles of the readings; every other number (of windows, rates, counts,
+    totals, durations, delays) at shares and multiples of what it is.
+
+    Raises:
+        CancelledError: If `cancel` was set.
     """
     watched = [i for i, (device, metric, _) in enumerate(material.feeds) if scene.feeds.watch(device, metric)]
     batch, start_ms = material.batch, material.range.start_ms
     rows = np.isin(batch.feed, watched) & (batch.quality & NOT_EVALUATED == 0) & (batch.event_time >= start_ms)
     values = batch.value[rows]
-    levels = [
-        (f"levels.{i}.{level.condition}{'.by' if isinstance(level, Deviates) else ''}", level)
-        for i, level in enumerate(scene.levels)
-        if level.condition in ("above", "below", "deviates")
-        and getattr(level, "percent_of", None) is None
-        and not level.from_table
+    turns = [(index, level, knob) for index, level in enumerate(scene.levels) for knob in knobs(level)]
+    ideas = [
+        LevelIdeas(severity=level.severity, path=f"levels.{index}.{level.condition}", nothing=nothing(level))
+        for index, level in enumerate(scene.levels)
+        if nothing(level)
     ]
-    ideas = []
-    for done, (path, level) in enumerate(levels, 1):
-        wanted = _wanted(level, values, labelled=labels is not None)
-        points = sweep(
-            material, scene, [Axis(path, tuple(wanted))], catalogue, context=context, labels=labels, metrics=metrics
+    for done, (index, level, knob) in enumerate(turns, 1):
+        wanted = _wanted(level, knob, values, labelled=labels is not None)
+        path = f"levels.{index}.{knob.path}"
+        made = {_written(knob, value): value for value in wanted}
+
+        def with_values(
+            chosen: dict[str, Value], index: int = index, knob: Knob = knob, path: str = path, made: Any = made
+        ) -> Scene:
+            return _with_level(scene, index, knob, made[chosen[path]])
+
+        points = tried(
+            material, [{path: value} for value in made], with_values, context=context, labels=labels, cancel=cancel
         )
-        ideas.append(LevelIdeas(severity=level.severity, path=path, candidates=_candidates(path, wanted, points)))
+        reasons = {_written(knob, value): reason for value, reason in wanted.items()}
+        ideas.append(LevelIdeas(severity=level.severity, path=path, candidates=_candidates(path, reasons, points)))
         if tell is not None:
-            tell(done, len(levels))
-    below = bool(levels) and all(level.condition == "below" for _, level in levels)
+            tell(done, len(turns))
+    below = any(level.condition == "below" for level in scene.levels)
     source = None if labels is None else type(labels).__name__.removesuffix("Labels").lower()
     return Suggestions(scene=scene.id, labels=source, classes=_classes(material, watched, below=below), levels=ideas)
 
 
-def _wanted(level: LevelBase, values: Float64, *, labelled: bool) -> dict[float, str]:
-    """Limits to try, each with its reason; with labels the whole span, in which the knee is looked for."""
-    if isinstance(level, Deviates):
-        return dict(sorted({**dict.fromkeys(_SIGMAS, "sigma"), level.deviates.by: "now"}.items()))
-    now = float(level.limit)
+def _with_level(scene: Scene, index: int, knob: Knob, value: float) -> Scene:
+    """The scene with one number of one level changed.
+
+    Raises:
+        ConfigError: If it cannot be.
+    """
+    content = turned(scene.levels[index], knob, value)
+    if content is None:
+        raise ConfigError(f"levels.{index}.{knob.path} cannot be {said(knob, value)}")
+    whole: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(scene.content))
+    whole["levels"][index] = content
+    try:
+        return Scene.model_validate(whole)
+    except ValueError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ConfigError(f"levels.{index}.{knob.path}={said(knob, value)}: {reason}") from error
+
+
+def _written(knob: Knob, value: float) -> Value:
+    written: Value = knob.write(value)
+    return written
+
+
+def _wanted(level: LevelBase, knob: Knob, values: Float64, *, labelled: bool) -> dict[float, str]:
+    """Values to try, each with its reason; with labels the whole span, in which the knee is looked for."""
+    if level.condition in _ON_READING and knob.path != "for" and getattr(level, "percent_of", None) is None:
+        return _quantiles(knob, values, labelled=labelled)
+    if level.condition == "deviates" and knob.path != "for":
+        return dict(sorted({**dict.fromkeys(_SIGMAS, "sigma"), knob.now: "now"}.items()))
+    wanted = {knob.now: "now"}
+    for factor in _FACTORS:
+        value = knob.now * factor
+        if knob.whole:
+            value = float(max(int(knob.end or 0), _rounded(value)))
+        wanted.setdefault(float(f"{value:.6g}"), f"{factor:g} of now")
+    return dict(sorted(wanted.items()))
+
+
+def _rounded(value: float) -> int:
+    """A whole number that reads well: times of a minute and more in whole seconds."""
+    return round(value / _SECOND_MS) * _SECOND_MS if value >= _LONG_MS else round(value)
+
+
+def _quantiles(knob: Knob, values: Float64, *, labelled: bool) -> dict[float, str]:
+    now = float(knob.now)
     wanted = {now: "now"}
     if len(values) < _FEWEST:
         return wanted
-    up = level.condition == "above"
+    up = knob.sooner < 0
     for share in _TRIED:
         value = float(f"{np.quantile(values, share if up else 1 - share):.4g}")
         wanted.setdefault(value, f"quantile {share if up else round(1 - share, 6):g}")
@@ -139,11 +197,11 @@ def _wanted(level: LevelBase, values: Float64, *, labelled: bool) -> dict[float,
     return dict(sorted(wanted.items()))
 
 
-def _candidates(path: str, wanted: dict[float, str], points: Sequence[Point]) -> list[Candidate]:
+def _candidates(path: str, wanted: Mapping[Value, str], points: Sequence[Point]) -> list[Candidate]:
     knee = max((one for one in points if one.problem is None and _balance(one) > 0), key=_balance, default=None)
     found = []
     for point in points:
-        value = float(point.values[path])
+        value = point.values[path]
         reasons = [wanted[value]] if wanted[value] else []
         if point is knee:
             reasons.append("knee")

@@ -84,21 +84,48 @@ def sweep(
         CancelledError: If `cancel` was set.
         ConfigError: If a path leads nowhere.
     """
+
+    def with_values(values: dict[str, Value]) -> Scene:
+        changed = scene
+        for path, value in values.items():
+            changed = with_limit(changed, path, value, catalogue, metrics)
+        return changed
+
     combinations = [
         dict(zip([axis.path for axis in axes], values, strict=True))
         for values in itertools.product(*(axis.values for axis in axes))
     ]
+    found = tried(material, combinations, with_values, context=context, labels=labels, tell=tell, cancel=cancel)
+    wrong = [one.problem for one in found if one.problem]
+    if len(wrong) == len(found) and wrong:
+        raise ConfigError(f"--sweep: the scene can have none of these values; the first says\n{wrong[0]}")
+    return found
+
+
+def tried(
+    material: Material,
+    combinations: Sequence[dict[str, Value]],
+    with_values: Callable[[dict[str, Value]], Scene],
+    *,
+    context: SceneSet | None = None,
+    labels: Labels | None = None,
+    tell: Callable[[int, int], None] | None = None,
+    cancel: Event | None = None,
+) -> list[Point]:
+    """A point for each combination, in their order; `with_values` raises `ConfigError` for one that cannot be.
+
+    Raises:
+        CancelledError: If `cancel` was set.
+    """
 
     def point(values: dict[str, Value]) -> Point:
         try:
-            changed = scene
-            for path, value in values.items():
-                changed = with_limit(changed, path, value, catalogue, metrics)
+            changed = with_values(values)
         except ConfigError as error:
             return Point(values=values, problem=str(error))
         outcome = evaluate(material, changed, context, cancel=cancel, threads=1)
         days = max(material.range.days, 1e-9)
-        held = None if labels is None else labels.held_against(scene.id, outcome, material.range, scene.worth)
+        held = None if labels is None else labels.held_against(changed.id, outcome, material.range, changed.worth)
         seen = Point(values=values, alerts=len(outcome.alerts), cases=outcome.cases, cases_a_day=outcome.cases / days)
         return seen if held is None else _labelled(seen, held)
 
@@ -108,9 +135,6 @@ def sweep(
             points.append(one)
             if tell is not None:
                 tell(done, len(combinations))
-    wrong = [one.problem for one in points if one.problem]
-    if len(wrong) == len(points) and wrong:
-        raise ConfigError(f"--sweep: the scene can have none of these values; the first says\n{wrong[0]}")
     return points
 
 

@@ -31,11 +31,13 @@ class SliceOptions:
         max_feeds: Most feeds of one partition.
         settle_ms: What is allowed for transport before a delay ends by time alone, ms.
         state_every_ms: Longest time between two states of a slice, ms.
+        tells_ledger: Whether what is kept back is told.
     """
 
     max_feeds: int = 262_144
     settle_ms: int = 1_000
     state_every_ms: int = 10_000
+    tells_ledger: bool = True
 
 
 class Holder:
@@ -118,11 +120,11 @@ class Holder:
         if held is None:
             self.strangers += 1
             return None
-        outcome, changes = held.take(offset, value)
+        outcome, changes, ledger = held.take(offset, value)
         self.outcomes[outcome] += 1
         self.told += len(changes)
-        for place, of_place in by_place(changes).items():
-            self._publisher.send(self._topics.alerts, encode_told(of_place), partition=partition, key=place.encode())
+        for place, of_place in by_place(changes, ledger).items():
+            self._publisher.send(self._topics.alerts, encode_told(*of_place), partition=partition, key=place.encode())
         self._publisher.poll()
         return outcome
 
@@ -224,6 +226,7 @@ class Holder:
             self._plan,
             max_feeds=options.max_feeds,
             settle_ms=options.settle_ms,
+            tells_ledger=options.tells_ledger,
             wall_ns=self._wall_ns,
         )
 

@@ -10,6 +10,7 @@ import msgspec
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from alerts.change import AlertChange
+from alerts.kept import LedgerChange
 from alerts.store import AlertStore
 from core.errors import ConfigError, UnavailableError
 from runtime.stream.access import Address
@@ -120,6 +121,7 @@ class Inbox:
 
     def _take(self, messages: list[Message]) -> None:
         changes: list[AlertChange] = []
+        ledger: list[LedgerChange] = []
         offsets: dict[int, int] = {}
         for message in messages:
             error, value = message.error(), message.value()
@@ -128,9 +130,12 @@ class Inbox:
                     continue
                 raise UnavailableError(f"alerts cannot be read from Kafka: {error.str()}")
             if value is not None:
-                changes += decode_told(value)
+                told = decode_told(value)
+                changes += told.changes
+                ledger += told.ledger
             offsets[message.partition() or 0] = (message.offset() or 0) + 1
-        if changes and self._store.write(changes):
+        new = self._store.write(changes) + self._store.tell(ledger)
+        if new:
             self._wake()
         self.taken += len(changes)
         if offsets:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from alerts.change import AlertChange
+from alerts.kept import LedgerChange
 from alerts.lifecycle import AlertStage
 from city.device import Device, DeviceType
 from city.life import State
@@ -76,6 +77,7 @@ class Taken(NamedTuple):
 
     outcome: Outcome
     changes: list[AlertChange]
+    ledger: list[LedgerChange]
 
 
 class _Feeds:
@@ -125,6 +127,7 @@ class Slice:
         max_feeds: Most feeds of this partition; memory is reserved, not used, for this many.
         settle_ms: As in the engine.
         wall_ns: Wall time in ns, for latency only.
+        tells_ledger: Whether what is kept back is told.
 
     Attributes:
         next_offset: Offset of the record that it needs next.
@@ -140,6 +143,7 @@ class Slice:
         max_feeds: int,
         settle_ms: int,
         wall_ns: Callable[[], int],
+        tells_ledger: bool = True,
     ) -> None:
         self.partition = partition
         self._partitions = partitions
@@ -149,6 +153,7 @@ class Slice:
         self._max_feeds = max_feeds
         self._settle_ms = settle_ms
         self._wall_ns = wall_ns
+        self._tells_ledger = tells_ledger
         self._devices_version = ""
         self._feeds = _Feeds(plan.types, self._at_home)
         self._sessions = Sessions(self._number_of)
@@ -173,9 +178,9 @@ class Slice:
         """
         if offset < self.next_offset:
             self.skipped += 1
-            return Taken(Outcome.KNOWN, [])
+            return Taken(Outcome.KNOWN, [], [])
         if offset > self.next_offset:
-            return Taken(Outcome.GAP, [])
+            return Taken(Outcome.GAP, [], [])
         changes: list[AlertChange] = []
         try:
             record = decode_record(value)
@@ -184,7 +189,7 @@ class Slice:
         except DataLossError as error:
             raise DataLossError(f"record {offset} of partition {self.partition}: {error}") from error
         self.next_offset = offset + 1
-        return Taken(Outcome.TAKEN, changes)
+        return Taken(Outcome.TAKEN, changes, self.chain.take_ledger())
 
     def warm_up(self) -> None:
         """Have every kernel compiled, or loaded, by readings that are none; no state changes."""
@@ -241,7 +246,7 @@ class Slice:
         engine = Engine(scenes, max_feeds=self._max_feeds, settle_ms=self._settle_ms)
         engine.bind_many(self._feeds.source(index) for index in range(self.feeds))
         stage = AlertStage(AlertScenes(scenes), self._feeds)
-        return Chain(Sequencer(self._max_feeds), engine, stage, self._wall_ns)
+        return Chain(Sequencer(self._max_feeds), engine, stage, self._wall_ns, tells_ledger=self._tells_ledger)
 
     def _entry(self, bridge: str, session: int, kind: int, body: bytes) -> list[AlertChange]:
         if kind in _READINGS:

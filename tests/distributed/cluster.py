@@ -128,7 +128,7 @@ class Cluster:
                 for message in read_all(reader, self.topics.alerts, partition):
                     value = message.value()
                     assert value is not None
-                    for change in decode_told(value):
+                    for change in decode_told(value).changes:
                         found.add(message.key(), *line(change))
         finally:
             reader.close()

@@ -85,6 +85,30 @@ def test_raised_acknowledged_stale_refreshed_and_cleared(system: System, hand: H
     wait_until(lambda: len(system.cases()) == 2, 10, "a recurrence is a new alert with a new case")
 
 
+def test_a_maintenance_said_at_the_hub_outlives_the_pipeline_and_ends_with_what_still_holds(
+    system: System, hand: Hand
+) -> None:
+    client = httpx.Client(base_url=system.hub, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+    who = {"by": "Li", "reason": "泵站检修"}
+    made = client.post("/api/v1/maintenance", json={**who, "where": {"device": ["pit-0000"]}, "to": "2h"}).json()
+    wait_until(lambda: system.status().get("feedback", 0) > 0, 10, "the pipeline has fetched it")
+    hand.reading(1_000, 30)
+    hand.reading(2_000, 30)
+    wait_until(lambda: bool(client.get("/api/v1/ledger").json()["items"]), 10, "the ledger has it")
+    assert system.alerts() == []
+    victim = system.status()["pid"]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: system.restarted(victim), 20, "the pipeline is back")
+    path = f"/api/v1/maintenance/{made['id']}"
+    assert client.post(f"{path}/end", json={**who, "reason": "提前完工"}).json()["state"] == "ended"
+    wait_until(lambda: len(system.cases()) == 1, 10, "what still holds has a case")
+    wait_until(lambda: bool(client.get(path).json()["over"]), 10, "what was behind it is told")
+    detail = client.get(path).json()
+    assert [(one["device"], one["outcome"]) for one in detail["behind"]] == [("pit-0000", "released")]
+    assert [(one["kept"], one["cleared"], one["holds"]) for one in detail["over"]] == [(1, 0, 1)]
+    client.close()
+
+
 def test_what_is_refused_is_counted_and_published_and_takes_nothing_good_with_it(system: System, hand: Hand) -> None:
     notices: list[dict[str, object]] = []
     subscribed: list[bool] = []

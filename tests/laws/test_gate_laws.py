@@ -12,6 +12,7 @@ from core.stage import Snapshot
 from tests.laws.stage_laws import check_stage
 from tests.laws.test_engine_laws import rows_of
 from tests.reference.gate_twin import GateTwin, Row
+from thresholds.behind import Kept
 from thresholds.engine import Engine
 from thresholds.gate import Gate, Maintenance
 from thresholds.scene import Scene
@@ -78,7 +79,7 @@ class Gated:
     def __init__(self, scenes: SceneSet) -> None:
         self.engine = Engine(scenes, max_feeds=4 * len(DEVICES))
         self.engine.bind_many([(device, metric) for device in DEVICES for metric in "abcd"])
-        self.gate = Gate(scenes, self.engine.device)
+        self.gate = Gate(scenes, self.engine.device, tells=True)
 
     def on_batch(self, batch: ReadingBatch) -> Transitions:
         return self.gate.on_transitions(self.engine.on_batch(batch))
@@ -105,7 +106,9 @@ def twin_of(scenes: SceneSet) -> GateTwin:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    scene_sets(), streams(), st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["d0", "T1"]), st.integers(1, 9)))
+    scene_sets(),
+    streams(),
+    st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["d0", "T1", "b"]), st.integers(1, 9))),
 )
 def test_the_gate_says_what_its_plain_twin_says(
     scenes: SceneSet, stream: ReadingBatch, works: list[tuple[int, str, int]]
@@ -119,7 +122,7 @@ def test_the_gate_says_what_its_plain_twin_says(
         _feed(twin, raw)
         at = max(at, row)
         now = max(int(stream.arrival[:at][-1]) // 1_000_000 if len(stream.arrival[:at]) else T0, twin.now)
-        places = {"device": [where]} if where.startswith("d") else {"town": [where]}
+        places = {{"d0": "device", "T1": "town", "b": "scene"}[where]: [where]}
         told += rows_of(gated.gate.maintain(Maintenance(f"w{number}", places, now, now + seconds * 1000), now))
         twin.on_timer(now)
         twin.maintain(f"w{number}", places, now + seconds * 1000)
@@ -131,6 +134,23 @@ def test_the_gate_says_what_its_plain_twin_says(
     kept = [(k.scene, k.feed, k.severity) for k in gated.gate.ledger]
     shown = {(scenes.scenes[i.scene].id, i.feed, i.severity) for i in twin.active() if not i.shown}
     assert set(kept) == shown
+    _check_news(gated.gate)
+
+
+def _check_news(gate: Gate) -> None:
+    """Each entry is told once for each of its revisions, in order, and what ended adds up."""
+    news = gate.take_news()
+    entries: dict[tuple[object, ...], list[int]] = {}
+    for one in news:
+        if isinstance(one, Kept):
+            entries.setdefault((one.scene, one.feed, one.severity, one.at, one.onset), []).append(one.revision)
+        else:
+            assert one.kept == one.cleared + one.holds >= 1
+            assert sum(one.scenes.values()) == one.kept
+            assert one.until_ms >= one.since_ms
+    assert all(revisions == list(range(1, len(revisions) + 1)) for revisions in entries.values())
+    assert {one.cover for one in gate.ledger} - {""} <= {one.key for one in gate.open_covers}
+    assert gate.take_news() == []
 
 
 def _feed(twin: GateTwin, transitions: Transitions) -> None:

@@ -35,7 +35,7 @@ class GateTwin:
     devices: list[Device]
     intervals: list[Interval] = field(default_factory=list)
     pending: set[tuple[int, int, int]] = field(default_factory=set)
-    works: dict[str, tuple[Where, int, int]] = field(default_factory=dict)
+    works: dict[str, tuple[Where | None, list[str], int, int]] = field(default_factory=dict)
     now: int = 0
     rows: list[Row] = field(default_factory=list)
 
@@ -71,7 +71,7 @@ class GateTwin:
 
     def on_timer(self, now_ms: int) -> None:
         """Time passes: works end."""
-        for end, name in sorted((end, name) for name, (_, _, end) in self.works.items() if end <= now_ms):
+        for end, name in sorted((end, name) for name, (*_, end) in self.works.items() if end <= now_ms):
             self.now = max(self.now, end)
             del self.works[name]
             self.release("maintenance", None)
@@ -79,7 +79,8 @@ class GateTwin:
 
     def maintain(self, name: str, where: dict[str, list[str]], until: int) -> None:
         """Somebody works from now on."""
-        self.works[name] = (Where.model_validate(where), self.now, until)
+        devices = {key: names for key, names in where.items() if key != "scene"}
+        self.works[name] = (Where.model_validate(devices) if devices else None, where.get("scene", []), self.now, until)
         self.on_timer(self.now)
         self.release("maintenance", None)
 
@@ -105,8 +106,9 @@ class GateTwin:
     def why(self, one: Interval) -> str:
         """Why a level is kept back now, empty if it is not."""
         scene, device = self.scenes[one.scene], self.devices[one.feed]
-        for where, begin, end in self.works.values():
-            if begin <= self.now < end and where.fits(device):
+        for where, scenes, begin, end in self.works.values():
+            meant = (not scenes or scene.id in scenes) and (where is None or where.fits(device))
+            if begin <= self.now < end and meant:
                 return "maintenance"
         for entry in scene.inhibit_by:
             for i in self.active():

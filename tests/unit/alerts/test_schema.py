@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from alerts.event import AlertEvent, EventType
-from alerts.schema import REFERENCE_PATH, ROOT, SCHEMA_PATH, event_schema, with_diagram
+from alerts.schema import LEDGER_PATH, REFERENCE_PATH, ROOT, SCHEMA_PATH, event_schema, ledger_schema, with_diagram
 from alerts.states import State, mermaid
 from alerts.store import AlertStore
 from core.ids import traceparent
@@ -26,6 +26,7 @@ def check(event: dict[str, Any]) -> None:
 def test_the_schema_file_is_current() -> None:
     written = (ROOT / SCHEMA_PATH).read_text(encoding="utf-8")
     assert written == event_schema(), "run python -m alerts.schema"
+    assert (ROOT / LEDGER_PATH).read_text(encoding="utf-8") == ledger_schema(), "run python -m alerts.schema"
 
 
 def test_the_schema_is_a_schema() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts.change import AlertChange
-from alerts.event import EventType, Feedback, Receipt, Verdict
+from alerts.event import AlertEvent, EventType, Feedback, Receipt, Verdict
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from core.errors import DataLossError, UnavailableError
@@ -100,6 +100,7 @@ def test_an_event_carries_the_latency_that_is_known_before_it_is_sent(tmp_path: 
     store = opened(tmp_path)
     store.write([change])
     event = store.pending(1)[0].event("/here")
+    assert isinstance(event, AlertEvent)
     assert event.data.latency.device_to_ingest_ms == 1.0
     assert event.data.latency.ingest_to_decision_ms == 1.0
     assert event.data.latency.decision_to_durable_ms == 1.0
@@ -114,7 +115,9 @@ def test_after_a_restart_the_moment_of_durability_is_not_known(tmp_path: Path) -
     store.write([_timed()])
     store.close()
     store = opened(tmp_path)
-    assert store.pending(1)[0].event("/here").data.latency.decision_to_durable_ms is None
+    event = store.pending(1)[0].event("/here")
+    assert isinstance(event, AlertEvent)
+    assert event.data.latency.decision_to_durable_ms is None
     store.close()
 
 

@@ -150,3 +150,75 @@ def test_only_who_may_write_may_ask(hub: RunningHub) -> None:
         "/api/v1/backtests", json={"scene": "deep", **RANGE}, headers={"Authorization": "Bearer wrong"}
     )
     assert problem(answer) == (401, "unauthorized")
+
+
+def asked(hub: RunningHub, service: BacktestService, kind: str, **body: object) -> dict[str, Any]:
+    """The whole view of a question beside the backtest, once it is done."""
+    begun = hub.client.post(f"/api/v1/backtests/{kind}", json=body)
+    assert begun.status_code == 202, begun.text
+    assert begun.json()["kind"] == kind
+    done = finished(hub, service, begun.json()["id"])
+    assert (done["state"], done["error"]) == ("done", None)
+    return done
+
+
+def test_a_designer_asks_why_not_and_what_would_have_fired(hub: RunningHub, service: BacktestService) -> None:
+    at = rfc3339(BASE + round(1.5 * MINUTE))
+    (why,) = asked(hub, service, "explain", feed="d0/depth", at=at, scene="deep")["result"]
+    assert why["why"] == ["delay"]
+    minor, critical = why["levels"]
+    changes = {change["key"]: change["to"] for change in critical["would_fire"]}
+    assert changes == {"above": "below 1", "for": "at most 1 sample"}
+    assert all(change["verified_by_run"] for change in minor["would_fire"])
+    everything = asked(hub, service, "explain", feed="d0/depth", at=at)["result"]
+    assert [one["scene"] for one in everything] == ["deep"]
+
+
+def test_two_versions_are_held_beside_each_other(hub: RunningHub, service: BacktestService) -> None:
+    text = SCENE.replace("above: 25, clear_below: 22, for: 2 samples", "above: 40")
+    found = asked(hub, service, "diff", first="deep", text=text, **RANGE)["result"]
+    assert [alert["feed"] for alert in found["difference"]["lost"]] == ["d0/depth"]
+    assert (found["first"], found["second"]) == ("deep", "deep")
+
+
+def test_limits_worth_trying_are_asked_for(hub: RunningHub, service: BacktestService) -> None:
+    found = asked(hub, service, "suggest", scene="deep", **RANGE)["result"]
+    assert [level["path"] for level in found["levels"]] == [
+        "levels.0.above", "levels.0.for", "levels.1.above", "levels.1.for",
+    ]  # fmt: skip
+
+
+def test_before_publishing_one_asks_what_would_fire_at_once(hub: RunningHub, service: BacktestService) -> None:
+    hub.clock.advance_to_ms(max(hub.clock.now_ms(), BASE + 60 * MINUTE))
+    found = asked(hub, service, "preview", text=SCENE)["result"]
+    assert found["feeds"] == 1
+    assert found["fire_now"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("explain", {"feed": "a/b/c", "at": "1h"}, "a/b/c"),
+        ("explain", {"feed": "d0/depth", "at": "soon"}, "soon"),
+        ("diff", {"first": "deep", **RANGE}, "give one of `second`"),
+        ("diff", {"first": "dep", "second": "deep", **RANGE}, "no scene 'dep'"),
+        ("suggest", {"from": "1d"}, "give one of `scene`"),
+        ("preview", {}, "give one of `scene`"),
+        ("preview", {"scene": "/etc/passwd"}, "is no id"),
+    ],
+)
+def test_what_cannot_be_asked_beside_a_backtest_is_refused_at_once(
+    hub: RunningHub, kind: str, body: dict[str, Any], words: str
+) -> None:
+    answer = hub.client.post(f"/api/v1/backtests/{kind}", json=body)
+    assert problem(answer) == (422, "invalid_parameter")
+    assert words in answer.json()["detail"]
+
+
+def test_a_feed_that_history_does_not_know_fails_with_the_one_that_was_meant(
+    hub: RunningHub, service: BacktestService
+) -> None:
+    begun = hub.client.post("/api/v1/backtests/explain", json={"feed": "d0/dept", "at": rfc3339(BASE + MINUTE)})
+    done = finished(hub, service, begun.json()["id"])
+    assert done["state"] == "failed"
+    assert "did you mean d0/depth?" in done["error"]

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from alerts.event import EventType, Latency
 from alerts.stored import Acknowledged
 from city.catalogue import load_catalogue
+from console.metrics import Covered
 from console.metrics import Metrics as HubMetrics
 from dispatch.queries import Counts
 from history.archive import Archive
@@ -115,7 +116,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "scenewatch-worker": names(metrics(worker)),
         "scenewatch-delivery": names(metrics(delivery_status(anything, anything, anything, latency))),
         "scenewatch-history": names(history_metrics(history.status())),
-        "scenewatch-hub": names(HubMetrics().text(Counts(alerts={}, cases={})).decode()),
+        "scenewatch-hub": names(HubMetrics().text(Counts(alerts={}, cases={}), Covered({}, 0, 0)).decode()),
     }
     archive.close()
     return found

@@ -167,6 +167,7 @@ def test_the_stream_can_be_read_from_any_place_and_gives_what_was_told_live(data
                 assert told == read
             else:
                 assert isinstance(read, CaseMoved)
+                assert isinstance(told, CaseMoved)
                 assert read.line == told.line
         middle = live[3].seq
         assert [m.seq for m in store.moved(middle, 2)] == [m.seq for m in live[4:6]]
@@ -205,7 +206,7 @@ def test_what_a_failed_transaction_wrote_is_gone(database_url: str) -> None:
 def test_a_database_of_a_newer_version_is_refused_in_a_plain_line(database_url: str) -> None:
     with Store.open(database_url) as store, store._engine.begin() as connection:
         connection.execute(text("UPDATE hub_schema SET version = 7"))
-    with pytest.raises(ConfigError, match="schema version 7, this program knows 1"):
+    with pytest.raises(ConfigError, match="schema version 7, this program knows 2"):
         Store.open(database_url)
 
 

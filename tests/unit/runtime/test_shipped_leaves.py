@@ -3,6 +3,7 @@
 import numpy as np
 
 from alerts.change import AlertChange
+from alerts.event import AlertEvent
 from alerts.stored import Waiting
 from city.catalogue import load_catalogue, shipped
 from city.device import Device
@@ -32,7 +33,8 @@ def plan_of(
         Waiting(seq, one.id, one.type, one.at_ms, one.data, one.timing, None).event("/pipeline")
         for seq, one in enumerate(told)
     ]
-    return Intake(Known(), first_seq=1, last_number=0, day="20260601", now_ms=T0).take_all(events)
+    alerts = [event for event in events if isinstance(event, AlertEvent)]
+    return Intake(Known(), first_seq=1, last_number=0, day="20260601", now_ms=T0).take_all(alerts)
 
 
 def leaves(cases: dict[str, Case]) -> list[str]:

@@ -59,7 +59,7 @@ def test_slices_say_what_one_chain_says_however_the_records_are_cut(
     for partition, log in enumerate(logs_of(hour, every)):
         held = fresh(hour, partition)
         for offset, record in enumerate(log):
-            outcome, changes = held.take(offset, record)
+            outcome, changes, _ = held.take(offset, record)
             assert outcome is Outcome.TAKEN
             found.update(line(change) for change in changes)
     assert found == expected
@@ -100,7 +100,7 @@ def test_a_record_that_came_already_changes_nothing(hour: Hour) -> None:
     held.take(0, log[0])
     held.take(1, log[1])
     before = held.state()
-    assert held.take(0, log[0]) == (Outcome.KNOWN, [])
+    assert held.take(0, log[0]) == (Outcome.KNOWN, [], [])
     assert held.state() == before
     assert held.skipped == 1
 

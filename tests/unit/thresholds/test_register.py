@@ -124,6 +124,24 @@ def test_a_live_scene_has_all_that_the_standard_of_scenes_asks_for(
     assert f"{key}: " in str(refused(Refusal.WANTING, lambda: register.propose(lacking, "Li", "up", NOW)))
 
 
+def test_a_scene_from_files_that_lacks_its_worth_can_be_mended_and_loses_nothing_more_by_it(
+    register: SceneRegister, tmp_path: Path
+) -> None:
+    worth = "worth: {build_cost: 1, yearly_cost: 1, minutes_saved_per_case: 30}\n"
+    without = text("live").replace(worth, "")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.yaml").write_text(without)
+    register.fill([tmp_path / "files"], "set-up", NOW)
+    mended = register.propose(without.replace("above: 15", "above: 16"), "Li", "too early", NOW)
+    assert mended.state is State.PROPOSED
+    lost = without.replace(", force: flood team", "")
+    error = refused(Refusal.WANTING, lambda: register.propose(lost, "Li", "shorter", NOW))
+    assert "owner.force: " in str(error)
+    assert "worth" not in str(error)
+    register.move("road-flooding", "pilot", "Li", "back", NOW)
+    refused(Refusal.WANTING, lambda: register.move("road-flooding", "live", "Li", "up again", NOW))
+
+
 def test_a_wrong_text_is_refused_with_line_and_column_and_nothing_is_written(register: SceneRegister) -> None:
     wrong = text().replace("clear_below: 12", "clear_belo: 12")
     error = refused(Refusal.WRONG, lambda: register.propose(wrong, "Li", "typing", NOW))
