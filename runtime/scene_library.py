@@ -76,7 +76,7 @@ def meant(scene: Scene, level: LevelBase) -> tuple[str, Any]:
         if word == level.condition and limit in (float(written), (-float(written), float(written))):
             value = float(number)
             return f"at_{way}", (-value, value) if isinstance(limit, tuple) else value
-    return level.condition.removeprefix("mean_").removeprefix("leq_"), limit
+    return level.condition.removeprefix("mean_").removeprefix("leq_").removeprefix("max_"), limit
 
 
 def limits(scene: Scene) -> list[tuple[str, str, Any]]:
@@ -168,13 +168,13 @@ def _words(scene: Scene, level: LevelBase) -> str:
 
 
 def _condition(scene: Scene, level: LevelBase) -> str:
-    if level.condition.removesuffix("above").removesuffix("below") not in ("", "mean_", "leq_"):
+    if level.condition.removesuffix("above").removesuffix("below") not in ("", "mean_", "leq_", "max_"):
         condition, limit = meant(scene, level)
         if condition == "at_least" and isinstance(limit, tuple):
             return f"≥ {in_words(limit[1])} either way 双向"
         return level.words if level.condition != "state" else f"= {in_words(limit)}"
     condition, limit = meant(scene, level)
-    measure = {"mean_": "mean 均值 ", "leq_": "Leq 等效声级 "}.get(level.condition[:-5], "")
+    measure = {"mean_": "mean 均值 ", "leq_": "Leq 等效声级 ", "max_": "highest 最高 "}.get(level.condition[:-5], "")
     over = f" over {Period(level.window)}" if isinstance(level, Windowed) else ""
     share = "% of design 设计值" if getattr(level, "percent_of", None) else ""
     return f"{measure}{_SIGNS[condition]} {in_words(limit)}{share}{over}"

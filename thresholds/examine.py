@@ -28,6 +28,7 @@ _CODES = {
     "override": Code.OVERRIDE,
     "missing": Code.MISSING,
     "itself": Code.UNKNOWN_SCENE,
+    "combination": Code.COMBINATION,
 }
 _STAND_INS: dict[str, Any] = {
     "scene": "a",

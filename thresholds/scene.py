@@ -370,7 +370,8 @@ class SceneParts(Model):
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
         found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone)]
-        found += across_problems(self.scene, self.confirm, self.inhibit_by)
+        severities = [level.severity for level in self.levels]
+        found += across_problems(self.scene, self.confirm, self.inhibit_by, severities)
         if self.stage == "pilot" and self.pilot is None:
             found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
         return found
