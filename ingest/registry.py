@@ -69,6 +69,10 @@ class FeedRegistry:
         for key in keys:
             self._append(key)
 
+    def keys(self) -> bytes:
+        """All keys, one after the other, as they lie in the arena."""
+        return self.arena[: self.starts[self._count]].tobytes()
+
     def key_of(self, feed: int) -> bytes:
         """The key of a feed as bytes: `gateway NUL device NUL metric`."""
         return self.arena[self.starts[feed] : self.starts[feed + 1]].tobytes()

@@ -16,7 +16,7 @@ ALL = (*VALUE, *SENDING, *GATEWAY)
 OFFLINE = "offline-{type}"
 """One scene for each device type."""
 SCENES: Mapping[str, tuple[str, ...]] = {
-    "stuck": ("device-stuck",),
+    "stuck": ("stuck-{type}",),
     "drift": ("device-drift",),
     "dropout": (OFFLINE,),
     "skewed-clock": ("device-clock",),
@@ -25,6 +25,13 @@ SCENES: Mapping[str, tuple[str, ...]] = {
     "will": (OFFLINE,),
 }
 """Scenes that ought to notice; nobody has to notice the others."""
+SHOWS: Mapping[str, frozenset[str]] = {
+    "stuck": frozenset({
+        "residual-current-monitor", "ebike-charging-monitor", "hydrant-pressure", "bridge-health", "river-quality",
+        "ambient-noise", "site-dust-noise", "air-station", "weather-station",
+    }),
+}  # fmt: skip
+"""Types at which a fault shows, where it does not at all: a dry road and a closed door rightly stay as they are."""
 _UNITS: Mapping[str, tuple[float, float]] = {
     "MPa": (1000.0, 0.0), "Cel": (1.8, 32.0), "cm": (0.01, 0.0), "m": (100.0, 0.0), "mg/m3": (1000.0, 0.0),
     "ug/m3": (0.001, 0.0), "m/s": (3.6, 0.0), "%{LEL}": (500.0, 0.0), "mA": (0.001, 0.0), "mm": (0.1, 0.0),

@@ -107,7 +107,10 @@ class GateTwin:
         for where, begin, end in self.works.values():
             if begin <= self.now < end and where.fits(device):
                 return "maintenance"
+        order = ("info", "minor", "major", "critical")
         for entry in scene.inhibit_by:
+            if entry.below is not None and one.severity - 1 >= order.index(entry.below):
+                continue
             for i in self.active():
                 if self.scenes[i.scene].id == entry.scene and self.common(i.feed, one.feed, entry.same):
                     return "inhibited"
