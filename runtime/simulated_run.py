@@ -50,6 +50,11 @@ class SimulatedRun:
         """Everything that was raised so far, by id."""
         return self._run.alerts
 
+    @property
+    def kept_back(self) -> int:
+        """How many levels were raised while another scene kept them back."""
+        return self._run.chain.gate.counts["inhibited"]
+
     def play(self) -> Iterator[int]:
         """Play it all; after each piece the time it has come to, ms."""
         for batch in batches(self._world, sent=self.sent):
