@@ -301,7 +301,7 @@ def _look_levels(feed: int, reading: bool, time: int, arrival: int, settle_ms: i
     used = np.int64(0)
     for rank in range(row["levels"]):
         slot = row["slot"] + rank
-        turned = _turn(slot, s.levels[row["level"] + rank], s)
+        turned = _turn(slot, s.levels[row["level"] + rank], settle_ms, s)
         measure = s.levels[s.slots[slot]["level"]]["measure"]
         n = _look_measure(slot, measure, reading, turned, time, arrival, settle_ms, s, n)
         if measure != READING and s.slots[slot]["phase"] != IDLE:
@@ -347,10 +347,11 @@ def _look_measure(
 
 
 @njit(nogil=True, forceinline=True)
-def _turn(slot: int, head: Row, s: State) -> bool:
+def _turn(slot: int, head: Row, settle_ms: int, s: State) -> bool:
     """Let the row of the table be in force that the level's schedule says; whether that is another one.
 
-    A running delay keeps its onset and takes the new length.
+    A running delay keeps its onset and takes the new length; one that is in time now waits from here on, also where
+    the window has become empty and nothing is looked at.
     """
     state = s.slots[slot]
     if head["program"] == READING:
@@ -365,6 +366,8 @@ def _turn(slot: int, head: Row, s: State) -> bool:
         _take_length(state, old["raise_by"], new["raise_by"], new["raise_arg"], row["event"])
     elif state["phase"] == CLEARING:
         _take_length(state, old["clear_by"], new["clear_by"], new["clear_arg"], row["event"])
+    if is_timed(state["phase"], new["raise_by"], new["clear_by"]):
+        arm_slot(slot, settle_ms, s)
     return True
 
 
