@@ -3,6 +3,7 @@
 Arrays are reserved once for `max_feeds`; pages that are never touched cost nothing, so growth never pauses.
 """
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -69,9 +70,10 @@ class FeedRegistry:
         for key in keys:
             self._append(key)
 
-    def keys(self) -> bytes:
-        """All keys, one after the other, as they lie in the arena."""
-        return self.arena[: self.starts[self._count]].tobytes()
+    def may_have(self, metrics: Iterable[str]) -> bool:
+        """Whether a key may be of one of these metrics: a search through the arena as it lies, without a copy."""
+        wanted = b"|".join(re.escape(NUL + metric.encode()) for metric in metrics)
+        return re.search(wanted, self.arena[: self.starts[self._count]].data) is not None
 
     def key_of(self, feed: int) -> bytes:
         """The key of a feed as bytes: `gateway NUL device NUL metric`."""

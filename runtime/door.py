@@ -156,8 +156,7 @@ class Door:
 
     def _named(self, metrics: Collection[str]) -> Iterator[tuple[int, tuple[str, str, str]]]:
         """Every feed of one of these metrics; quick where there is none."""
-        keys = self.registry.keys()
-        if any(NUL + metric.encode() in keys for metric in metrics):
+        if self.registry.may_have(metrics):
             for feed in range(len(self.registry)):
                 names = self.registry.names(feed)
                 if names[2] in metrics:
