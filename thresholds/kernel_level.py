@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from thresholds.kernel_baseline import deviates
 from thresholds.kernel_heap import arm_gauge, arm_slot
 from thresholds.kernel_measure import pass_to, set_wake, take
 from thresholds.kernel_state import (
@@ -12,6 +13,7 @@ from thresholds.kernel_state import (
     ABSENT,
     ACTIVE,
     AT_ONCE,
+    AWAY,
     BELOW,
     BY_SAMPLES,
     BY_SOME,
@@ -45,7 +47,7 @@ from thresholds.kernel_state import (
 
 @njit(nogil=True, inline="always")
 def holds(op: int, value: float, other: float, lo: float, hi: float) -> bool:
-    """Whether a condition holds for a number (`other`: the second one of a change)."""
+    """Whether a condition holds for a number (`other`: the second one of a change, or the spread of a deviation)."""
     if op == ABOVE:
         return value > lo
     if op == BELOW:
@@ -64,6 +66,8 @@ def holds(op: int, value: float, other: float, lo: float, hi: float) -> bool:
         return value > lo or other > hi
     if op == STILL:
         return value < lo and other < lo
+    if op >= AWAY:
+        return deviates(op, value, other, lo, hi)
     return False
 
 

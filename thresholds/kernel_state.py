@@ -27,8 +27,15 @@ NOT_EQUALS = 6
 WITHIN = 7
 MOVED = 8
 STILL = 9
+AWAY = 10
+AWAY_UP = 11
+AWAY_DOWN = 12
+NEAR = 13
+NEAR_UP = 14
+NEAR_DOWN = 15
 """Conditions: value > lo; < lo; < lo or > hi; lo <= value <= hi; = lo; another than lo; lo < value < hi; of a change,
-rise > lo or fall > hi; rise < lo and fall < lo."""
+rise > lo or fall > hi; rise < lo and fall < lo; a deviation, either way, upwards or downwards, is more than both lo
+spreads and hi; it is less than the greater of them."""
 
 READING = -1
 """In place of the rank of a measure: the reading itself."""
@@ -45,9 +52,10 @@ RATE = 9
 STUCK = 10
 ABSENT = 11
 SCHEDULE = 12
+BASELINE = 13
 """Measures: of the readings in a window the mean, sum, highest, lowest, energy mean of decibels, growth of a register,
 how many were over a limit, distance of the last one from the lowest and the highest, slope; how long the value has been
-the same; whether none came; which of several rows of the table is in force."""
+the same; whether none came; which of several rows of the table is in force; how far it is from what is usual."""
 
 IN_UNIT = TOTAL
 """Measures up to here are in the unit of the metric."""
@@ -137,7 +145,9 @@ MEASURE = np.dtype(
 calendar's window is one pane, and its borders are the times from `first` on, `count` of them; those of a schedule are
 where its faces change. It has a number where at least `need_n` readings lie in the window and the feed has been heard,
 without a gap of a window's length, for `need_ms`. `limit`: what a count counts over, or the value that may stay the
-same for ever (NaN: none). `block_ms`: length of the blocks whose means are counted."""
+same for ever (NaN: none). `block_ms`: length of the blocks whose means are counted, or held against a baseline (0: the
+readings are). Of a baseline `of` is how many parts it has, `window` for how long it has to learn, and the borders are
+the days of its zone, whose faces say who works."""
 
 GAUGE = np.dtype(
     [
@@ -149,11 +159,12 @@ GAUGE = np.dtype(
     align=True,
 )  # fmt: skip
 """State of a measure of a feed: event time up to which it has been brought; since when the feed is heard without a gap,
-or its value is the same; the last reading; the pane in hand and its place in its block; where the calendar's window or
-the face in force ends; when it may change next by time alone; the block whose mean is counted, with its sum and number
-of readings; the number (and the other one, of a change) with whether there is one; the face in force; then what a
-snapshot does not hold: its earliest key on the heap, its first cell, its feed, its row of `MEASURE`. `woke`: why it is
-being looked at."""
+or its value is the same; the last reading; the pane in hand and its place in its block, or the part of a baseline;
+where the calendar's window, the face in force or the visit of a part ends; when it may change next by time alone;
+the block whose mean is counted, with its sum and number of readings; the number (and the other one, of a change and
+of a deviation, of which it is the spread) with whether there is one; the face in force; then what a snapshot does
+not hold: its earliest key on the heap, its first cell, its feed, its row of `MEASURE`. `woke`: why it is being
+looked at."""
 
 SAVED = tuple(name for name in GAUGE.names or () if name not in ("woke", "queued", "cell", "feed", "measure"))
 """Of a gauge, what a snapshot holds."""

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from detectors.signal.baseline import cells_for
 from thresholds import kernel_state as kernel
 
 PANES = 60
@@ -15,13 +16,13 @@ class Measure(NamedTuple):
 
     Attributes:
         kind: As in `thresholds.kernel_state`.
-        window: Its length in ms, 0 for a calendar's.
+        window: Its length in ms, 0 for a calendar's; of a baseline, for how long it has to learn.
         calendar: `day`, `week` or `month`, empty for a sliding window.
-        zone: Time zone of the calendar or schedule.
+        zone: Time zone of the calendar, schedule or baseline.
         need_ms: For how long the feed has to have been heard.
         need_n: How many readings have to lie in the window.
-        of: What a count counts.
-        block_ms: Length of the blocks whose means are counted.
+        of: What a count counts; how many parts a baseline has.
+        block_ms: Length of the blocks whose means are counted, or held against a baseline.
         limit: What a count counts over; the value that may stay the same; None for none.
         schedule: The faces of a schedule as text, by which it is known.
     """
@@ -53,5 +54,7 @@ class Measure(NamedTuple):
 
     @property
     def cells(self) -> int:
-        """Cells of all panes, of the sum of the present block, and of the whole window."""
+        """Cells of all panes, of the sum of the present block, and of the whole window; or of a baseline."""
+        if self.kind == kernel.BASELINE:
+            return cells_for(self.of)
         return (self.panes + 2) * self.width if self.panes else 0
