@@ -31,7 +31,8 @@ def with_counts(page: str, cases: CaseCatalogue) -> str:
 
 
 def _table(cases: CaseCatalogue) -> str:
-    raised = {scene.raises.leaf for scene in known_scenes().scenes if scene.stage in DECIDES}
+    deciding = [scene for scene in known_scenes().scenes if scene.stage in DECIDES]
+    raised = {leaf for scene in deciding for _, _, leaf in scene.leaves}
     lines = [
         "| major | 大类 | English | subs | leaves | a sensor may raise 可自动发现 | a shipped scene raises 已有场景 |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: |",
