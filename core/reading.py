@@ -25,10 +25,17 @@ class Quality(enum.IntFlag):
     """Same feed and same event time as the last one: a redelivery, never evaluated."""
     HISTORICAL = 8
     """The sender says that it is old data: goes to history, never raises or clears."""
+    DERIVED = 16
+    """Nobody sent it: it was made here of others, and does not count among the readings that were taken."""
 
 
 NOT_EVALUATED = int(Quality.LATE | Quality.REPEATED | Quality.HISTORICAL)
 """Readings with any of these bits do not reach a decision."""
+
+
+def is_derived(batch: "ReadingBatch") -> bool:
+    """Whether nobody sent these readings: a batch is made here as a whole or not at all."""
+    return len(batch) > 0 and bool(batch.quality[0] & Quality.DERIVED)
 
 
 @dataclass(frozen=True, slots=True)

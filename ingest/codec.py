@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -111,7 +111,7 @@ class Codec:
         else:
             at = _time(topic, time, latest_ms, payload)
         if isinstance(at, Rejected):
-            yield at
+            yield _of_clock(at, device, tuple(values), time)
             return
         for name, number in values.items():
             yield self._row(topic, gateway, device, name, at, number, int(quality), payload)
@@ -136,7 +136,7 @@ class Codec:
                 continue
             at = _time(topic, row[2], latest_ms, payload)
             if isinstance(at, Rejected):
-                yield at
+                yield _of_clock(at, row[0], (row[1],), row[2])
                 continue
             yield self._row(topic, gateway, row[0], row[1], at, row[3], 0, repr(row).encode())
 
@@ -212,6 +212,13 @@ def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rej
             Reason.AHEAD, topic, f"{at} ms is too far in the future; is it in ms, is the clock set?", payload
         )
     return at
+
+
+def _of_clock(rejected: Rejected, device: str, metrics: tuple[str, ...], time: object) -> Rejected:
+    """The refusal of a time that is ahead, with what it says about the device's clock."""
+    if rejected.reason is not Reason.AHEAD or not isinstance(time, int | float):
+        return rejected
+    return replace(rejected, ahead=(device, metrics, int(time)))
 
 
 def _is_name(name: str) -> bool:

@@ -3,6 +3,7 @@
 Arrays are reserved once for `max_feeds`; pages that are never touched cost nothing, so growth never pauses.
 """
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -68,6 +69,11 @@ class FeedRegistry:
         """Take up keys in the order of their indices, as `key_of` gave them."""
         for key in keys:
             self._append(key)
+
+    def may_have(self, metrics: Iterable[str]) -> bool:
+        """Whether a key may be of one of these metrics: a search through the arena as it lies, without a copy."""
+        wanted = b"|".join(re.escape(NUL + metric.encode()) for metric in metrics)
+        return re.search(wanted, self.arena[: self.starts[self._count]].data) is not None
 
     def key_of(self, feed: int) -> bytes:
         """The key of a feed as bytes: `gateway NUL device NUL metric`."""

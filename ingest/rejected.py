@@ -56,6 +56,8 @@ class Rejected:
     sample: bytes = b""
     reading: tuple[str, str, float] | None = None
     """(device, metric, value) of a reading whose feed was refused."""
+    ahead: tuple[str, tuple[str, ...], int] | None = None
+    """(device, metrics, event time in ms) where the time was refused: what it says about the device's clock."""
 
     @property
     def gateway(self) -> str:

@@ -117,9 +117,10 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
     unknown.forget(door.known.devices.__contains__)
     bridge = Bridge(
         BridgeOptions(
-            config.ingest.max_ahead,
-            config.ingest.max_pack,
-            stream.linger,
+            max_ahead_ms=config.ingest.max_ahead,
+            clock_tolerance_ms=config.ingest.clock_tolerance,
+            max_pack=config.ingest.max_pack,
+            linger_ms=stream.linger,
             tick_ms=stream.tick,
             leads=given.leads,
             by=stream.by,

@@ -1,10 +1,17 @@
-"""The counts in the case catalogue's reference: `python -m runtime.case_reference docs/reference/case-catalogue.md`."""
+"""The counts in the case catalogue's reference: `python -m runtime.case_reference docs/reference/case-catalogue.md`.
+
+Beside the leaves of each major: how many of them a sensor or a video scene may raise by itself, and how many a shipped
+scene that decides leads to.
+"""
 
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from city.cases import load_cases
-from city.leaf import CaseCatalogue
+from city.leaf import CaseCatalogue, Leaf
+from runtime.known_scenes import known_scenes
+from thresholds.scene_set import DECIDES
 
 _BEGIN = "<!-- counts: python -m runtime.case_reference docs/reference/case-catalogue.md -->\n"
 _END = "<!-- end of counts -->\n"
@@ -24,13 +31,24 @@ def with_counts(page: str, cases: CaseCatalogue) -> str:
 
 
 def _table(cases: CaseCatalogue) -> str:
-    lines = ["| major | 大类 | English | subs | leaves |", "| --- | --- | --- | ---: | ---: |"]
+    deciding = [scene for scene in known_scenes().scenes if scene.stage in DECIDES]
+    raised = {leaf for scene in deciding for _, _, leaf in scene.leaves}
+    lines = [
+        "| major | 大类 | English | subs | leaves | a sensor may raise 可自动发现 | a shipped scene raises 已有场景 |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+    ]
     for major in cases.majors:
-        leaves = sum(len(sub.leaves) for sub in major.subs)
-        lines.append(f"| {major.code} | {major.zh} | {major.en} | {len(major.subs)} | {leaves} |")
+        leaves = [leaf for sub in major.subs for leaf in sub.leaves]
+        lines.append(f"| {major.code} | {major.zh} | {major.en} | {len(major.subs)} | {_counted(leaves, raised)} |")
     subs = sum(len(major.subs) for major in cases.majors)
-    lines.append(f"| {len(cases.majors)} | 合计 | together | {subs} | {len(cases.leaves)} |")
+    every = [leaf for major in cases.majors for sub in major.subs for leaf in sub.leaves]
+    lines.append(f"| {len(cases.majors)} | 合计 | together | {subs} | {_counted(every, raised)} |")
     return "\n".join(lines) + "\n"
+
+
+def _counted(leaves: Sequence[Leaf], raised: Collection[str | None]) -> str:
+    by_sensor = sum(bool(leaf.sensors) for leaf in leaves)
+    return f"{len(leaves)} | {by_sensor} | {sum(leaf.code in raised for leaf in leaves)}"
 
 
 def main() -> None:

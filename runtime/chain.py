@@ -10,7 +10,7 @@ from alerts.kept import LedgerChange
 from alerts.lifecycle import AlertStage
 from city.device import Device
 from core.clock import parse_rfc3339
-from core.reading import Int32, Quality, ReadingBatch
+from core.reading import Int32, Quality, ReadingBatch, is_derived
 from core.stage import Snapshot
 from ingest.codec import ClockTick, GatewayState
 from ingest.sequencing import Sequencer
@@ -59,7 +59,7 @@ class Chain:
 
     def on_batch(self, batch: ReadingBatch, *, received_ns: int | None = None) -> list[AlertChange]:
         """What follows from a batch; `received_ns` is the wall time of its arrival on a recording's clock."""
-        self.readings += len(batch)
+        self.readings += 0 if is_derived(batch) else len(batch)
         if len(batch):
             self.now_ms = max(self.now_ms, int(batch.arrival[-1]) // 1_000_000)
         transitions = self._gated(self.engine.on_batch(self.sequencer.on_batch(batch)), self.now_ms)

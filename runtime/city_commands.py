@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from runtime.history_commands import HistoryConfig, HistoryDir
+
 city_app = typer.Typer(help="Places: the map on which alerts stand. 地图", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Option("--city", help="City folder.", metavar="FOLDER")]
@@ -85,3 +87,22 @@ def city_locate(
     from runtime.cli_city import locate as run
 
     raise typer.Exit(run(lon, lat, city, datum, day, json_out=json_out))
+
+
+@city_app.command("coverage")
+def city_coverage(
+    city: Folder = _HERE,
+    devices: Annotated[Path | None, typer.Option(help="Device list; default: the configuration's.")] = None,
+    config: HistoryConfig = None,
+    folder: HistoryDir = None,
+    start: Annotated[str | None, typer.Option("--from", help="First time; default: a day before the end.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Time at which it ends; default: now.")] = None,
+    tz: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
+    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say how much of the map a live device watches, and for how long nobody knew. 监测覆盖与监管空白"""
+    from runtime.cli_coverage import show
+    from runtime.cli_history import Where, Which
+
+    which = Which(start, end, [], [], [], tz)
+    raise typer.Exit(show(Where(config, folder), city, devices, which, json_out=json_out))

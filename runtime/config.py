@@ -123,6 +123,9 @@ class Ingest(_Section):
         2_097_152, ge=1, le=1 << 24, description="most feeds; memory is reserved, not used, for this many"
     )
     max_ahead: Duration = Field(300_000, description="event times further in the future are refused")
+    clock_tolerance: Duration = Field(
+        60_000, description="event times further from their arrival make the device's clock a reading"
+    )
     max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
 
 

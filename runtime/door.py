@@ -1,10 +1,11 @@
 """Who may come in: names to feeds, by the devices that are known."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from city.device import Device, DeviceType
 from city.life import State
+from city.own import OWN
 from ingest.registry import NUL, FeedRegistry, RegistryFull
 from ingest.rejected import Reason
 from runtime.device_list import DeviceList
@@ -41,6 +42,7 @@ class Door:
         self._types = types
         self._persisted = len(registry)
         self._engine: Engine | None = None
+        self._own = {names: feed for feed, names in self._named(OWN)}
 
     def bind_to(self, engine: Engine) -> None:
         """Bind every known feed to the scenes of `engine`, and those to come."""
@@ -64,6 +66,38 @@ class Door:
             self._engine.bind(feed, self.known.devices[device], metric)
         return feed
 
+    def own_feed(self, gateway: str, device: str, metric: str) -> int:
+        """The feed of a metric of `OWN`, which no device can send to; -1 where the device may send nothing at all."""
+        known = self._own.get((gateway, device, metric))
+        if known is not None:
+            return known
+        if self._stranger(gateway, device) is not None:
+            return -1
+        try:
+            feed = self.registry.add(gateway, device, metric)
+        except RegistryFull:
+            return -1
+        self.registry.bar(feed)
+        self._own[gateway, device, metric] = feed
+        if self._engine is not None:
+            self._engine.bind(feed, self.known.devices[device], metric)
+        return feed
+
+    def whose_clock(self) -> dict[tuple[str, str], list[int]]:
+        """The devices of which clocks were told once, by gateway and name, with all that they send."""
+        found: dict[tuple[str, str], list[int]] = {names[:2]: [] for names in self._own}
+        if found:
+            for feed in range(len(self.registry)):
+                gateway, device, metric = self.registry.names(feed)
+                if (gateway, device) in found and metric not in OWN:
+                    found[gateway, device].append(feed)
+        return found
+
+    @property
+    def barred(self) -> int:
+        """How many feeds are refused; those that no device can send to anyway are left out."""
+        return len(self.registry.barred.difference(self._own.values()))
+
     def expect(self) -> None:
         """Make the feeds of listed devices of which a scene would tell that nothing comes."""
         if self._engine is None:
@@ -85,7 +119,7 @@ class Door:
         """(device, metric, unit) of a feed."""
         device, metric = self._feed(feed)
         kind = self._types.get(device.type)
-        unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else ""
+        unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else OWN.get(metric, "")
         return device, metric, unit
 
     def feeds_of(self, devices: Collection[str], first: int, end: int) -> list[int]:
@@ -105,15 +139,28 @@ class Door:
             self.registry.bar(feed, barred=self._refusal(*self.registry.names(feed)) is not None)
 
     def _refusal(self, gateway: str, device: str, metric: str) -> Reason | None:
+        stranger = self._stranger(gateway, device)
+        if stranger is not None:
+            return stranger
+        kind = self._types.get(self.known.devices[device].type)
+        known = metric not in OWN and (kind is None or metric in kind.metrics)
+        return None if known else Reason.UNKNOWN_METRIC
+
+    def _stranger(self, gateway: str, device: str) -> Reason | None:
         found = self.known.devices.get(device)
         if found is None:
             return Reason.UNKNOWN_DEVICE
         if found.gateway != gateway:
             return Reason.WRONG_GATEWAY
-        if found.out_of_use:
-            return _OUT[found.state]
-        kind = self._types.get(found.type)
-        return Reason.UNKNOWN_METRIC if kind is not None and metric not in kind.metrics else None
+        return _OUT[found.state] if found.out_of_use else None
+
+    def _named(self, metrics: Collection[str]) -> Iterator[tuple[int, tuple[str, str, str]]]:
+        """Every feed of one of these metrics; quick where there is none."""
+        if self.registry.may_have(metrics):
+            for feed in range(len(self.registry)):
+                names = self.registry.names(feed)
+                if names[2] in metrics:
+                    yield feed, names
 
     def _feed(self, feed: int) -> tuple[Device, str]:
         gateway, name, metric = self.registry.names(feed)

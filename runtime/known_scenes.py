@@ -6,6 +6,7 @@ from pathlib import Path
 from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
 from runtime.rules import load_or_refuse
+from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
 
 _PLAIN = frozenset({"above", "below", "outside", "inside", "equals", "not_equals", "state"})
@@ -41,8 +42,13 @@ def quick_scenes(paths: Sequence[Path] = ()) -> set[str]:
     found = set()
     for scene in known_scenes(paths).scenes:
         content = scene.content
-        plain = not {"confirm", "when", "schedule", "season", "inhibit_by"} & set(content)
+        plain = not {"confirm", "when", "schedule", "season"} & set(content) and not _may_be_kept_back(scene)
         delays = [level.for_ for level in scene.levels if _PLAIN & set(level.model_dump(exclude_none=True))]
         if plain and any(d.ms <= _QUICK_MS and d.samples <= _QUICK_SAMPLES for d in delays):
             found.add(scene.id)
     return found
+
+
+def _may_be_kept_back(scene: Scene) -> bool:
+    """Whether another scene may keep all of it back: not by its worst levels, nor on a device that has one trouble."""
+    return any(one.below is None and one.same != "device" for one in scene.inhibit_by)

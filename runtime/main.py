@@ -67,6 +67,7 @@ def _version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
+_STORM_HOURS = 3.0
 Json = Annotated[
     Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE", callback=_json)
 ]
@@ -225,6 +226,7 @@ def score(
     begin: Annotated[str, typer.Option(help="First simulated day.")] = "2026-04-16",
     incidents: Annotated[int | None, typer.Option(help="How many; default: 10 a day.", min=0)] = None,
     faults: Annotated[int | None, typer.Option(help="How many; default: 6 a day.", min=0)] = None,
+    storm: Annotated[bool, typer.Option("--storm", help="Instead: a cloudburst; what an operator gets of it.")] = False,
     scenes: Annotated[Path | None, typer.Option(help="Scene file or folder; default: the shipped ones.")] = None,
     slack: Annotated[str, typer.Option(help="How long after its end an incident still explains an alert.")] = "1h",
     json_file: Json = None,
@@ -232,7 +234,25 @@ def score(
 ) -> None:
     """What was raised against what happened: found, missed, late, false. 评分"""
     from runtime.cli_score import compare, play
+    from runtime.cli_score import storm as play_storm
 
+    if storm:
+        if truth or run or data or incidents or faults:
+            raise ConfigError(
+                "--storm is a cloudburst and nothing else: no --truth, --run, --data, --incidents, --faults"
+            )
+        hours = _STORM_HOURS if days is None else 24 * days
+        raise typer.Exit(
+            play_storm(
+                hours=hours,
+                seed=seed,
+                sensors=sensors,
+                begin=begin,
+                scenes=scenes,
+                json_file=json_file,
+                quiet=quiet,
+            )
+        )
     if days is None:
         if truth is None:
             raise ConfigError("give --truth FILE of a run to score, or --days N to simulate some")

@@ -20,6 +20,7 @@ from alerts.event import Feedback
 from alerts.store import AlertStore
 from core.clock import ManualClock, SystemClock, rfc3339, wall_ns
 from core.reading import ReadingBatch
+from ingest.clocks import Clocks
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import (
@@ -36,6 +37,7 @@ from ingest.session import Session
 from ingest.tap import Tap
 from ingest.unknown import UnknownDevices
 from runtime.chain import Chain
+from runtime.device_clocks import clocks_of, with_clocks
 from runtime.device_list import DeviceShelf
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
@@ -62,12 +64,14 @@ class LoopOptions:
     Attributes:
         max_ahead_ms: Event times further in the future than this are refused.
         max_pack: Most readings of one pack.
+        clock_tolerance_ms: Event times further from their arrival say something about the device's clock.
         snapshot_every_ms: Longest time between two snapshots.
         recording: The readings bring their own clock.
     """
 
     max_ahead_ms: int = 300_000
     max_pack: int = 10_000
+    clock_tolerance_ms: int = 60_000
     snapshot_every_ms: int = 30_000
     recording: bool = False
 
@@ -114,6 +118,8 @@ class Pipeline:
         self._clock = ManualClock() if options.recording else SystemClock()
         codec = Codec(door.resolve, max_pack=options.max_pack, recording=options.recording)
         self._decoder = Decoder(door.registry, codec, version5=session.options.version5, max_pack=options.max_pack)
+        # A recording's readings arrive when they were taken.
+        self._clocks = None if options.recording else clocks_of(door, options.clock_tolerance_ms)
         self._rejections = RejectionLog()
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
@@ -186,7 +192,7 @@ class Pipeline:
             "decisions": chain.engine.decisions,
             "transitions": chain.transitions,
             "feeds": len(self._door.registry),
-            "barred": len(self._door.registry.barred),
+            "barred": self._door.barred,
             "devices": len(self._door.known.devices),
             "device_list": self._door.known.version,
             "batches": self._batches,
@@ -241,6 +247,8 @@ class Pipeline:
         self._batches += 1
         self._live += sum(len(entry) for entry in taken.entries if isinstance(entry, ReadingBatch))
         self._slow += taken.slow
+        if self._clocks is not None:
+            taken.entries = with_clocks(self._clocks, self._door, taken, self._clock.now_ns())
         self._door.persist()
         if self._options.recording:
             taken.entries = [self._on_recording_clock(entry) for entry in taken.entries]
@@ -409,6 +417,7 @@ def warm_up(decoder: Decoder, chain: Chain) -> None:
     The first readings would wait for it, and the alerts among them.
     """
     decoder.warm_up()
+    Clocks.warm_up()
     chain.on_batch(ReadingBatch.of([], [], []))
     chain.next_timer()
 

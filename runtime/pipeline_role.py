@@ -108,6 +108,7 @@ def run(config: Config) -> None:
         LoopOptions(
             max_ahead_ms=config.ingest.max_ahead,
             max_pack=config.ingest.max_pack,
+            clock_tolerance_ms=config.ingest.clock_tolerance,
             snapshot_every_ms=config.pipeline.snapshot_every,
             recording=recording,
         ),

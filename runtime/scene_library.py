@@ -11,6 +11,7 @@ from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from city.limit import Limit
+from city.own import OWN
 from thresholds.check import load_scenes
 from thresholds.delay import Period, Rate
 from thresholds.deviates import Deviates
@@ -27,6 +28,7 @@ _LATER = re.compile(r"^LATER: (.+)$", re.MULTILINE)
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _STEP = re.compile(rf"((?:mean_)?(?:above|below|outside)) {_NUMBER} is at (least|most) {_NUMBER}")
 _SIGNS = {"above": ">", "below": "<", "at_least": "≥", "at_most": "≤", "state": "="}
+_ANY = ""
 _GROUPS = {
     "fire": "Fire, gas, electricity 消防燃气用电",
     "structure": "Special equipment and structures 特种设备与结构",
@@ -34,6 +36,7 @@ _GROUPS = {
     "environment": "Environment and weather 环境与气象",
     "facility": "City facilities 市政设施",
     "people": "People 居民",
+    _ANY: "Devices of any type 各类设备",
 }
 _SEVERITIES = {"info": "info 提示", "minor": "minor 一般", "major": "major 较重", "critical": "critical 严重"}
 
@@ -54,7 +57,7 @@ def with_table(page: str) -> str:
         raise ValueError(f"a shipped scene is wrong: {findings[0]}")
     lines = [_counts(loaded.scenes)]
     for group, title in _GROUPS.items():
-        scenes = [scene for scene in loaded.scenes if types[str(scene.feeds.type)].group == group]
+        scenes = [scene for scene in loaded.scenes if _group(scene, types) == group]
         lines += ["", f"### {title}", "", *_table(scenes, types, cases)]
     return f"{before}{BEGIN}{chr(10).join(lines)}\n{END}{after}"
 
@@ -79,7 +82,7 @@ def meant(scene: Scene, level: LevelBase) -> tuple[str, Any]:
         if word == level.condition and limit in (float(written), (-float(written), float(written))):
             value = float(number)
             return f"at_{way}", (-value, value) if isinstance(limit, tuple) else value
-    return level.condition.removeprefix("mean_").removeprefix("leq_"), limit
+    return level.condition.removeprefix("mean_").removeprefix("leq_").removeprefix("max_"), limit
 
 
 def limits(scene: Scene) -> list[tuple[str, str, Any]]:
@@ -98,10 +101,17 @@ def read_where(scene: Scene) -> dict[str, bool]:
 
 def usual(scene: Scene, condition: str, value: Any, types: Mapping[str, DeviceType]) -> list[Limit]:
     """The limits of the device type that say the same of the scene's metric; either way counts as one way."""
+    if scene.feeds.metric in OWN:
+        return []
     known = types[str(scene.feeds.type)].metrics[str(scene.feeds.metric)].limits
     one_way = value[1] if isinstance(value, tuple) and value[0] == -value[1] else value
     word = "is" if condition == "state" else condition
     return [limit for limit in known if limit.condition == word and limit.value in (value, one_way)]
+
+
+def _group(scene: Scene, types: Mapping[str, DeviceType]) -> str:
+    kind = types.get(scene.feeds.type or "")
+    return _ANY if kind is None else kind.group
 
 
 def _counts(scenes: tuple[Scene, ...]) -> str:
@@ -130,7 +140,7 @@ def _table(scenes: list[Scene], types: Mapping[str, DeviceType], cases: CaseCata
 def _watched(scene: Scene) -> str:
     feeds = scene.feeds
     only = f"<br>{_where(feeds.where)}" if feeds.where else ""
-    return f"{feeds.type}<br>`{feeds.metric}`{only}"
+    return f"{feeds.type or 'any 任意'}<br>`{feeds.metric}`{only}"
 
 
 def _where(where: Scope) -> str:
@@ -184,13 +194,13 @@ def _words(scene: Scene, level: LevelBase) -> str:
 
 
 def _condition(scene: Scene, level: LevelBase) -> str:
-    if level.condition.removesuffix("above").removesuffix("below") not in ("", "mean_", "leq_"):
+    if level.condition.removesuffix("above").removesuffix("below") not in ("", "mean_", "leq_", "max_"):
         condition, limit = meant(scene, level)
         if condition == "at_least" and isinstance(limit, tuple):
             return f"≥ {in_words(limit[1])} either way 双向"
         return level.words if level.condition != "state" else f"= {in_words(limit)}"
     condition, limit = meant(scene, level)
-    measure = {"mean_": "mean 均值 ", "leq_": "Leq 等效声级 "}.get(level.condition[:-5], "")
+    measure = {"mean_": "mean 均值 ", "leq_": "Leq 等效声级 ", "max_": "highest 最高 "}.get(level.condition[:-5], "")
     over = f" over {Period(level.window)}" if isinstance(level, Windowed) else ""
     share = "% of design 设计值" if getattr(level, "percent_of", None) else ""
     return f"{measure}{_SIGNS[condition]} {in_words(limit)}{share}{over}"

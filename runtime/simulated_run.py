@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from city.catalogue import load_catalogue
 from city.device import DeviceType
+from city.own import OWN
 from core.clock import parse_rfc3339
 from core.reading import ReadingBatch
+from ingest.clocks import Clocks
 from runtime.offline import Feed, OfflineAlert, OfflineRun
 from runtime.score import Raised, Score, score
 from simulators.run import Batch, Sent, batches, feeds
@@ -17,6 +19,8 @@ from simulators.world import World
 from thresholds.scene_set import SceneSet
 
 _ROWS = 1 << 18
+_TOLERANCE_MS = 60_000
+"""As in the configuration, `ingest.clock_tolerance`."""
 _SETTLE_MS = 86_400_000
 """Delays that are running at the end are given so long: nothing is cut off that time alone would end."""
 
@@ -32,18 +36,31 @@ class SimulatedRun:
     def __init__(self, world: World, scenes: SceneSet) -> None:
         self.sent = Sent()
         self._world = world
-        self._run = OfflineRun(scenes, _feeds(world, load_catalogue()))
+        sent = _feeds(world, load_catalogue())
+        own = [(device, metric, unit) for device in world.district.devices for metric, unit in OWN.items()]
+        number = {(device.id, metric): len(sent) + at for at, (device, metric, _) in enumerate(own)}
+        self._clocks = Clocks(
+            len(sent), lambda feed: (sent[feed][0].gateway, sent[feed][0].id),
+            lambda _, device, metric: number[device, metric], tolerance_ms=_TOLERANCE_MS,
+        )  # fmt: skip
+        self._run = OfflineRun(scenes, [*sent, *own])
 
     @property
     def alerts(self) -> Mapping[str, OfflineAlert]:
         """Everything that was raised so far, by id."""
         return self._run.alerts
 
+    @property
+    def kept_back(self) -> int:
+        """How many levels were raised while another scene kept them back."""
+        return self._run.chain.gate.counts["inhibited"]
+
     def play(self) -> Iterator[int]:
         """Play it all; after each piece the time it has come to, ms."""
         for batch in batches(self._world, sent=self.sent):
             for part in _parts(batch):
-                self._run.take([part])
+                told = self._clocks.take(part)
+                self._run.take([part] if told is None else [part, told])
             yield int(batch.arrival_ns[-1]) // 1_000_000
         self._run.pass_time(self._world.scenario.end_ms + _SETTLE_MS)
 

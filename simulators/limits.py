@@ -120,7 +120,7 @@ LIMITS: tuple[Limit, ...] = (
           levels=(("minor", 0.0), ("major", 0.36), ("critical", 0.74)), relative="station", weather=True, calm=-1.25),
     Limit(scene="river-quality-oxygen", type="river-quality", metric="do", levels=_OXYGEN, below=True, calm=6.0),
     Limit(scene="river-quality-ammonia", type="river-quality", metric="nh3n",
-          levels=(("minor", 2.0), ("major", 8.0), ("critical", 15.0)), calm=0.8),
+          levels=(("minor", 2.0), ("major", 15.0)), calm=0.8),
     Limit(scene="sewer-surcharge", type="sewer-level", metric="level_pct",
           levels=(("minor", 80), ("major", 99.9)), weather=True, calm=30),
     Limit(scene="confined-space-h2s", type="confined-space-gas", metric="h2s",

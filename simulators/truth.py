@@ -4,7 +4,7 @@ Every time here is found by evaluating the simulated true signal against the lim
 makes incidents of its own, one for each scene and place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -154,11 +154,18 @@ def _injected(world: World) -> Iterator[tuple[int, TrueIncident]]:
             for effect in incident.effects
             if effect.metric == metric and (stretch := beyond(world, incident, effect)) is not None
         ]
-        if stretches:
-            device = world.district.fleets[incident.kind].first + incident.row
-            yield _told(
-                world, incident.pattern.kind, incident.pattern.scene, incident.pattern.metric, device, stretches
-            )
+        center = world.district.fleets[incident.kind].first + incident.row
+        for town in _by_town(world, stretches):
+            at = next((s.device for s in town if s.device == center), min(town, key=lambda s: s.begin).device)
+            yield _told(world, incident.pattern.kind, incident.pattern.scene, incident.pattern.metric, at, town)
+
+
+def _by_town(world: World, stretches: Iterable[_Stretch]) -> Iterable[list[_Stretch]]:
+    """Those of each town: over a border it is another town's force that has to be told, and so another incident."""
+    towns: dict[str, list[_Stretch]] = {}
+    for stretch in stretches:
+        towns.setdefault(world.district.devices[stretch.device].town, []).append(stretch)
+    return towns.values()
 
 
 def beyond(world: World, incident: Incident, effect: Effect) -> _Stretch | None:

@@ -89,6 +89,7 @@ class Weather:
         """Wind that fronts add, metres a second."""
         for front in self.fronts:
             self._add(front)
+        self.storm_ms: int | None = None
         if storm:
             self._storm(begin_ms)
         self.fallen: NDArray[np.float64] = np.cumsum(self.rain, axis=0, dtype=np.float64) / 60.0
@@ -193,6 +194,7 @@ class Weather:
         """The load profile: it comes over all cells at once, as no front can, so that every water device wakes."""
         begin = (begin_ms + _STORM_S * 1000 - self.start_ms) / _MINUTE_MS
         first = int(np.ceil(begin))
+        self.storm_ms = self.start_ms + first * _MINUTE_MS
         self.rain[first : first + 60] += _STORM_MM_H
         self.rain[first + 60 : first + 90] += np.linspace(_STORM_MM_H, 0, 30)[: len(self.rain[first + 60 :]), None]
         self.blow[first : first + 90] += 6.0

@@ -35,7 +35,7 @@ _FLUSH = 500
 _FINE = 240
 _WET_MM_H = 12.0
 """Rain that puts the water devices of a place into alarm interval before there is anything to see."""
-_WET = ("road-water-level", "river-level", "sewer-level", "weather-station")
+WET = ("road-water-level", "river-level", "sewer-level", "weather-station")
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,7 +282,7 @@ class World:
             outdoors = tuple(limit for limit in limits if limit.weather)
             if outdoors:
                 spans += self._near_by_weather(kind, metric, outdoors)
-        if self.district.kinds[kind].type in _WET:
+        if self.district.kinds[kind].type in WET:
             spans += self._wet(kind)
         for fault in self._faults_of(kind):
             if fault.name == "flapping":

@@ -1,12 +1,13 @@
 """What a scene says about other feeds and scenes: confirmation and inhibition."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from core.severity import Severity
 from thresholds.delay import Duration
 from thresholds.ladder import Problem
 from thresholds.level import Model
@@ -94,10 +95,19 @@ class Inhibit(Model):
 
     scene: StrictStr = Field(description="The other scene. 上级场景")
     same: Same = Field(description="What its device has in common with this one's. 相同的")
+    below: Literal["minor", "major", "critical"] | None = Field(
+        None, description="Only levels milder than this are kept back; all of them where left out. 仅抑制更轻级别"
+    )
+
+    def keeps(self, severity: Severity) -> bool:
+        """Whether a level of that severity is kept back while the other scene is active."""
+        return self.below is None or severity < Severity.of(self.below)
 
 
-def across_problems(scene: str, confirm: Confirm | None, inhibit_by: Sequence[Inhibit]) -> Iterator[Problem]:
-    """A scene does not wait for itself."""
+def across_problems(
+    scene: str, confirm: Confirm | None, inhibit_by: Sequence[Inhibit], severities: Collection[str]
+) -> Iterator[Problem]:
+    """A scene does not wait for itself, and what keeps back `below` a severity has a milder level to keep back."""
     clauses = [] if confirm is None else [(way, getattr(confirm, way) or ()) for way in ("any", "all")]
     for way, entries in clauses:
         for index, clause in enumerate(entries):
@@ -107,6 +117,9 @@ def across_problems(scene: str, confirm: Confirm | None, inhibit_by: Sequence[In
     for index, entry in enumerate(inhibit_by):
         if entry.scene == scene:
             yield Problem("itself", ("inhibit_by", index, "scene"), "a scene cannot inhibit itself")
+        if not any(entry.keeps(Severity.of(severity)) for severity in severities):
+            message = f"nothing is below {entry.below}: the scene has no milder level; leave `below` out for all levels"
+            yield Problem("combination", ("inhibit_by", index, "below"), message)
 
 
 def references(scene: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:

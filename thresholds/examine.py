@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from city.device import Device, DeviceType
 from city.leaf import LEAF, CaseCatalogue
+from city.own import OWN
 from core.errors import ConfigError
 from thresholds import located
 from thresholds.finding import Code
@@ -31,6 +32,7 @@ _CODES = {
     "override": Code.OVERRIDE,
     "missing": Code.MISSING,
     "itself": Code.UNKNOWN_SCENE,
+    "combination": Code.COMBINATION,
     "table": Code.TABLE,
 }
 _STAND_INS: dict[str, Any] = {
@@ -169,7 +171,7 @@ def _references(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake
             message = f"the catalogue has no device type {name!r}"
             yield Mistake(mark_of(tree, place), Code.UNKNOWN_TYPE, message, closest(name, catalogue.types))
     kind, metric = _word(tree, ("feeds", "type")), _word(tree, ("feeds", "metric"))
-    if metric is None or metric in catalogue.extra_metrics:
+    if metric is None or metric in OWN or metric in catalogue.extra_metrics:
         return
     mark = mark_of(tree, ("feeds", "metric"))
     if kind is not None:

@@ -262,7 +262,7 @@ class Gate:
     def _raise(self, scene: Scene, key: Level, row: _Row) -> Iterator[_Row]:
         active = self._active.get((scene.id, row.feed), set())
         self._set_active(scene.id, row.feed, active | {row.severity}, row.at, row.arrival // 1_000_000)
-        why = self._why(scene, row.feed, row.at)
+        why = self._why(scene, row.feed, Severity(row.severity), row.at)
         pending = key in self._pending
         self._pending.discard(key)
         if why is None:
@@ -304,14 +304,14 @@ class Gate:
 
     # ---- whether something is kept back
 
-    def _why(self, scene: Scene, feed: int, at: int) -> str | None:
+    def _why(self, scene: Scene, feed: int, severity: Severity, at: int) -> str | None:
         """Why a level of a scene that was raised at an event time is kept back now, None if it is not."""
         device = self._device(feed)
         for one in self._maintenance.values():
             if one.from_ms <= self._now_ms < one.to_ms and self._where[one.id].fits(scene.id, device):
                 return f"maintenance {one.id}"
         for inhibit in scene.inhibit_by:
-            if self._marks.any_active(inhibit.scene, inhibit.same, device):
+            if inhibit.keeps(severity) and self._marks.any_active(inhibit.scene, inhibit.same, device):
                 return f"inhibited by {inhibit.scene}"
         if scene.confirm is not None and not self._confirmed(scene, feed, at):
             return "unconfirmed"
@@ -339,7 +339,7 @@ class Gate:
             index, scene = self._by_id[key[0]]
             if which is not None and not which(kept.why):
                 continue
-            why = self._why(scene, key[1], kept.at)
+            why = self._why(scene, key[1], Severity(key[2]), kept.at)
             if why is not None:
                 self._keep_for(kept, why, now_ms)
                 continue

@@ -13,8 +13,8 @@ Place = tuple[str | int, ...]
 class Problem(NamedTuple):
     """Something that does not go together.
 
-    `kind` is `duplicate_severity`, `order`, `overlap`, `same_limit`, `override` or `missing`; `choices` are the words
-    that may have been meant at `place`.
+    `kind` is `duplicate_severity`, `order`, `overlap`, `same_limit`, `override`, `missing`, `itself` or `combination`;
+    `choices` are the words that may have been meant at `place`.
     """
 
     kind: str

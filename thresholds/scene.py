@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, W
 from pydantic_core import PydanticCustomError
 
 from city.device import Device
+from city.own import OWN
 from core.severity import Severity
 from thresholds.across import Confirm, Inhibit, across_problems
 from thresholds.conditions import Change, Level
@@ -77,7 +78,9 @@ class Feeds(Model):
     """Which feeds the scene watches: at least one of type, metric, device and where."""
 
     type: Name | None = Field(None, description="Device type of the catalogue. 设备类型")
-    metric: Name | None = Field(None, description="What is measured; any metric where it is left out. 指标")
+    metric: Name | None = Field(
+        None, description="What is measured; any metric that is sent, where it is left out. 指标"
+    )
     device: Names | None = Field(None, description="Device ids. 设备编号")
     where: Where | None = Field(None, description="Only devices that fit this. 附加条件")
     silent_after: Duration | None = Field(
@@ -97,7 +100,7 @@ class Feeds(Model):
         """Whether `metric` of `device` is watched."""
         return (
             self.type in (None, device.type)
-            and self.metric in (None, metric)
+            and (metric == self.metric if self.metric is not None else metric not in OWN)
             and (self.device is None or device.id in self.device)
             and (self.where is None or self.where.fits(device))
         )
@@ -302,7 +305,7 @@ class SceneParts(Model):
         rows = self.limit_table.rows if self.limit_table else ()
         found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone, rows)]
         found += table_problems(self.levels, self.limits_from, self.limit_table)
-        found += across_problems(self.scene, self.confirm, self.inhibit_by)
+        found += across_problems(self.scene, self.confirm, self.inhibit_by, [level.severity for level in self.levels])
         if self.stage == "pilot" and self.pilot is None:
             found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
         return found

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from alerts.event import Feedback
 from core.clock import SystemClock
 from core.errors import UnavailableError
-from core.reading import ReadingBatch
+from core.reading import ReadingBatch, is_derived
 from ingest.codec import ClockTick, Codec
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import Listening, encode_clock, encode_listening
@@ -24,6 +24,7 @@ from ingest.rejected import Reason, Rejected, RejectionLog
 from ingest.session import Session
 from ingest.tap import Tap
 from ingest.unknown import UnknownDevices
+from runtime.device_clocks import clocks_of, with_clocks
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
 from runtime.ops import Status
@@ -53,6 +54,7 @@ class BridgeOptions:
 
     Attributes:
         max_ahead_ms: Event times further in the future than this are refused.
+        clock_tolerance_ms: Event times further from their arrival say something about the device's clock.
         max_pack: Most readings of one pack.
         linger_ms: Least time between two rounds.
         tick_ms: A partition that got nothing for so long is told the time.
@@ -61,6 +63,7 @@ class BridgeOptions:
     """
 
     max_ahead_ms: int = 300_000
+    clock_tolerance_ms: int = 60_000
     max_pack: int = 10_000
     linger_ms: int = 20
     tick_ms: int = 500
@@ -106,6 +109,7 @@ class Bridge:
         codec = Codec(door.resolve, max_pack=options.max_pack)
         version5 = session.options.version5
         self._decoder = Decoder(door.registry, codec, version5=version5, max_pack=options.max_pack)
+        self._clocks = clocks_of(door, options.clock_tolerance_ms)
         self._rejections = RejectionLog()
         self._notices: deque[tuple[str, bytes]] = deque(maxlen=1000)
         self._feedback: deque[Feedback] = deque()
@@ -153,6 +157,7 @@ class Bridge:
         """
         self._poller.start()
         self._decoder.warm_up()
+        self._clocks.warm_up()
         if not self._options.leads:
             return
         self._tell_devices(self._door.known.version)
@@ -249,10 +254,11 @@ class Bridge:
 
     def _keep(self, taken: Taken) -> None:
         self._note_listening()
+        entries = with_clocks(self._clocks, self._door, taken, self._clock.now_ns())
         self._door.persist()
-        for entry in taken.entries:
+        for entry in entries:
             self._outgoing.add(entry)
-            if isinstance(entry, ReadingBatch):
+            if isinstance(entry, ReadingBatch) and not is_derived(entry):
                 self._readings += len(entry)
         self._acks += taken.acks
         for rejected in taken.rejected:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from core.reading import ReadingBatch
+from core.reading import ReadingBatch, is_derived
 from ingest.codec import ClockTick, GatewayState
 from ingest.journal import encode_clock, encode_gateway
 from runtime.stream.records import Entries, encode_names, encode_readings, encode_record
@@ -95,11 +95,11 @@ class Outgoing:
         first = int(homes[0]) if len(homes) else 0
         if (homes == first).all():
             if first:
-                self._parts[first - 1].add_readings(batch)
+                self._parts[first - 1].take_in(batch)
             return
         for home in np.unique(homes).tolist():
             rows = np.flatnonzero(homes == home)
-            self._parts[home - 1].add_readings(
+            self._parts[home - 1].take_in(
                 ReadingBatch(
                     batch.feed[rows],
                     batch.event_time[rows],
@@ -136,6 +136,13 @@ class _Part:
     def add(self, entry: tuple[int, bytes]) -> None:
         self._close_batch()
         self._entries.append(entry)
+
+    def take_in(self, batch: ReadingBatch) -> None:
+        """Readings that were sent grow to one entry; what was derived stays apart, so that it can be counted apart."""
+        if is_derived(batch):
+            self.add(encode_readings(batch))
+        else:
+            self.add_readings(batch)
 
     def add_readings(self, batch: ReadingBatch) -> None:
         for start in range(0, len(batch), MOST_ROWS):

@@ -17,6 +17,7 @@ from alerts.kept import LedgerChange
 from alerts.lifecycle import AlertStage
 from city.device import Device, DeviceType
 from city.life import State
+from city.own import OWN
 from core.errors import DataLossError, UnavailableError
 from core.reading import ReadingBatch
 from core.stage import Snapshot
@@ -113,7 +114,7 @@ class _Feeds:
         """Device, metric and unit."""
         device, metric = self.source(index)
         kind = self._types.get(device.type)
-        unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else ""
+        unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else OWN.get(metric, "")
         return device, metric, unit
 
 

@@ -34,6 +34,7 @@ CLAUSES: list[dict[str, Any]] = [
 ]  # fmt: skip
 INHIBITS: list[dict[str, Any]] = [
     {"scene": "a", "same": "device"}, {"scene": "b", "same": "town"}, {"scene": "a", "same": "module"},
+    {"scene": "a", "same": "town", "below": "major"},
 ]  # fmt: skip
 
 

@@ -110,7 +110,10 @@ class GateTwin:
             meant = (not scenes or scene.id in scenes) and (where is None or where.fits(device))
             if begin <= self.now < end and meant:
                 return "maintenance"
+        order = ("info", "minor", "major", "critical")
         for entry in scene.inhibit_by:
+            if entry.below is not None and one.severity - 1 >= order.index(entry.below):
+                continue
             for i in self.active():
                 if self.scenes[i.scene].id == entry.scene and self.common(i.feed, one.feed, entry.same):
                     return "inhibited"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,20 @@ def played(there: District) -> World:
 @pytest.fixture(scope="module")
 def truth(played: World) -> Truth:
     return truth_of(played, Sent(messages=1, readings=2, duplicates=3))
+
+
+def test_what_reaches_over_a_border_of_towns_is_an_incident_in_each(there: District) -> None:
+    """The same district with a border through the middle of everything."""
+    towns = tuple(replace(device, town=f"T{number % 2}") for number, device in enumerate(there.devices))
+    torn = world(replace(there, devices=towns), DAY, incidents=43)
+    found = truth_of(torn, Sent())
+    town_of = {device.id: device.town for device in towns}
+    made = {one.pattern.kind for one in torn.incidents}  # those of the weather are of one map module each
+    for told in (one for one in found.incidents if one.kind in made):
+        assert {town_of[seen.device] for seen in told.devices} == {told.town}
+    (flood,) = (one for one in torn.incidents if one.pattern.kind == "river-backwater")
+    assert len({effect.row for effect in flood.effects}) > 1
+    assert [told.town for told in found.incidents if told.kind == "river-backwater"] in (["T0", "T1"], ["T1", "T0"])
 
 
 def test_an_incident_begins_when_a_slow_twin_sees_the_true_value_pass_the_limit(

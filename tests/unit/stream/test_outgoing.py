@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DataLossError
-from core.reading import ReadingBatch
+from core.reading import Quality, ReadingBatch, is_derived
 from ingest.codec import ClockTick, GatewayState
 from ingest.journal import Entry, decode_batch
 from ingest.journal import Kind as JournalKind
@@ -72,6 +72,18 @@ def test_every_reading_arrives_once_in_order_in_its_partition(batches: list[list
     assert readings(records) == expected
     assert out.take() == []
     assert (len(out), out.rows) == (0, 0)
+
+
+def test_what_was_derived_is_an_entry_of_its_own_so_that_it_can_be_counted_apart() -> None:
+    out = outgoing()
+    out.add(batch([0, 3]))
+    derived = ReadingBatch.of([6], [2_000], [1.0], quality=[int(Quality.DERIVED)])
+    out.add(derived)
+    out.add(batch([9], 3_000))
+    (record,) = (value for partition, value in out.take() if partition == 0)
+    entries = [one for one in decode_record(record).entries if one[0] in (1, 2)]
+    batches = [decode_batch(Entry(0, JournalKind(kind), body)) for kind, body in entries]
+    assert [(rows.feed.tolist(), is_derived(rows)) for rows in batches] == [([0, 3], False), ([6], True), ([9], False)]
 
 
 def test_what_is_about_everybody_stands_in_every_partition_between_the_same_readings() -> None:

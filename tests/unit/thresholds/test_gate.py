@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+import pytest
+from pydantic import ValidationError
 
 from alerts.event import Feedback
 from alerts.lifecycle import AlertStage
@@ -12,6 +14,8 @@ from core.reading import ReadingBatch
 from ingest.sequencing import Sequencer
 from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
+from runtime.known_scenes import known_scenes
+from runtime.offline import OfflineRun
 from tests.unit.thresholds.parts import scene, seconds
 from thresholds.engine import Engine
 from thresholds.scene import Scene
@@ -128,6 +132,37 @@ def test_when_the_inhibition_ends_what_still_holds_is_raised() -> None:
     assert len({one.id for one in entries}) == 4
     assert (over.type.name, over.data.by, over.data.same, over.data.value) == ("OVER", "heavy-rain", "town", "T1")
     assert (over.data.kept, over.data.cleared, over.data.holds, over.data.scenes) == (2, 1, 1, {"flood": 2})
+
+
+def test_the_worst_level_is_told_whatever_inhibits_the_milder_ones() -> None:
+    ladder = ({"above": 15, "clear_below": 12}, {"severity": "critical", "above": 25, "clear_below": 22})
+    only_milder = [{"scene": "heavy-rain", "same": "town", "below": "critical"}]
+    system = System(RAIN, scene(*ladder, name="flood", feeds={"type": "water"}, inhibit_by=only_milder))
+    system.read(0, 2, 40)
+    assert system.read(1, 0, 20) == []
+    system.restart()
+    assert system.read(2, 0, 30) == [("raised", "flood", "flood-1")]
+    assert [(kept.severity, kept.outcome) for kept in system.chain.gate.ledger] == [(2, "kept")]
+    assert system.read(3, 0, 23) == [], "the critical level holds down to its clear value"
+    assert system.read(4, 0, 20) == [("cleared", "flood", "flood-1")], "what is milder is kept back again"
+    assert system.read(100, 2, 0) == [("cleared", "heavy-rain", "rain-1"), ("raised", "flood", "flood-1")]
+
+
+def test_an_inhibition_that_keeps_back_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="nothing is below minor: the scene has no milder level"):
+        flood(inhibit_by=[{"scene": "heavy-rain", "same": "town", "below": "minor"}])
+
+
+def test_a_cover_that_is_gone_is_not_told_as_tilted_as_well() -> None:
+    library = {one.id: one for one in known_scenes().scenes}
+    cover = Device("lid-1", "g", "manhole-cover")
+    run = OfflineRun(
+        SceneSet.of([library["manhole-cover-moved"], library["manhole-cover-missing"]]),
+        [(cover, "tilt_deg", "deg"), (cover, "moved", "")],
+    )
+    run.take([ReadingBatch.of([0, 1], [seconds(0)] * 2, [40.0, 1.0])])
+    run.pass_time(seconds(60))
+    assert [alert.last.data.scene for alert in run.alerts.values()] == ["manhole-cover-missing"]
 
 
 def test_maintenance_keeps_back_until_it_ends() -> None:

@@ -17,10 +17,12 @@ import pytest
 from city.cases import load_cases
 from city.catalogue import load_catalogue, shipped
 from city.device import Device, Metric
+from city.own import OWN
 from core.reading import ReadingBatch
 from core.severity import Severity
 from runtime.scene_library import limits, meant, read_where, usual, waits, with_table
 from simulators.faults import SHOWS
+from simulators.kinds import kind_of
 from thresholds.check import load_scenes
 from thresholds.engine import Engine
 from thresholds.level import LevelBase
@@ -34,7 +36,9 @@ PAGE = Path(__file__).parents[3] / "docs/reference/scene-library.md"
 TYPES = load_catalogue()
 CASES = load_cases()
 LOADED, FINDINGS = load_scenes([shipped("scenes")], TYPES, cases=lambda: CASES)
-SCENES = {scene.id: scene for scene in LOADED.scenes}
+EVERY = {scene.id: scene for scene in LOADED.scenes}
+SCENES = {name: scene for name, scene in EVERY.items() if scene.feeds.metric not in OWN}
+"""Those on what a type measures; the others watch what is found out about devices of any type."""
 DECIDING = {name: scene for name, scene in SCENES.items() if scene.stage not in ("draft", "retired")}
 DISTRICT = {name: kind for name, kind in TYPES.items() if not kind.beside and kind.group != "camera"}
 QUIET_BUDGET = 100
@@ -49,6 +53,7 @@ HEALTH = {
     "smoke-alarm-tampered": "so is one that was taken down",
     "manhole-battery": "so is an empty battery",
     **{f"offline-{name}": "so is one that says nothing" for name in DISTRICT},
+    **{f"stuck-{name}": "so is one that says the same again and again" for name in SHOWS["stuck"]},
     **{f"drift-{name}": "so is one that goes away from its own history" for name in DRIFTS},
 }
 """Scenes on the device's own health: their leaves of sub 28-01 are for sensors of every type and name none."""
@@ -65,6 +70,7 @@ WEATHER = {
 
 OWN_LIMITS = {
     **{(f"offline-{name}", "minor"): "the data's own rule of silence" for name in DISTRICT},
+    **{(f"stuck-{name}", "minor"): "a time and no value" for name in SHOWS["stuck"]},
     **{(f"drift-{name}", "minor"): "each device's own history" for name in DRIFTS},
     ("combustible-gas-fault", "minor"): "the detector's own contact",
     ("smoke-alarm-tampered", "minor"): "the alarm's own contact",
@@ -205,7 +211,7 @@ def test_the_whole_library_is_right() -> None:
 
 def test_one_file_a_scene_by_its_name() -> None:
     folder = shipped("scenes")
-    assert sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") == sorted(SCENES)
+    assert sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") == sorted(EVERY)
     tables = {f"{name}.csv" for name, scene in SCENES.items() if scene.limits_from}
     assert {path.name for path in folder.iterdir() if path.suffix != ".yaml"} == tables
     assert {scene.limits_from.name for scene in SCENES.values() if scene.limits_from} == tables
@@ -217,13 +223,13 @@ def test_every_device_type_has_a_scene_that_decides() -> None:
 
 
 def test_every_scene_has_both_titles_and_no_two_the_same() -> None:
-    assert [name for name, s in SCENES.items() if not s.title.en.isascii() or not _CHINESE.search(s.title.zh)] == []
-    for titles in ([s.title.en for s in SCENES.values()], [s.title.zh for s in SCENES.values()]):
+    assert [name for name, s in EVERY.items() if not s.title.en.isascii() or not _CHINESE.search(s.title.zh)] == []
+    for titles in ([s.title.en for s in EVERY.values()], [s.title.zh for s in EVERY.values()]):
         assert [title for title, times in Counter(titles).items() if times > 1] == []
 
 
 def test_every_scene_is_supervised_by_a_role_of_the_case_catalogue() -> None:
-    for scene in SCENES.values():
+    for scene in EVERY.values():
         assert scene.owner is not None, scene.id
         assert scene.owner.unit in CASES.roles, scene.id
         assert _CHINESE.search(scene.owner.force or ""), scene.id
@@ -494,6 +500,34 @@ def test_every_type_has_a_scene_for_its_silence_by_the_rule_of_the_data(kind: st
     assert (scene.feeds.type, level.condition) == (kind, "absent_for")
     assert level.limit == DISTRICT[kind].offline_after_ms
     assert scene.feeds.metric == ALWAYS_TOLD.get(kind, next(iter(DISTRICT[kind].metrics)))
+
+
+@pytest.mark.parametrize("kind", sorted(SHOWS["stuck"]))
+def test_what_is_stuck_is_judged_by_normal_intervals_of_a_metric_that_every_report_carries(kind: str) -> None:
+    scene, of = SCENES[f"stuck-{kind}"], DISTRICT[kind]
+    (level,) = scene.levels
+    assert level.condition == "stuck_for"
+    assert of.interval_ms is not None and level.limit % of.interval_ms == 0  # noqa: PT018
+    assert f"derived: {level.limit // of.interval_ms} normal intervals" in scene.sources[0].text
+    assert next(m for m in kind_of(kind).metrics if m.name == scene.feeds.metric).main
+    assert 12 * of.interval_ms <= level.limit >= 3_600_000
+
+
+def test_nothing_is_called_stuck_that_rightly_stays_the_same() -> None:
+    assert {name.removeprefix("stuck-") for name in EVERY if name.startswith("stuck-")} == SHOWS["stuck"]
+    metrics = {TYPES[kind].metrics[str(SCENES[f"stuck-{kind}"].feeds.metric)].kind for kind in SHOWS["stuck"]}
+    assert metrics == {"number"}
+
+
+@pytest.mark.parametrize("name", sorted(EVERY.keys() - SCENES.keys()))
+def test_what_is_found_out_about_any_device_leads_to_a_leaf_of_its_health(name: str) -> None:
+    scene = EVERY[name]
+    assert scene.feeds.type is None
+    leaf = CASES.leaves[str(scene.raises.leaf)]
+    assert (leaf.sub, leaf.sensors) == ("28-01", ())
+    assert [source.verified for source in scene.sources] == [False]
+    (level,) = scene.levels
+    assert level.clear_value is not None
 
 
 @pytest.mark.parametrize("kind", DRIFTS)
