@@ -7,6 +7,8 @@ from thresholds import kernel_state as kernel
 PANES = 60
 """Most panes of a window."""
 
+_LINE = 8
+"""Cells of a cache line."""
 _WIDTH = {kernel.CHANGE: 3, kernel.RATE: 5}
 
 
@@ -53,5 +55,5 @@ class Measure(NamedTuple):
 
     @property
     def cells(self) -> int:
-        """Cells of all panes, of the sum of the present block, and of the whole window."""
-        return (self.panes + 2) * self.width if self.panes else 0
+        """Cells of all panes and of three groups before them (`kernel_measure`), in whole cache lines."""
+        return -(-(self.panes + 3) * self.width // _LINE) * _LINE if self.panes else 0
