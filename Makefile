@@ -2,8 +2,10 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 kills ?= 30
+examples ?= 30
+minutes ?= 60
 
-.PHONY: help setup demo test check fmt bench figures docs chaos ekuiper influxdb kafka postgres deploy scale ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos fuzz soak ekuiper influxdb kafka postgres deploy scale ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -15,7 +17,7 @@ demo: setup ## the whole district on this machine, until Ctrl-C
 	@$(bin)/scenewatch demo
 
 test: setup ## every test but the long ones
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup docs ## ruff, mypy, import directions, links in the documents
 	@$(bin)/ruff check .
@@ -43,6 +45,12 @@ docs: setup ## check that what the documents name is there
 
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
+
+fuzz: setup ## hunt for examples that break a law: make fuzz examples=100 (times as many as in `make test`)
+	@SCENEWATCH_EXAMPLES=$(examples) $(bin)/python -m pytest -n 2 --timeout 3600 -m hypothesis
+
+soak: setup ## a steady load for an hour, while nothing may grow: make soak minutes=600
+	@SCENEWATCH_SOAK_S=$$((60 * $(minutes))) $(bin)/python -m pytest -m soak -s
 
 kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs a JDK and Maven, once)
 	@sh tools/kafka.sh

@@ -12,7 +12,7 @@ from core.clock import wall_ns
 from core.errors import ConfigError
 from core.units import parse_duration
 from history.query import Selection
-from runtime.backtest.explain import SceneWhy, Why, explain, moment
+from runtime.backtest.explain import SceneWhy, UsualWhy, Why, explain, moment
 from runtime.backtest.ground import WARM_MS, Ground, time_of, warmed
 from runtime.backtest.material import load
 from runtime.cli_backtest import TO_STDOUT
@@ -99,9 +99,19 @@ def lines(why: SceneWhy) -> list[str]:
         delay = "" if level.delay == "0s" else f" for {level.delay}"
         progress = f", {level.progress} since {level.since}" if level.progress else ""
         said.append(f"  {level.severity}: {level.condition}{delay} [{level.comes_from}] {level.phase}{progress}")
+        said += [] if level.usual is None else [f"    {_usual(level.usual)}"]
         said += [f"    would be active with {one.key} {one.to} (now {one.now})" for one in level.would_fire]
     said += [f"  gap 缺口: {gap}" for gap in why.gaps]
     return said
+
+
+def _usual(usual: UsualWhy) -> str:
+    if usual.learning is not None:
+        return f"learning 学习中: {usual.learning}"
+    said = f"usual 常态 ({usual.part}): {usual.expected:g}, sigma {usual.sigma:g}"
+    if usual.away is None:
+        return said
+    return f"{said}; it is {abs(usual.away):.2g} sigma {'above 高于' if usual.away > 0 else 'below 低于'}"
 
 
 def _scenes(ground: Ground, asked: AskedWhy, device: str, metric: str) -> list[Scene]:

@@ -1,8 +1,7 @@
 """`scenewatch serve`: the roles against real servers, until Ctrl-C."""
 
-import signal
+import os
 import sys
-import threading
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +14,7 @@ from runtime.accounts import make_accounts
 from runtime.broker.base import free_port
 from runtime.cli_replay import tell
 from runtime.config import Config, Duration, load_config
+from runtime.ending import Ending
 from runtime.private import broker_line
 from runtime.supervisor import RoleSpec, Supervisor
 
@@ -39,23 +39,29 @@ def serve(path: Path, role: str) -> int:
     private = config.broker.url is None and not {"pipeline", "bridge"}.isdisjoint(wanted)
     if private:
         make_accounts(config.data.dir, {device.gateway for device in devices.values()})
-        sys.stdout.write(f"{broker_line(config.broker.kind)}; passwords are in {config.data.dir / 'accounts.json'}\n")
+        _say(f"{broker_line(config.broker.kind)}; passwords are in {config.data.dir / 'accounts.json'}")
     settled = _settled(config, wanted)
     roles = [spec for name in (["broker"] if private else []) + wanted for spec in _specs(name, settled, config)]
     supervisor = Supervisor(roles, on_line=tell)
-    stop = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    ready = supervisor.start(patience_s=float("inf"), cancelled=stop.is_set)
+    ending = Ending()
+    ready = supervisor.start(patience_s=float("inf"), cancelled=ending.is_asked)
     for name, facts in ready.items():
-        sys.stdout.write(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}\n")
-    sys.stdout.flush()
-    while not stop.wait(_LOOK_S) and supervisor.failed is None:
+        _say(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}")
+    while not ending.wait(_LOOK_S) and supervisor.failed is None:
         pass
     supervisor.stop()
     if supervisor.failed is not None:
         raise supervisor.failed
     return 0
+
+
+def _say(line: str) -> None:
+    """A line for whoever still reads: nobody may have to, `scenewatch serve | head` included."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _specs(name: str, settled: Path, config: Config) -> list[RoleSpec]:

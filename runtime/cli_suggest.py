@@ -89,7 +89,8 @@ def _latest(ground: Ground, watchers: SceneSet) -> Material:
     days = [one.day for one in ground.history.held() if one.day]
     if days:
         end_ms = min(end_ms, day_start_ms(max(days)) + DAY_MS)
-    begin_ms = max(0, end_ms - DAY_MS - WARM_MS)
+    day = Range(end_ms - DAY_MS - WARM_MS, end_ms - DAY_MS, end_ms)
+    begin_ms = max(0, warmed(day, watchers).begin_ms)
     material = load(ground.history, watchers, ground.known, Range(begin_ms, begin_ms, end_ms))
     if not len(material.batch):
         raise ConfigError(

@@ -13,6 +13,7 @@ from city.leaf import CaseCatalogue
 from city.limit import Limit
 from thresholds.check import load_scenes
 from thresholds.delay import Period, Rate
+from thresholds.deviates import Deviates
 from thresholds.level import LevelBase, in_words
 from thresholds.scene import Override, Scene, Where
 from thresholds.schedule import When
@@ -162,6 +163,8 @@ def _words(scene: Scene, level: LevelBase) -> str:
     if level.clears_by and level.clear_value is not None:
         way = level.clears_by.removeprefix("clear_")
         clears = f" {_SIGNS.get(way, way)} {in_words(level.clear_value)}"
+        if isinstance(level, Deviates):
+            clears = f" within {in_words(level.clear_value)} sigma"
     clears += f" for {level.clear_for}" if level.clear_for else ""
     clears += " by a person 人工" if level.latch else ""
     return f"{said}; clears 解除{clears}" if clears else said

@@ -24,6 +24,8 @@ _READY = "READY "
 _WHY = "WHY "
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 10.0
+_WANTED_BACKOFF_S = 1.0
+"""The longest wait for a role that came up before it ended: it can do its work, and somebody waits for it."""
 _HEALTHY_S = 60.0
 _TERM_S = 2.0
 _LOOK_S = 0.2
@@ -262,6 +264,8 @@ class Supervisor:
             return
         if time.monotonic() - role.started > _HEALTHY_S:
             role.backoff = _FIRST_BACKOFF_S
+        if role.ready is not None:
+            role.backoff = min(role.backoff, _WANTED_BACKOFF_S)
         role.due = time.monotonic() + role.backoff
         why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         self._on_line(f"{name} {why}; starting it again in {role.backoff:.1f} s")

@@ -14,10 +14,12 @@ SENDING = ("dropout", "skewed-clock", "duplicate", "reordered", "babbling")
 GATEWAY = ("disconnect", "backlog", "will")
 ALL = (*VALUE, *SENDING, *GATEWAY)
 OFFLINE = "offline-{type}"
+DRIFT = "drift-{type}"
 """One scene for each device type."""
 SCENES: Mapping[str, tuple[str, ...]] = {
     "stuck": ("device-stuck",),
-    "drift": ("device-drift",),
+    "drift": (DRIFT,),
+    "wrong-unit": (DRIFT,),
     "dropout": (OFFLINE,),
     "skewed-clock": ("device-clock",),
     "disconnect": (OFFLINE,),
@@ -25,6 +27,18 @@ SCENES: Mapping[str, tuple[str, ...]] = {
     "will": (OFFLINE,),
 }
 """Scenes that ought to notice; nobody has to notice the others."""
+SHOWS: Mapping[str, frozenset[str]] = {
+    "drift": frozenset({
+        "residual-current-monitor", "hydrant-pressure", "indoor-water-pressure", "building-tilt", "river-quality",
+        "confined-space-gas", "secondary-water-supply", "ambient-noise", "street-lamp",
+    }),
+    "wrong-unit": frozenset({
+        "residual-current-monitor", "hydrant-pressure", "indoor-water-pressure", "river-quality",
+        "secondary-water-supply", "street-lamp",
+    }),
+}  # fmt: skip
+"""Types at which a fault shows, where it does not at all: what rises and falls with rain, traffic or a working day by
+itself has no history from which a third would stand out, and a state does not drift."""
 _UNITS: Mapping[str, tuple[float, float]] = {
     "MPa": (1000.0, 0.0), "Cel": (1.8, 32.0), "cm": (0.01, 0.0), "m": (100.0, 0.0), "mg/m3": (1000.0, 0.0),
     "ug/m3": (0.001, 0.0), "m/s": (3.6, 0.0), "%{LEL}": (500.0, 0.0), "mA": (0.001, 0.0), "mm": (0.1, 0.0),

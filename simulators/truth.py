@@ -272,6 +272,7 @@ def _noticing(world: World, fault: Fault) -> list[str]:
         kinds = {devices[fault.device].type}
     else:
         kinds = {devices[i].type for i in np.flatnonzero(world.district.gateway_of == fault.gateway)}
+    kinds &= faults.SHOWS.get(fault.name, kinds)
     return sorted({scene.format(type=kind) for scene in faults.SCENES.get(fault.name, ()) for kind in kinds})
 
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from core.reading import Int64
+from city.workdays import is_working_day_or_weekday
+from core.reading import Int32, Int64
 
 FIRST_YEAR, LAST_YEAR = 2000, 2060
 """Calendars and schedules are laid out for these years; outside them the first and last entry hold."""
@@ -22,6 +23,15 @@ def borders(unit: str, zone: str) -> Int64:
     elif unit == "month":
         days = np.arange(f"{FIRST_YEAR}-01", f"{LAST_YEAR + 1}-01", dtype="datetime64[M]").astype("datetime64[D]")
     found: Int64 = to_ms(days.astype("datetime64[m]"), zone)
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=1)
+def days_off() -> Int32:
+    """Of each day whose beginning `borders` has, whether people do not work on it (1) or do (0)."""
+    days = np.arange(f"{FIRST_YEAR}-01-01", f"{LAST_YEAR + 1}-01-01", dtype="datetime64[D]").astype(object)
+    found: Int32 = np.array([not is_working_day_or_weekday(day) for day in days], np.int32)
     found.flags.writeable = False
     return found
 

@@ -10,8 +10,9 @@ from city.device import Device
 from core.reading import Int32, Int64
 from core.severity import Severity
 from thresholds import kernel_state as kernel
-from thresholds.calendars import borders
+from thresholds.calendars import borders, days_off
 from thresholds.delay import Delay, Rate
+from thresholds.deviates import Deviates
 from thresholds.kernel_state import Rows
 from thresholds.level import LevelBase
 from thresholds.measure import Measure
@@ -28,6 +29,12 @@ _OPS = {
     "not_equals": kernel.NOT_EQUALS,
     "moved": kernel.MOVED,
 }
+_AWAY = {
+    None: (kernel.AWAY, kernel.NEAR),
+    "up": (kernel.AWAY_UP, kernel.NEAR_UP),
+    "down": (kernel.AWAY_DOWN, kernel.NEAR_DOWN),
+}
+"""Of a deviation, by its direction: the condition, and that of being back."""
 _CLEAR_OPS = {
     "clear_rate_below": kernel.BELOW,
     "clear_rate_above": kernel.ABOVE,
@@ -226,6 +233,10 @@ class Tables:
             first, count = self._calendar(measure)
         elif measure.schedule:
             first, count = self._schedule(measure)
+        elif measure.kind == kernel.BASELINE:
+            first, count = self._timeline(
+                ("days off", measure.zone), lambda: (borders("day", measure.zone), days_off())
+            )
         panes = measure.panes
         return (
             measure.kind, measure.of, panes, measure.width, first, count,
@@ -260,16 +271,8 @@ def _rank(wanted: list[tuple[str, Measure]], one: tuple[str, Measure]) -> int:
 
 def _row(level: LevelBase, scene: int, silent_ms: int, measure: int) -> tuple[Any, ...]:
     """A level as a row of `kernel.LEVEL`."""
-    if level.op == "state":
-        # true/false travels as 1/0; anything but 0 is true.
-        op, lo, hi = (kernel.NOT_EQUALS if level.limit else kernel.EQUALS), 0.0, 0.0
-    else:
-        op, (lo, hi) = _OPS[level.op], level.compared
-    clear = level.clear_value
-    clear_op = kernel.NEVER if clear is None else _CLEAR_OPS[str(level.clears_by)]
-    if op == kernel.MOVED and clear is not None:
-        clear_op = kernel.STILL
-    clear_lo, clear_hi = (0.0, 0.0) if clear is None else _pair(clear)
+    op, lo, hi = _condition(level)
+    clear_op, clear_lo, clear_hi = _clear(level, op)
     raise_by, raise_arg = _delay(level.for_)
     clear_by, clear_arg = (kernel.BY_HAND, 0) if level.latch else _delay(level.clear_for)
     severity = int(Severity.of(level.severity))
@@ -277,6 +280,28 @@ def _row(level: LevelBase, scene: int, silent_ms: int, measure: int) -> tuple[An
         lo, hi, clear_lo, clear_hi, raise_arg, clear_arg, silent_ms if level.silent else 0,
         op, clear_op, raise_by, clear_by, severity, scene, measure, kernel.READING, 0,
     )  # fmt: skip
+
+
+def _condition(level: LevelBase) -> tuple[int, float, float]:
+    """The condition of a level, and its limits."""
+    if level.op == "state":
+        # true/false travels as 1/0; anything but 0 is true.
+        return (kernel.NOT_EQUALS if level.limit else kernel.EQUALS), 0.0, 0.0
+    if isinstance(level, Deviates):
+        return (_AWAY[level.deviates.direction][0], *level.compared)
+    return (_OPS[level.op], *level.compared)
+
+
+def _clear(level: LevelBase, op: int) -> tuple[int, float, float]:
+    """What is beyond the clear value of a level whose condition is `op`, and the limits of that."""
+    clear = level.clear_value
+    if clear is None:
+        return kernel.NEVER, 0.0, 0.0
+    if isinstance(level, Deviates):
+        return (_AWAY[level.deviates.direction][1], *level.cleared)
+    if op == kernel.MOVED:
+        return (kernel.STILL, *_pair(clear))
+    return (_CLEAR_OPS[str(level.clears_by)], *_pair(clear))
 
 
 _SCENE, _MEASURE, _PROGRAM = (list(kernel.LEVEL.names or ()).index(name) for name in ("scene", "measure", "program"))

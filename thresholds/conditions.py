@@ -8,10 +8,11 @@ from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, TypeAdapt
 from pydantic_core import PydanticCustomError
 
 from thresholds.delay import Duration, Interval, Number, PerTime, Waiting, Window
+from thresholds.deviates import Deviates, Deviation, Sigmas
 from thresholds.level import Above, Below, Equals, Inside, LevelBase, Model, NotEquals, Outside, State
 from thresholds.windows import WINDOWS, Changes, Quantity, Share, Times
 
-_MODELS: tuple[type[LevelBase], ...] = (Above, Below, Outside, Inside, Equals, NotEquals, State, *WINDOWS)
+_MODELS: tuple[type[LevelBase], ...] = (Above, Below, Outside, Inside, Equals, NotEquals, State, *WINDOWS, Deviates)
 
 CONDITIONS = {model.condition: model for model in _MODELS}
 """Conditions that this version evaluates, by their key."""
@@ -77,6 +78,7 @@ class Change(Model):
     total_below: Quantity | None = Field(None, description="Holds while the register grew by less. 累计增量低于")
     absent_for: Duration | None = Field(None, description="Holds when no reading came for so long. 无数据时长")
     stuck_for: Duration | None = Field(None, description="Holds when the value stayed for so long. 数值不变时长")
+    deviates: Deviation | None = Field(None, description="Holds when it is far from what is usual. 偏离常态")
     window: Window | None = Field(None, description="Over the last so long. 滑动时间窗")
     min_samples: StrictInt | None = Field(None, ge=1, le=1_000_000, description="Least readings. 最少读数")
     min_share: Share | None = Field(None, description="Least share of the window. 最少覆盖比例")
@@ -91,6 +93,7 @@ class Change(Model):
     clear_outside: Interval | None = Field(None, description="Clears outside [lo, hi]. 离开此区间解除")
     clear_rate_below: PerTime | None = Field(None, description="Clears at a slope less than this. 低于此速率解除")
     clear_rate_above: PerTime | None = Field(None, description="Clears at a slope more than this. 高于此速率解除")
+    clear_by: Sigmas | None = Field(None, description="Clears at fewer spreads than this. 偏离小于此倍数解除")
     for_: Waiting | None = Field(None, alias="for", description="Delay before it is raised. 持续多久才报警")
     clear_for: Waiting | None = Field(None, description="Delay before it clears. 恢复多久才解除")
 

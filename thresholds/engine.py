@@ -16,10 +16,12 @@ from thresholds.compiler import Refused, Tables, Watch
 from thresholds.gauges import Gauges
 from thresholds.kernel_state import Rows, State
 from thresholds.lines import aligned
+from thresholds.measure import Measure
 from thresholds.running import Running
 from thresholds.scene_set import SceneSet
 from thresholds.schedule import working_days_end_ms
 from thresholds.transition import Transitions
+from thresholds.usual import Standing, standing
 
 _OUT_ROWS = 4_096
 _NUMBER, _TAKES, _LO = (Watch._fields.index(name) for name in ("number", "takes", "lo"))
@@ -74,7 +76,7 @@ class Engine:
     @property
     def calendar_ends_ms(self) -> int | None:
         """When it is no longer known who works, in the calendar by which some scene turns; None if none does."""
-        zones = [scene.zone for scene in self.scenes.scenes if any(when.uses_working_days for when in scene.whens)]
+        zones = [scene.zone for scene in self.scenes.scenes if scene.uses_working_days]
         return min((working_days_end_ms(zone) for zone in zones), default=None)
 
     def device(self, feed: int) -> Device:
@@ -165,6 +167,20 @@ class Engine:
             filled = int(kernel.let_go(waiting[begin : begin + _OUT_ROWS], now_ms, self._state()))
             parts.append(_transitions(self._out[:filled]))
         return Transitions.concat(parts)
+
+    def standing(self, feed: int, scene: str, measure: Measure) -> Standing | None:
+        """How a feed stands to a baseline of a scene; None where it has none, or nothing was heard of it yet."""
+        row = self._feeds[feed]
+        watch = self._tables.watches[row["watch"]]
+        keys = self._tables.keys[watch["measure"] : watch["measure"] + watch["measures"]]
+        if measure.kind != arrays.BASELINE or (scene, measure) not in keys:
+            return None
+        gauge = self._gauges.rows[row["gauge"] + keys.index((scene, measure))]
+        if not gauge["begun"]:
+            return None
+        cells = self._gauges.cells[gauge["cell"] : gauge["cell"] + measure.cells]
+        away = float(gauge["value"]) if gauge["known"] else None
+        return standing(measure, cells, int(gauge["here"]), int(gauge["at"] - gauge["since"]), away)
 
     def watches(self, scene: str, feed: int, severity: Severity) -> bool:
         """Whether the level of that severity of the scene with that id is there for a feed."""

@@ -199,7 +199,7 @@ def _metric_kinds(tree: located.Mapping, parts: SceneParts, catalogue: Catalogue
         return
     for index, level in enumerate(parts.levels):
         message = ""
-        if metric.kind == "state" and level.condition in ("above", "below", "outside", "inside"):
+        if metric.kind == "state" and level.condition in ("above", "below", "outside", "inside", "deviates"):
             message = f"{metric.name} is true or false: write `state: true` or `state: false` for {level.words}"
         elif metric.kind == "number" and level.condition == "state":
             message = f"{metric.name} is a number: write a limit for {level.words}, like `above: 1`"

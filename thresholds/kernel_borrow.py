@@ -25,20 +25,20 @@ class _Lent(types.Type):
 
     def __init__(self, arrays: Any) -> None:
         self.arrays = arrays
-        super().__init__(name=f"Lent({arrays})")  # type: ignore[no-untyped-call]
+        super().__init__(name=f"Lent({arrays})")
 
 
 @register_model(_Lent)
 class _LentModel(models.PrimitiveModel):
     def __init__(self, manager: Any, lent: _Lent) -> None:
-        super().__init__(manager, lent, manager[lent.arrays].get_value_type().as_pointer())
+        super().__init__(manager, lent, manager[lent.arrays].get_value_type().as_pointer())  # type: ignore[no-untyped-call]
 
 
 @infer_getattr
 class _LentArrays(AttributeTemplate):
     key = _Lent
 
-    def generic_resolve(self, lent: _Lent, name: str) -> Any:  # type: ignore[override] # numba's has no type
+    def generic_resolve(self, lent: _Lent, name: str) -> Any:  # type: ignore[override] # numba gives it no type
         return lent.arrays.types[lent.arrays.fields.index(name)] if name in lent.arrays.fields else None
 
 

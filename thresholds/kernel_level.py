@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from thresholds.kernel_baseline import deviates
 from thresholds.kernel_heap import arm_gauge, arm_slot, wake_of
 from thresholds.kernel_measure import pass_to, set_wake, take
 from thresholds.kernel_state import (
@@ -12,6 +13,7 @@ from thresholds.kernel_state import (
     ABSENT,
     ACTIVE,
     AT_ONCE,
+    AWAY,
     BELOW,
     BY_SAMPLES,
     BY_SOME,
@@ -49,7 +51,7 @@ from thresholds.kernel_state import (
 
 @njit(nogil=True, inline="always")
 def holds(op: int, value: float, other: float, lo: float, hi: float) -> bool:
-    """Whether a condition holds for a number (`other`: the second one of a change)."""
+    """Whether a condition holds for a number (`other`: the second one of a change, or the spread of a deviation)."""
     if op == ABOVE:
         return value > lo
     if op == BELOW:
@@ -68,6 +70,8 @@ def holds(op: int, value: float, other: float, lo: float, hi: float) -> bool:
         return value > lo or other > hi
     if op == STILL:
         return value < lo and other < lo
+    if op >= AWAY:
+        return deviates(op, value, other, lo, hi)
     return False
 
 
@@ -377,12 +381,9 @@ def _look_levels(feed: int, reading: bool, time: int, arrival: int, settle_ms: i
     used = np.int64(0)
     for rank in range(watch["levels"]):
         slot = row["slot"] + rank
-        turned = _turn(slot, s.levels[watch["level"] + rank], s)
+        turned = _turn(slot, s.levels[watch["level"] + rank], settle_ms, s)
         measure = s.levels[s.slots[slot]["level"]]["measure"]
         n = _look_measure(slot, measure, reading, turned, time, arrival, settle_ms, s, n)
-        if turned and due_at(slot, s) != UNQUEUED:
-            # Its length is another one now, also where silence keeps it from being looked at.
-            arm_slot(slot, settle_ms, s)
         if measure != READING and s.slots[slot]["phase"] != IDLE:
             used |= np.int64(1) << min(measure, LAST_BIT)
     for k in range(told_of(feed, s)):
@@ -426,10 +427,11 @@ def _look_measure(
 
 
 @njit(nogil=True, forceinline=True)
-def _turn(slot: int, head: Row, s: State) -> bool:
+def _turn(slot: int, head: Row, settle_ms: int, s: State) -> bool:
     """Let the row of the table be in force that the level's schedule says; whether that is another one.
 
-    A running delay keeps its onset and takes the new length.
+    A running delay keeps its onset and takes the new length; one that is in time now waits from here on, also where
+    the window has become empty and nothing is looked at.
     """
     state = s.slots[slot]
     if head["program"] == READING:
@@ -444,6 +446,8 @@ def _turn(slot: int, head: Row, s: State) -> bool:
         _take_length(state, old["raise_by"], new["raise_by"], new["raise_arg"], row["event"])
     elif state["phase"] == CLEARING:
         _take_length(state, old["clear_by"], new["clear_by"], new["clear_arg"], row["event"])
+    if is_timed(state["phase"], new["raise_by"], new["clear_by"]):
+        arm_slot(slot, settle_ms, s)
     return True
 
 

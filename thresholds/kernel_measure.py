@@ -15,8 +15,11 @@ import math
 import numpy as np
 from numba import njit
 
+from thresholds.kernel_baseline import hear
+from thresholds.kernel_calendar import border
 from thresholds.kernel_state import (
     ABSENT,
+    BASELINE,
     CHANGE,
     COUNT,
     CROSSINGS,
@@ -148,24 +151,11 @@ def _start_over(gauge: int, end: int, s: State) -> None:
 
 
 @njit(nogil=True)
-def _border(time: int, m: Row, s: State) -> int:
-    """Index of the last border of a calendar or schedule at or before a time."""
-    lo, hi = m["first"], m["first"] + m["count"]
-    while hi - lo > 1:
-        middle = (lo + hi) >> 1
-        if s.times[middle] <= time:
-            lo = middle
-        else:
-            hi = middle
-    return int(lo)
-
-
-@njit(nogil=True)
 def _enter(gauge: int, time: int, s: State) -> int:
     """Bring a calendar's or schedule's gauge to the window that a time lies in; its index."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    index = _border(time, m, s)
+    index = border(time, m, s)
     last = index + 1 == m["first"] + m["count"]
     state["end"] = UNQUEUED if last else s.times[index + 1]
     return index
@@ -315,6 +305,9 @@ def take(gauge: int, time: int, value: float, before: float, s: State) -> None:
         return
     now = time if fresh else max(time, state["at"])
     state["at"], state["begun"] = now, 1
+    if kind == BASELINE:
+        hear(gauge, time, value, before, s)
+        return
     if kind == SCHEDULE:
         if now >= state["end"]:
             state["face"] = s.faces[_enter(gauge, now, s)]
@@ -381,7 +374,7 @@ def set_wake(gauge: int, used: bool, s: State) -> None:
     state["wake"] = UNQUEUED
     if kind == SCHEDULE:
         state["wake"] = state["end"]
-    elif kind != STUCK:
+    elif kind <= WINDOWED:
         if used and s.cells[state["cell"]] + s.cells[state["cell"] + m["width"]] > 0.0:
             state["wake"] = state["end"]
         if state["block_n"] > 0.0:

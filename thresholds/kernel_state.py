@@ -27,8 +27,15 @@ NOT_EQUALS = 6
 WITHIN = 7
 MOVED = 8
 STILL = 9
+AWAY = 10
+AWAY_UP = 11
+AWAY_DOWN = 12
+NEAR = 13
+NEAR_UP = 14
+NEAR_DOWN = 15
 """Conditions: value > lo; < lo; < lo or > hi; lo <= value <= hi; = lo; another than lo; lo < value < hi; of a change,
-rise > lo or fall > hi; rise < lo and fall < lo."""
+rise > lo or fall > hi; rise < lo and fall < lo; a deviation, either way, upwards or downwards, is more than both lo
+spreads and hi; it is less than the greater of them."""
 
 READING = -1
 """In place of the rank of a measure: the reading itself."""
@@ -45,9 +52,10 @@ RATE = 9
 STUCK = 10
 ABSENT = 11
 SCHEDULE = 12
+BASELINE = 13
 """Measures: of the readings in a window the mean, sum, highest, lowest, energy mean of decibels, growth of a register,
 how many were over a limit, distance of the last one from the lowest and the highest, slope; how long the value has been
-the same; whether none came; which of several rows of the table is in force."""
+the same; whether none came; which of several rows of the table is in force; how far it is from what is usual."""
 
 IN_UNIT = TOTAL
 """Measures up to here are in the unit of the metric."""
@@ -156,7 +164,9 @@ MEASURE = np.dtype(
 calendar's window is one pane, and its borders are the times from `first` on, `count` of them; those of a schedule are
 where its faces change. It has a number where at least `need_n` readings lie in the window and the feed has been heard,
 without a gap of a window's length, for `need_ms`. `limit`: what a count counts over, or the value that may stay the
-same for ever (NaN: none). `block_ms`: length of the blocks whose means are counted."""
+same for ever (NaN: none). `block_ms`: length of the blocks whose means are counted, or held against a baseline (0: the
+readings are). Of a baseline `of` is how many parts it has, `window` for how long it has to learn, and the borders are
+the days of its zone, whose faces say who works."""
 
 GAUGE = _in_lines(
     [
@@ -169,12 +179,12 @@ GAUGE = _in_lines(
 )  # fmt: skip
 """State of a measure of a feed, of whose two cache lines most readings need the first. Event time up to which it has
 been brought; the last reading; since when the feed is heard without a gap, or its value is the same; where the pane in
-hand, the calendar's window or the face in force ends (`NO_PANE`: there is none yet); when it may change next by time
-alone (of absence stale where the feed is not `UNTOLD`); the number; its row of
-`MEASURE`; its first cell; the place of the pane in hand in its block; whether there is a number; whether a reading has
-come; whether the block before still counts; why it is being looked at. Then the other number of a change; the block
-whose mean is counted, with its sum and number of readings; its earliest key on the heap; its feed; the face in
-force."""
+hand, the calendar's window, the face in force or the visit of a part ends (`NO_PANE`: there is none yet); when it may
+change next by time alone (of absence stale where the feed is not `UNTOLD`); the number; its row of `MEASURE`; its first
+cell; the place of the pane in hand in its block, or the part of a baseline; whether there is a number; whether a
+reading has come; whether the block before still counts (of a baseline, whether it has begun); why it is being looked
+at. Then the other number, of a change and of a deviation, of which it is the spread; the block whose mean is counted,
+with its sum and number of readings; its earliest key on the heap; its feed; the face in force."""
 
 SAVED = (
     "at", "last", "since", "end", "wake", "value", "here", "face", "known", "begun", "before",

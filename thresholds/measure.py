@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from detectors.signal.baseline import cells_for
 from thresholds import kernel_state as kernel
 
 PANES = 60
@@ -17,13 +18,13 @@ class Measure(NamedTuple):
 
     Attributes:
         kind: As in `thresholds.kernel_state`.
-        window: Its length in ms, 0 for a calendar's.
+        window: Its length in ms, 0 for a calendar's; of a baseline, for how long it has to learn.
         calendar: `day`, `week` or `month`, empty for a sliding window.
-        zone: Time zone of the calendar or schedule.
+        zone: Time zone of the calendar, schedule or baseline.
         need_ms: For how long the feed has to have been heard.
         need_n: How many readings have to lie in the window.
-        of: What a count counts.
-        block_ms: Length of the blocks whose means are counted.
+        of: What a count counts; how many parts a baseline has.
+        block_ms: Length of the blocks whose means are counted, or held against a baseline.
         limit: What a count counts over; the value that may stay the same; None for none.
         schedule: The faces of a schedule as text, by which it is known.
     """
@@ -55,5 +56,8 @@ class Measure(NamedTuple):
 
     @property
     def cells(self) -> int:
-        """Cells of all panes and of three groups before them (`kernel_measure`), in whole cache lines."""
-        return -(-(self.panes + 3) * self.width // _LINE) * _LINE if self.panes else 0
+        """Cells of all panes and of three groups before them (`kernel_measure`), or of a baseline, in whole lines."""
+        cells = (self.panes + 3) * self.width if self.panes else 0
+        if self.kind == kernel.BASELINE:
+            cells = cells_for(self.of)
+        return -(-cells // _LINE) * _LINE

@@ -21,7 +21,7 @@ from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
 from thresholds.overrides import override_problems
 from thresholds.schedule import When, holds_at
 
-LATER = frozenset({"deviates", "limits_from"})
+LATER = frozenset({"limits_from"})
 """Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
 
 
@@ -366,6 +366,15 @@ class SceneParts(Model):
         """The schedules by which its limits turn."""
         found = [self.when, *(override.when for override in self.overrides)]
         return tuple({when.key: when for when in found if when is not None}.values())
+
+    @property
+    def uses_working_days(self) -> bool:
+        """Whether it needs to know who works when: by a schedule, or by what is usual on working days."""
+        changes = [change for override in self.overrides for change in override.levels.given.values()]
+        kept = [getattr(one, "deviates", None) for one in (*self.levels, *changes)]
+        return any(when.uses_working_days for when in self.whens) or any(
+            one and one.from_ == "seasonal" for one in kept
+        )
 
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""

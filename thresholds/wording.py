@@ -162,14 +162,12 @@ def _kebab(text: str) -> str:
 
 def _keys_at(place: Place, level: type[LevelBase] | None) -> list[str]:
     """Keys that the language has at a place."""
-    if level is not None:
-        return _keys(level)
     if len(place) == 2 and place[0] == "levels":
-        return [*CONDITIONS, *CLEAR_KEYS, *_keys(LevelBase)]
+        return [*CONDITIONS, *CLEAR_KEYS, *_keys(LevelBase)] if level is None else _keys(level)
     if len(place) == 4 and place[:1] == ("overrides",) and place[2] == "levels":
         return _keys(Change)
-    model: type[BaseModel] = SceneParts
-    for step in place:
+    model: type[BaseModel] = SceneParts if level is None else level
+    for step in place if level is None else place[2:]:
         if isinstance(step, str):
             field = next((f for n, f in model.model_fields.items() if step in (n, f.alias)), None)
             inner = _model_in(field.annotation) if field is not None else None

@@ -22,6 +22,10 @@ _BEGIN_MS = 1_700_053_200_000
 """21:00 in Shanghai."""
 _WIDTH, _HEIGHT, _TOP, _LEFT = 360, 110, 22, 8
 _MINUTES = 180
+_DAYS = 10
+"""How many days a baseline is shown before."""
+_Band = tuple[int, int, float, float]
+"""From a minute to another, from a value to another."""
 
 
 class Picture(NamedTuple):
@@ -33,6 +37,8 @@ class Picture(NamedTuple):
     lines: tuple[float, ...] = ()
     parts: dict[str, Any] | None = None
     shape: str = "hump"
+    usual: str = ""
+    """What the days before were like, which a baseline learns."""
 
 
 PICTURES = [
@@ -49,6 +55,10 @@ PICTURES = [
     Picture("total", "total_below: 0.5 in 30m 增量", {"total_below": {"value": 0.5, "in": "30m"}}, shape="stairs"),
     Picture("absent", "absent_for: 20m 无数据", {"absent_for": "20m"}, shape="gap"),
     Picture("stuck", "stuck_for: 25m 数值不变", {"stuck_for": "25m"}, shape="stairs"),
+    Picture(
+        "deviates", "deviates from daily by 4 sigma 偏离常态", {"deviates": {"from": "daily", "by": "4 sigma"}},
+        shape="odd-day", usual="day",
+    ),
     Picture("night", "above: 6, when: night 夜间时段", {"above": 6}, (6,), {"when": "night"}),
 ]  # fmt: skip
 
@@ -56,7 +66,7 @@ PICTURES = [
 def draw(picture: Picture) -> str:
     """The picture as SVG."""
     minutes, values = _series(picture.shape)
-    spans = _spans(picture, minutes, values)
+    spans, bands = _decided(picture, minutes, values)
     top = max(10.0, float(values.max()))
     x = [_LEFT + (_WIDTH - 2 * _LEFT) * minute / _MINUTES for minute in range(_MINUTES + 1)]
 
@@ -69,7 +79,13 @@ def draw(picture: Picture) -> str:
         f'<text x="{_LEFT}" y="15" font-size="12" fill="#333333">{picture.title}</text>',
     ]
     parts += [
-        f'<rect x="{x[a]:.1f}" y="{_TOP}" width="{x[b] - x[a]:.1f}" height="{_HEIGHT - _TOP - 8}" fill="#f4b6ad"/>'
+        f'<rect x="{x[a]:.1f}" y="{y(high):.1f}" width="{x[b] - x[a]:.1f}" height="{y(low) - y(high):.1f}" '
+        'fill="#dde6ee"/>'
+        for a, b, low, high in bands
+    ]
+    parts += [
+        f'<rect x="{x[a]:.1f}" y="{_TOP}" width="{x[b] - x[a]:.1f}" height="{_HEIGHT - _TOP - 8}" '
+        f'fill="#f4b6ad"{_over(bands)}/>'
         for a, b in spans
     ]
     parts += [
@@ -92,25 +108,58 @@ def _series(shape: str) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray
     noise = hump + np.array([2.2 * math.sin(minute * 2.4) for minute in minutes.tolist()])
     ramp = np.interp(minutes, [0, 50, 80, 120, 180], [1, 1, 7, 7.4, 5])
     stairs = np.floor(np.interp(minutes, [0, 60, 115, 180], [0, 5, 5, 10]))
-    values = {"hump": hump, "noise": noise, "spikes": spikes, "ramp": ramp, "stairs": stairs, "gap": hump}[shape]
+    hour = minutes // 60
+    wobble = np.array([0.25 * math.sin(minute * 2.4) for minute in minutes.tolist()])
+    day = np.array([2.0, 7.0, 4.0])[hour] + wobble
+    odd = np.where((minutes >= 60) & (minutes < 90), 2.0, np.where(minutes >= 140, 8.0, day - wobble)) + wobble
+    shapes = {"hump": hump, "noise": noise, "spikes": spikes, "ramp": ramp, "stairs": stairs, "gap": hump}
+    values = {**shapes, "day": day, "odd-day": odd}[shape]
     kept = ~((minutes > 60) & (minutes < 115)) if shape == "gap" else np.ones(_MINUTES, np.bool_)
     return minutes[kept], np.round(np.maximum(values, 0)[kept], 1)
 
 
-def _spans(picture: Picture, minutes: Any, values: Any) -> list[tuple[int, int]]:
-    """From which to which minute the engine has the level active."""
+def _over(bands: list[_Band]) -> str:
+    return ' fill-opacity="0.6"' if bands else ""
+
+
+def _decided(picture: Picture, minutes: Any, values: Any) -> tuple[list[tuple[int, int]], list[_Band]]:
+    """From which to which minute the engine has the level active; where it looks for what is usual."""
     content = {"scene": "s", "feeds": {"metric": "m"}, "levels": [{"severity": "minor", **picture.level}]}
-    engine = Engine(SceneSet.of([Scene.model_validate({**content, **(picture.parts or {})})]), max_feeds=1)
+    scene = Scene.model_validate({**content, **(picture.parts or {})})
+    engine = Engine(SceneSet.of([scene]), max_feeds=1)
     engine.bind(0, Device("d", "g"), "m")
-    decided = engine.on_batch(ReadingBatch.of(np.zeros(len(minutes)), _BEGIN_MS + minutes * 60_000, values))
+    for day in range(-_DAYS if picture.usual else 0, 0):
+        before = _series(picture.usual)[1]
+        engine.on_batch(ReadingBatch.of(np.zeros(_MINUTES), _BEGIN_MS + _minutes(day * 1440), before))
     spans: list[tuple[int, int]] = []
-    for kind, at in zip(decided.kind.tolist(), decided.at.tolist(), strict=True):
-        minute = round((at - _BEGIN_MS) / 60_000)
-        if kind == TransitionKind.RAISED:
-            spans.append((minute, _MINUTES))
-        elif kind == TransitionKind.CLEARED:
-            spans[-1] = (spans[-1][0], minute)
-    return spans
+    bands: list[_Band] = []
+    for hour in range(0, _MINUTES, 60):
+        rows = (minutes >= hour) & (minutes < hour + 60)
+        times = _BEGIN_MS + minutes[rows] * 60_000
+        decided = engine.on_batch(ReadingBatch.of(np.zeros(len(times)), times, values[rows]))
+        for kind, at in zip(decided.kind.tolist(), decided.at.tolist(), strict=True):
+            minute = round((at - _BEGIN_MS) / 60_000)
+            if kind == TransitionKind.RAISED:
+                spans.append((minute, _MINUTES))
+            elif kind == TransitionKind.CLEARED:
+                spans[-1] = (spans[-1][0], minute)
+        bands += _bands(engine, scene, hour)
+    return spans, bands
+
+
+def _minutes(first: int) -> Any:
+    return (first + np.arange(_MINUTES)) * 60_000
+
+
+def _bands(engine: Engine, scene: Scene, hour: int) -> list[_Band]:
+    """How far from what is usual a reading of the hour may be, if the level asks."""
+    (level,) = scene.levels
+    measure = level.measure(scene.zone)
+    found = None if measure is None else engine.standing(0, scene.id, measure)
+    if found is None or found.expected is None or found.spread is None:
+        return []
+    reach = level.limit.by * found.spread
+    return [(hour, hour + 60, max(0.0, found.expected - reach), found.expected + reach)]
 
 
 def main() -> None:

@@ -68,6 +68,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """The value nearest to what it is now that does it."""
 
 
+class UsualWhy(msgspec.Struct, frozen=True, kw_only=True):
+    """What is usual for the feed at that moment, as far as it has been learnt."""
+
+    part: str
+    """Of which times: `working days 08-09`, `all the time`."""
+    expected: float | None
+    sigma: float | None
+    away: float | None
+    """How far the last value, or mean, is from it, in sigmas; below it where this is negative."""
+    learning: str | None
+    """How far it has learnt, `3 of 14 days`; None once it has."""
+
+
 class LevelWhy(msgspec.Struct, frozen=True, kw_only=True):
     """One level at that moment."""
 
@@ -84,6 +97,8 @@ class LevelWhy(msgspec.Struct, frozen=True, kw_only=True):
     progress: str | None
     """How far the delay is: `2m of 5m`, `1 of 3 samples`."""
     would_fire: list[Change]
+    usual: UsualWhy | None = None
+    """What it is held against, of a deviation."""
 
 
 class SceneWhy(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +141,10 @@ def explain(material: Material, scene: Scene, context: SceneSet, feed: int) -> S
     running = {Severity(int(row.severity[0])): row for row in _running(way, live, feed)}
     alone = _alone(material, feed)
     levels = [
-        _level(level, scene, device, running.get(Severity.of(level.severity)), alone, at_ms)
+        msgspec.structs.replace(
+            _level(level, scene, device, running.get(Severity.of(level.severity)), alone, at_ms),
+            usual=_usual(way, live, level, feed),
+        )
         for level in ladder(live, device, at_ms)
     ]
     last = _last(material, feed)
@@ -177,6 +195,18 @@ def _level(
         comes_from=_comes_from(scene, level, device, at_ms), phase=phase,
         since=None if running is None else rfc3339(int(running.onset[0])), progress=progress,
         would_fire=[] if phase in ("active", "clearing") else _changes(level, running, alone, at_ms),
+    )  # fmt: skip
+
+
+def _usual(way: Pass, scene: Scene, level: LevelBase, feed: int) -> UsualWhy | None:
+    """What a deviation is held against."""
+    measure = level.measure(scene.zone)
+    found = None if measure is None else way.run.chain.engine.standing(feed, scene.id, measure)
+    if found is None:
+        return None
+    away = found.away / found.spread if found.away is not None and found.spread else None
+    return UsualWhy(
+        part=found.part, expected=found.expected, sigma=found.spread, away=away, learning=found.learning,
     )  # fmt: skip
 
 

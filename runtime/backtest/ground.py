@@ -162,9 +162,21 @@ class Ground:
 
 
 def warmed(span: Range, scenes: SceneSet) -> Range:
-    """The range with as much before it as the longest delay or window of the scenes, and a day at least."""
-    spans = [WARM_MS, *(ms for scene in scenes.scenes for ms in _spans(scene.content))]
+    """The range with as much before it as the longest delay or window of the scenes, and a day at least.
+
+    What a baseline has learnt reaches back further than it says.
+    """
+    spans = [WARM_MS, *(ms for scene in scenes.scenes for ms in (*_spans(scene.content), *_memories(scene)))]
     return span._replace(begin_ms=min(span.begin_ms, max(0, span.start_ms - max(spans))))
+
+
+def _memories(scene: Scene) -> Iterator[int]:
+    """How far back reaches what the baselines of a scene have learnt."""
+    changes = [change for override in scene.overrides for change in override.levels.given.values()]
+    for one in (*scene.levels, *changes):
+        deviation = getattr(one, "deviates", None)
+        if deviation is not None:
+            yield deviation.remembers_ms
 
 
 def _spans(content: Any) -> Iterator[int]:

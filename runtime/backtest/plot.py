@@ -12,6 +12,7 @@ from core.units import parse_duration
 from runtime.backtest.material import Material
 from runtime.backtest.run import Outcome
 from runtime.backtest.sweep import Point
+from thresholds.deviates import Deviates
 from thresholds.scene import Scene
 
 _FEEDS = 4
@@ -115,8 +116,10 @@ def _readings(axis: Any, scene: Scene, material: Material, outcome: Outcome, fee
 
 
 def _limits(axis: Any, scene: Scene, device: Device) -> None:
-    """The limits in force for a device, and dotted where they clear."""
+    """The limits in force for a device, and dotted where they clear; distances in sigma are on no axis of readings."""
     for level in scene.levels_for(device):
+        if isinstance(level, Deviates):
+            continue
         colour = _COLOURS[level.severity]
         for number in _numbers(level.limit):
             axis.axhline(number, color=colour, linewidth=1)

@@ -13,6 +13,7 @@ from runtime.backtest.labels import Labels
 from runtime.backtest.material import Material
 from runtime.backtest.sweep import Axis, Point, sweep
 from runtime.backtest.which import Catalogue
+from thresholds.deviates import Deviates
 from thresholds.level import LevelBase
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -21,6 +22,7 @@ _TAIL = (0.5, 0.9, 0.99, 0.999, 0.9999, 1.0)
 _TRIED = (0.99, 0.999, 0.9999)
 _CURVE = 12
 _BAND = 0.99
+_SIGMAS = (3.0, 4.0, 5.0, 6.0, 8.0)
 _FEWEST = 100
 _HOUR_MS = 3_600_000
 _ZONE = ZoneInfo("Asia/Shanghai")
@@ -54,7 +56,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A limit worth trying, why, and what it would have raised."""
 
     reason: str
-    """`now`, `quantile 0.999`, or `knee`: the best balance of precision and recall by the labels."""
+    """`now`, `quantile 0.999`, `sigma` (a round distance), or `knee`: the best balance of precision and recall."""
     value: float
     raised: Point
 
@@ -90,16 +92,17 @@ def suggest(
 ) -> Suggestions:
     """Look at the readings, and try limits by a backtest each.
 
-    Only levels that compare the reading itself with one number (`above`, `below`) have suggestions.
+    Only levels that compare the reading itself with one number (`above`, `below`), or with what is usual, have
+    suggestions.
     """
     watched = [i for i, (device, metric, _) in enumerate(material.feeds) if scene.feeds.watch(device, metric)]
     batch, start_ms = material.batch, material.range.start_ms
     rows = np.isin(batch.feed, watched) & (batch.quality & NOT_EVALUATED == 0) & (batch.event_time >= start_ms)
     values = batch.value[rows]
     levels = [
-        (f"levels.{i}.{level.condition}", level)
+        (f"levels.{i}.{level.condition}{'.by' if isinstance(level, Deviates) else ''}", level)
         for i, level in enumerate(scene.levels)
-        if level.condition in ("above", "below") and getattr(level, "percent_of", None) is None
+        if level.condition in ("above", "below", "deviates") and getattr(level, "percent_of", None) is None
     ]
     ideas = []
     for done, (path, level) in enumerate(levels, 1):
@@ -117,6 +120,8 @@ def suggest(
 
 def _wanted(level: LevelBase, values: Float64, *, labelled: bool) -> dict[float, str]:
     """Limits to try, each with its reason; with labels the whole span, in which the knee is looked for."""
+    if isinstance(level, Deviates):
+        return dict(sorted({**dict.fromkeys(_SIGMAS, "sigma"), level.deviates.by: "now"}.items()))
     now = float(level.limit)
     wanted = {now: "now"}
     if len(values) < _FEWEST:

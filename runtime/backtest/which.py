@@ -13,6 +13,7 @@ from city.device import DeviceType
 from core.errors import ConfigError
 from thresholds.check import load_scenes, load_text
 from thresholds.conditions import CLEAR_KEYS, CONDITIONS, Change
+from thresholds.deviates import Deviates, Deviation, sigmas_in
 from thresholds.register import SceneRegister
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -125,10 +126,22 @@ def with_limit(scene: Scene, path: str, value: object, catalogue: Catalogue, met
     place, key = _place(content, path)
     before = place.get(key)
     place[key] = value
-    clears_by = next((clear for clear, condition in CLEAR_KEYS.items() if condition == key), None)
+    _move_clear_value(content, path, before, value)
+    return _checked(content, catalogue, metrics, f"{path}={value}")
+
+
+def _move_clear_value(content: dict[str, Any], path: str, before: object, value: object) -> None:
+    """The clear value of a limit that was changed keeps its distance to it."""
+    place, key = _place(content, path)
+    clears_by: str | None = next((clear for clear, condition in CLEAR_KEYS.items() if condition == key), None)
+    if path.endswith(".deviates.by"):
+        # A distance is written with its unit, and the clear value stands around it.
+        place, key = _place(content, path.removesuffix(".by"))
+        clears_by, before = Deviates.clears_by, sigmas_in(before)
+        if clears_by in place:
+            place[clears_by] = sigmas_in(place[clears_by])
     if clears_by in place and isinstance(before, int | float) and isinstance(value, int | float):
         place[clears_by] = round(place[clears_by] + value - before, 9)
-    return _checked(content, catalogue, metrics, f"{path}={value}")
 
 
 def _of_file(path: Path, catalogue: Catalogue, metrics: Sequence[str]) -> Scene:
@@ -210,6 +223,8 @@ def _step(here: Any, part: str, walked: str) -> Any:
 
 def _known(walked: str) -> set[str]:
     """Keys that may be there even where the scene does not have them yet."""
+    if walked.endswith(".deviates"):
+        return {field.alias or name for name, field in Deviation.model_fields.items()}
     if not walked:
         return {field.alias or name for name, field in Scene.model_fields.items()}
     if walked.count(".") == 1 and walked.startswith("levels."):

@@ -21,11 +21,13 @@ from runtime.config import write_config
 from runtime.supervisor import RoleSpec, Supervisor
 from tests.chaos.truth import GATEWAY, METRIC, Truth
 
+_PATIENCE_S = 60.0
 TOKEN = "a-token-of-the-tests"  # noqa: S105 - it guards a folder of the tests
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition; fails with `what` if it does not come."""
+    """Wait for a condition; fails with `what` if it does not come in `seconds`, or a minute: machines may be slow."""
+    seconds = max(seconds, _PATIENCE_S)
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not true():

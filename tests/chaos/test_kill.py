@@ -16,11 +16,12 @@ pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 
 FEEDS = 200
 RATE = 5_000
-KILLS = int(os.environ.get("SCENEWATCH_KILLS", "10"))
+KILLS = int(os.environ.get("SCENEWATCH_KILLS", "4"))
+"""`make chaos` asks for more."""
 
 
 @pytest.mark.timeout(600)
-def test_killed_ten_times_under_load_it_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+def test_killed_again_and_again_under_load_it_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     truth = Truth(feeds=FEEDS)
     moments = random.Random(20_261_124)
     with System(tmp_path, truth.devices(), truth.scene()) as system, Gateway(system, truth, rate=RATE) as gateway:

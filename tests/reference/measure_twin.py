@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.units import parse_duration
+from tests.reference.baseline_twin import BaselineTwin
 from thresholds.level import LevelBase
 from thresholds.scene import Scene
 
@@ -53,6 +54,7 @@ class MeasureTwin:
     block: tuple[int, list[float]] | None = None
     pane_at: int = 0
     shown: float = 0.0
+    usual: BaselineTwin | None = None
 
     @property
     def content(self) -> Any:
@@ -97,6 +99,11 @@ class MeasureTwin:
         condition = self.level.condition
         if condition == "absent_for":
             self.absent, self.absent_at = False, time + self.content
+            return
+        if condition == "deviates":
+            self.usual = self.usual or BaselineTwin(self.content, self.zone)
+            self.usual.on_reading(time, value)
+            self.at = time
             return
         now = time if self.at is None else max(time, self.at)
         first = self.at is None
@@ -153,7 +160,7 @@ class MeasureTwin:
         """When time alone may change the number next; `used`: a level that compares it is not idle."""
         if self.level.condition == "absent_for":
             return self.absent_at
-        if self.at is None or self.level.condition == "stuck_for":
+        if self.at is None or self.level.condition in ("stuck_for", "deviates"):
             return None
         found = [end] if (end := self._block_end()) is not None else []
         if used and self._inside():
@@ -168,7 +175,7 @@ class MeasureTwin:
 
     def numbers(self) -> tuple[float, float] | None:
         """The number, and the other one of a change; None where there is none. `shown` keeps the last one."""
-        found = self._numbers()
+        found = self._numbers() if self.usual is None else self.usual.found
         self.shown = self.shown if found is None else found[0]
         return found
 
@@ -256,6 +263,8 @@ def holds_for(level: LevelBase, numbers: tuple[float, float]) -> bool:
             return bool(value > limit.value)
         case "total_below":
             return bool(value < limit.value)
+        case "deviates":
+            return bool(_away(limit, value) > max(limit.by * other, limit.at_least or 0))
         case "absent_for":
             return value == 1
         case "stuck_for":
@@ -266,6 +275,11 @@ def holds_for(level: LevelBase, numbers: tuple[float, float]) -> bool:
             return bool(value > limit)
 
 
+def _away(limit: Any, value: float) -> float:
+    """How far in the direction that counts."""
+    return float({"up": value, "down": -value}.get(limit.direction, abs(value)))
+
+
 def beyond_for(level: LevelBase, numbers: tuple[float, float]) -> bool:
     """Whether its numbers are beyond its clear value."""
     clear: Any = level.clear_value
@@ -273,6 +287,9 @@ def beyond_for(level: LevelBase, numbers: tuple[float, float]) -> bool:
         return not holds_for(level, numbers)
     value, other = numbers
     match level.condition:
+        case "deviates":
+            limit = level.limit
+            return bool(_away(limit, value) < max(clear * other, (limit.at_least or 0) * clear / limit.by))
         case "changed_by":
             return bool(value < clear and other < clear)
         case "rate_above":

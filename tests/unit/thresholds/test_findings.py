@@ -182,9 +182,50 @@ MISTAKES = {
         "2 samples", "4 of 3", "r: ¦4",
         "S007 '4 of 3': write k of n with 1 <= k <= n <= 62, like 3 of 5",
     ),
-    "a condition for later": (
-        "above: 5, clear_below: 3", "deviates: {from: seasonal, by: 4 sigma}", "¦deviates:",
-        "S015 `deviates` is part of the language but not evaluated by this version: take it away or wait for it",
+    "a distance that is none": (
+        "above: 5, clear_below: 3", "deviates: {from: seasonal, by: 4 metres}", "by: ¦4 metres",
+        "S008 '4 metres' is no distance: write it like 4 sigma, over 0",
+    ),
+    "a baseline that is not there": (
+        "above: 5, clear_below: 3", "deviates: {from: seasonel, by: 4 sigma}", "from: ¦seasonel",
+        "S006 from: 'seasonel' is not one of seasonal, daily, own (did you mean seasonal?)",
+    ),
+    "a deviation without a distance": (
+        "above: 5, clear_below: 3", "deviates: {from: seasonal}", "¦deviates:",
+        "S005 `by` is missing",
+    ),
+    "an unknown key in a deviation": (
+        "above: 5, clear_below: 3", "deviates: {from: seasonal, by: 4 sigma, at_most: 3}", "¦at_most:",
+        "S004 unknown key `at_most` (did you mean at_least?)",
+    ),
+    "a deviation that is no mapping": (
+        "above: 5, clear_below: 3", "deviates: 4 sigma", "deviates: ¦4 sigma",
+        "S006 deviates: keys with values are needed here",
+    ),
+    "a deviation of nothing": (
+        "above: 5, clear_below: 3", "deviates: {from: own, by: 4 sigma, at_least: 0}", "at_least: ¦0",
+        "S006 at_least: input should be greater than 0",
+    ),
+    "a deviation that learns too briefly": (
+        "above: 5, clear_below: 3", "deviates: {from: own, by: 4 sigma, learn: 12h}", "learn: ¦12h",
+        "S007 12h: learning takes from 1d to 90d",
+    ),
+    "means that are longer than what is usual then": (
+        "above: 5, clear_below: 3", "deviates: {from: seasonal, by: 4 sigma, of: 2h mean}", "of: ¦2h mean",
+        "S021 2h mean does not go with seasonal: the time of its means has to divide 1h evenly",
+    ),
+    "what cannot be compared with a baseline": (
+        "above: 5, clear_below: 3", "deviates: {from: own, by: 4 sigma, of: crossings}", "of: ¦crossings",
+        "S006 'crossings': what is compared is readings, or means like 1h mean",
+    ),
+    "a deviation that clears too early": (
+        "above: 5, clear_below: 3", "deviates: {from: own, by: 4}, clear_by: 5", "clear_by: ¦5",
+        ("S010 clear_by: 5 is on the wrong side of deviates from own by 4 sigma: "
+         "it would clear while the condition still holds"),
+    ),
+    "the clear value of a limit for a deviation": (
+        "above: 5, clear_below: 3", "deviates: {from: own, by: 4 sigma}, clear_below: 3", "¦clear_below: 3",
+        "S010 `clear_below` does not go with deviates (did you mean clear_by?)",
     ),
     "a key for later": (
         "raises:", "limits_from: {table: a.csv}\nraises:", "¦limits_from:",
@@ -511,6 +552,23 @@ def _ladder(mild: str, worse: str) -> str:
     return "scene: a\nfeeds: {metric: value}\nlevels:\n" + "".join(levels)
 
 
+def test_what_is_true_or_false_does_not_deviate(tmp_path: Path) -> None:
+    text = """\
+scene: a
+feeds: {type: water, metric: wet}
+levels:
+  - {severity: minor, deviates: {from: own, by: 4 sigma}}
+"""
+    assert told(tmp_path, text) == [
+        "4:23: S009 wet is true or false: write `state: true` or `state: false` for deviates from own by 4 sigma"
+    ]
+
+
+def test_deviations_with_other_least_distances_are_not_compared(tmp_path: Path) -> None:
+    mild, worse = "{deviates: {from: own, by: 4 sigma}}", "{deviates: {from: own, by: 4 sigma, at_least: 2}}"
+    assert told(tmp_path, _ladder(mild, worse)) == []
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = """\
 scene: Bad
@@ -521,7 +579,7 @@ levels:
   - {severity: minor, abov: 15, for: 60}
   - {severity: critical, above: 3, clear_above: 22}
   - {severity: critical, above: .nan}
-deviates: {from: seasonal, by: 4 sigma}
+limits_from: {table: a.csv}
 raises: {auto: "yes", budget_per_day: 4.5}
 """
     found = [line.split()[:2] for line in told(tmp_path, text)]

@@ -20,6 +20,7 @@ from city.device import Device, Metric
 from core.reading import ReadingBatch
 from core.severity import Severity
 from runtime.scene_library import limits, meant, usual, waits, with_table
+from simulators.faults import SHOWS
 from thresholds.check import load_scenes
 from thresholds.engine import Engine
 from thresholds.level import LevelBase
@@ -38,12 +39,16 @@ DISTRICT = {name: kind for name, kind in TYPES.items() if not kind.beside and ki
 QUIET_BUDGET = 100
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
+DRIFTS = sorted(SHOWS["drift"])
+"""Types whose sensors have a history from which a drift stands out."""
+
 HEALTH = {
     "combustible-gas-fault": "a device that is out of order is its operator's, whatever its type",
     "smoke-alarm-battery": "so is an empty battery",
     "smoke-alarm-tampered": "so is one that was taken down",
     "manhole-battery": "so is an empty battery",
     **{f"offline-{name}": "so is one that says nothing" for name in DISTRICT},
+    **{f"drift-{name}": "so is one that goes away from its own history" for name in DRIFTS},
 }
 """Scenes on the device's own health: their leaves of sub 28-01 are for sensors of every type and name none."""
 
@@ -62,6 +67,7 @@ WEATHER = {
 
 OWN_LIMITS = {
     **{(f"offline-{name}", "minor"): "the data's own rule of silence" for name in DISTRICT},
+    **{(f"drift-{name}", "minor"): "each device's own history" for name in DRIFTS},
     ("combustible-gas-fault", "minor"): "the detector's own contact",
     ("smoke-alarm-tampered", "minor"): "the alarm's own contact",
     ("arc-fault", "major"): "the monitor's own alarm",
@@ -155,7 +161,7 @@ def holds(level: LevelBase, value: float) -> bool:
 
 def on_the_metric(level: LevelBase) -> bool:
     """Whether its limit is a value of the metric: not a count, a slope or a share of a design value."""
-    own = not level.condition.startswith(("rate_", "count_", "total_", "changed_"))
+    own = not level.condition.startswith(("rate_", "count_", "total_", "changed_", "deviates"))
     return own and getattr(level, "percent_of", None) is None
 
 
@@ -400,7 +406,7 @@ def test_a_calm_district_never_trips_it_and_always_clears_it(name: str) -> None:
 
 def test_what_is_calm_raises_nothing_and_what_is_far_beyond_raises_everything() -> None:
     """The library as the engine takes it: each scene's own metric, a day of calm values, then its worst limit."""
-    by_value = {name: s for name, s in DECIDING.items() if not name.startswith("offline-")}
+    by_value = {name: s for name, s in DECIDING.items() if not name.startswith(("offline-", "drift-"))}
     scenes = [s for name, s in by_value.items() if calm_values(metric_of(s)) and name not in HOLDS_IN_CALM]
     engine = Engine(SceneSet.of(scenes), max_feeds=len(scenes))
     rng = np.random.default_rng(3)
@@ -450,6 +456,23 @@ def test_every_type_has_a_scene_for_its_silence_by_the_rule_of_the_data(kind: st
     assert (scene.feeds.type, level.condition) == (kind, "absent_for")
     assert level.limit == DISTRICT[kind].offline_after_ms
     assert scene.feeds.metric == ALWAYS_TOLD.get(kind, next(iter(DISTRICT[kind].metrics)))
+
+
+@pytest.mark.parametrize("kind", DRIFTS)
+def test_a_drift_is_told_against_the_history_of_the_device_and_not_while_something_happens(kind: str) -> None:
+    scene = SCENES[f"drift-{kind}"]
+    (level,) = scene.levels
+    assert (scene.feeds.type, level.condition, scene.raises.auto) == (kind, "deviates", False)
+    metric = metric_of(scene)
+    assert metric.kind == "number"
+    same_metric = {s.id for s in SCENES.values() if s.feeds.type == kind and s.feeds.metric == metric.name}
+    health = {name for name in same_metric if name.startswith(("offline-", "drift-", "stuck-"))}
+    assert same_metric - health <= {one.scene for one in scene.inhibit_by}
+
+
+def test_there_is_a_scene_for_drift_wherever_the_simulator_says_that_it_shows() -> None:
+    assert {name.removeprefix("drift-") for name in SCENES if name.startswith("drift-")} == set(DRIFTS)
+    assert SHOWS["wrong-unit"] <= SHOWS["drift"]
 
 
 # ---- what waits, and the page

@@ -122,3 +122,15 @@ def test_a_restart_keeps_the_delay_of_the_limit_in_force() -> None:
     assert [kind for kind, *_ in read(engine, at("2026-11-25", "23:00"), 52)] == ["onset"]
     again.restore(engine.snapshot())
     assert again.next_timer() == engine.next_timer() == at("2026-11-25", "23:10") + 1_000
+
+
+def test_a_clear_delay_that_becomes_one_in_time_ends_by_time_though_the_window_is_empty_by_then() -> None:
+    night = [{"when": "night", "levels": {"minor": {"for": "1s", "clear_for": "2s"}}}]
+    level = {"mean_above": 5, "window": "5s", "clear_for": "2 samples", "min_share": 0}
+    engine = Engine(SceneSet.of([scene(level, overrides=night)]), max_feeds=1)
+    engine.bind(0, Device("d", "g"), "m")
+    evening = at("2026-11-25", "21:59")
+    assert [kind for kind, *_ in read(engine, evening, 6)] == ["raised"]
+    assert read(engine, evening + 400, 0) == []
+    cleared = engine.on_timer(at("2026-11-25", "22:01"))
+    assert [(kind, moment) for kind, moment in zip(cleared.kind, cleared.at, strict=True)] == [(4, evening + 2_400)]
