@@ -26,7 +26,7 @@ _ROUNDS = 5
 _BASE_MS = 1_700_000_000_000
 _MINUTE_MS = 60_000
 _SETTLED = 40
-_GROUPS = ("limits alone", "silence, limits", "windows", "schedules")
+_GROUPS = ("limits alone", "silence, limits", "windows", "baselines", "schedules")
 
 
 class _Watched(NamedTuple):
@@ -88,6 +88,8 @@ def _group(watching: Sequence[Scene]) -> int:
     """What the dearest of the conditions on a feed is; a place in `_GROUPS`."""
     levels = [level for scene in watching for level in scene.levels]
     if any(scene.whens for scene in watching):
+        return 4
+    if any(level.condition == "deviates" for level in levels):
         return 3
     if any(level.measure("UTC") is not None and not _silent(level) for level in levels):
         return 2
