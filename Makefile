@@ -5,10 +5,10 @@ kills ?= 30
 examples ?= 30
 minutes ?= 60
 
-.PHONY: help setup demo test check fmt bench figures docs chaos fuzz soak ekuiper influxdb kafka postgres deploy scale ci clean
+.PHONY: help setup demo test check fmt bench figures docs chaos distributed fuzz soak ekuiper influxdb kafka postgres s3 deploy scale ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## the environment, and mosquitto where it may be installed; instant when nothing changed
 	@sh tools/setup.sh
@@ -46,13 +46,16 @@ docs: setup ## check that what the documents name is there
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
 
+distributed: setup kafka ## every test over Kafka: kills, rebalances, weak places, the whole system; minutes
+	@$(bin)/python -m pytest tests/distributed
+
 fuzz: setup ## hunt for examples that break a law: make fuzz examples=100 (times as many as in `make test`)
 	@SCENEWATCH_EXAMPLES=$(examples) $(bin)/python -m pytest -n 2 --timeout 3600 -m hypothesis
 
 soak: setup ## a steady load for an hour, while nothing may grow: make soak minutes=600
 	@SCENEWATCH_SOAK_S=$$((60 * $(minutes))) $(bin)/python -m pytest -m soak -s
 
-kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs a JDK and Maven, once)
+kafka: ## fetch the Kafka that tests and benchmarks of the distributed runtime start (needs Java 17, once)
 	@sh tools/kafka.sh
 
 postgres: ## install PostgreSQL out of the system's packages, for the tests of the dispatch core's store
@@ -68,6 +71,9 @@ scale: setup ## measure the distributed runtime and write what it means for a ci
 
 influxdb: ## build InfluxDB 2 into .tools/, for the tests of history; 2 to 4 minutes, once
 	@sh tools/influxdb.sh
+
+s3: ## build an S3 server into .tools/, for the tests of evidence (needs Go, minutes, once)
+	@sh tools/s3.sh
 
 ci: ## exactly what CI runs
 	@.ci/run

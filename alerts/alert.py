@@ -18,6 +18,7 @@ class Member(msgspec.Struct, kw_only=True):
     delay_ms: int
     gateway: str
     measured: Measured
+    leaf: str | None = None
 
     @property
     def key(self) -> int:
@@ -33,6 +34,7 @@ def level_key(feed: int, severity: int) -> int:
 class OpenAlert(msgspec.Struct, kw_only=True, eq=False):
     """One alert that is not cleared.
 
+    `leaf` is that of the worst level that it reached, `leaves` those of the ladder of the feed that opened it.
     `order` counts alerts as they were opened and fixes the order of events that one cause brings to several.
     `feeds` holds every feed that is or was part of it, by index, `gateways` those behind them. `severity`
     stays what it was when the last member goes. `latest_ms` is the latest time of any of its changes: feeds
@@ -58,6 +60,7 @@ class OpenAlert(msgspec.Struct, kw_only=True, eq=False):
     last_raise_ms: int
     latest_ms: int
     measured: Measured
+    leaves: str = ""
     severity: int = 0
     worst: int = 0
     revision: int = 0
@@ -70,7 +73,9 @@ class OpenAlert(msgspec.Struct, kw_only=True, eq=False):
     comment: str | None = None
 
     def add(self, member: Member) -> None:
-        """Take a raised level in; the severity follows."""
+        """Take a raised level in; the severity follows, and the leaf where it is worse than any before."""
+        if member.severity > self.worst and member.leaf is not None:
+            self.leaf = member.leaf
         self.members[member.key] = member
         self.feeds.setdefault(member.feed, f"{member.measured.device}/{member.measured.metric}")
         if member.gateway not in self.gateways:

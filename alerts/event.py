@@ -95,7 +95,8 @@ class AlertData(msgspec.Struct, frozen=True, kw_only=True):
     """In the readings' own time."""
     cleared_at: Time | None = None
     leaf: str | None = None
-    """Leaf of the case catalogue; None: the case waits unclassified for a person."""
+    """Leaf of the case catalogue, that of the worst level it ever reached; None: the case waits unclassified for a
+    person. It changes when a worse level with another leaf becomes active, never back."""
     auto: bool = True
     """Whether it is to have a case by itself: the scene opens cases, and it has been bad enough for one."""
     measured: Measured

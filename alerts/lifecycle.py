@@ -1,7 +1,8 @@
 """The alert stage: transitions, gateways and people in, changes of alerts out; pure, no clock, no I/O.
 
-Alerts of one (scene, place) are one open alert with a count. Its members are the active (feed, severity)
-levels; its severity is the worst of them; it clears when none is left. Everything that one reading decides
+Alerts of one (scene, place), of feeds whose levels lead to the same leaves, are one open alert with a count. Its
+members are the active (feed, severity) levels; its severity is the worst of them, its leaf that of the worst it
+reached; it clears when none is left. Everything that one reading decides
 in a scene is taken together, the raises before the clears, so that a ladder climbed at one reading is one
 event, and a value that goes from one level straight into another does not close the alert in between.
 """
@@ -268,14 +269,20 @@ class AlertStage:
         self._house(alert, member_of(scene, source, row))
 
     def _home_for(self, scene: Scene, source: Source, row: Row) -> OpenAlert | None:
-        """The open alert that takes this raise: one that knows the feed, else the last one near enough."""
+        """The open alert that takes this raise: one that knows the feed, else the last one near enough.
+
+        Another feed's only if both lead to the same leaves: a case is of one leaf.
+        """
         place = (scene.id, scene.fold_key(source.device), _in_shadow(scene, source.device))
         candidates = self._folds.get(place, ())
         for alert in reversed(candidates):
             if row.feed in alert.feeds:
                 return alert
         window = scene.fold_window_ms
-        near = [a for a in candidates if window is None or abs(row.at - a.last_raise_ms) <= window]
+        leaves = scene.leaves(source.device, row.at) if candidates else ""
+        near = [
+            a for a in candidates if a.leaves == leaves and (window is None or abs(row.at - a.last_raise_ms) <= window)
+        ]
         return max(near, key=lambda alert: (alert.last_raise_ms, alert.order), default=None)
 
     def _open(self, scene: Scene, source: Source, row: Row) -> OpenAlert:
@@ -287,7 +294,8 @@ class AlertStage:
             scene=scene.id,
             title_en=scene.title_en,
             title_zh=scene.title_zh,
-            leaf=scene.leaf,
+            leaf=None,
+            leaves=scene.leaves(device, row.at),
             auto=scene.auto,
             case_from=int(scene.case_from),
             rules=scene.version,

@@ -32,9 +32,11 @@ class Scene(Protocol):
     def pilot_at(self, device: Device) -> bool:
         """Whether a pilot opens alerts of `device`; everywhere else it is in shadow."""
 
-    @property
-    def leaf(self) -> str | None:
-        """Leaf of the case catalogue, None where a person has to classify."""
+    def leaf(self, severity: Severity, device: Device, at_ms: int) -> str | None:
+        """Leaf of a level as it is for `device` at an event time, None where a person has to classify."""
+
+    def leaves(self, device: Device, at_ms: int) -> str:
+        """The leaves of all levels for `device` then: feeds fold only where these are the same."""
 
     @property
     def auto(self) -> bool:

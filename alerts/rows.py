@@ -88,6 +88,7 @@ def member_of(scene: Scene, source: Source, row: Row) -> Member:
         onset_ms=row.onset,
         delay_ms=row.delay_ms,
         gateway=source.device.gateway,
+        leaf=scene.leaf(Severity(row.severity), source.device, row.at),
         measured=Measured(
             device=source.device.id,
             metric=source.metric,

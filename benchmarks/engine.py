@@ -74,10 +74,11 @@ def _watched(scene: Scene, deciding: Sequence[Scene], types: Mapping[str, Device
     device = Device(min(where.get("device", {"d"})), "g", kind, kind=min(where.get("kind", {""})))
     low, high = types[kind].metrics[metric].normal or (0.0, 0.0)
     values = np.linspace(low, high, 101)
-    calm = next((value for value in values if not any(_holds(one, value) for one in scene.levels)), low)
-    first, last = scene.levels[-1].region()[-1]
+    levels = [level for level in scene.levels if not level.from_table]
+    calm = next((value for value in values if not any(_holds(one, value) for one in levels)), low)
+    first, last = levels[-1].region()[-1]
     beyond = first + 1.0 if np.isfinite(first) else last - 1.0
-    if _silent(scene.levels[-1]):  # of a level on silence every value is calm
+    if _silent(levels[-1]):  # of a level on silence every value is calm
         beyond = calm
     return _Watched(
         device, metric, float(calm), float(beyond), _group([s for s in deciding if s.feeds.watch(device, metric)])

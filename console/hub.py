@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alerts.event import ACKNOWLEDGE, RESET, AlertEvent, Feedback, Verdict
+from alerts.evidence import EvidenceStore
 from city.atlas import Atlas
 from console.backtests import Backtests
 from console.devices import DeviceDirectory
@@ -55,12 +56,14 @@ class Beside:
         devices: The device list, and who is unknown.
         atlas: The map.
         backtests: Whoever makes backtests.
+        evidence: Where evidence of alerts lies.
     """
 
     scenes: SceneRegister | None = None
     devices: DeviceDirectory | None = None
     atlas: Atlas | None = None
     backtests: Backtests | None = None
+    evidence: EvidenceStore | None = None
 
 
 class Hub:
@@ -85,6 +88,8 @@ class Hub:
         self._tidying: asyncio.Task[None] | None = None
         self._writer = Lane("hub-writer", threads=1, most_waiting=256)
         self._readers = Lane("hub-reader", threads=_READERS, most_waiting=256)
+        # A place that is away takes seconds to say so: nobody but who asks for evidence waits for it.
+        self._keepsakes = Lane("hub-evidence", threads=2, most_waiting=16)
 
     async def take(self, events: Sequence[AlertEvent | Refused]) -> Plan:
         """Take events in their order; those who listen are told right after the commit."""
@@ -140,6 +145,17 @@ class Hub:
         if backtests is None:
             raise Problem(ProblemCode.UNAVAILABLE, "this hub has no history to look back on; set history.kind")
         return await self._readers.run(lambda: what(backtests, self._clock.now_ms()))
+
+    async def evidence(self, what: Callable[[EvidenceStore], Answer]) -> Answer:
+        """What the place of evidence answers.
+
+        Raises:
+            Problem: `not_found` if this hub keeps none, `unavailable` if the place is away.
+        """
+        evidence = self._beside.evidence
+        if evidence is None:
+            raise Problem(ProblemCode.NOT_FOUND, "this hub keeps no evidence; set evidence.url")
+        return await self._keepsakes.run(lambda: what(evidence))
 
     async def acknowledge(self, alert: str, by: str, comment: str | None) -> Feedback:
         """Write down that a person has seen an alert, for the pipeline to fetch.
@@ -251,4 +267,5 @@ class Hub:
             self._beside.backtests.close()
         self._writer.close()
         self._readers.close()
+        self._keepsakes.close()
         self._store.close()

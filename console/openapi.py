@@ -12,6 +12,7 @@ import msgspec
 from fastapi import FastAPI
 
 from alerts.event import AlertData, AlertEvent, Feedback, Receipt
+from alerts.evidence import Manifest
 from console import backtests, problems, wire, wire_devices, wire_history, wire_scenes
 
 Schema = dict[str, Any]
@@ -19,6 +20,7 @@ _TYPES: tuple[type[msgspec.Struct], ...] = (
     AlertData,
     AlertEvent,
     Feedback,
+    Manifest,
     Receipt,
     problems.ProblemDetails,
     wire.Acknowledgement,

@@ -44,7 +44,7 @@ class Case:
     """One case; times are ms since the epoch.
 
     `id` is internal and ascending, `task_number` is what people say to each other and never changes.
-    `severity` is the worst that its alert reached so far, `alert_state` the alert's own state.
+    `severity` is the worst that its alert reached so far, `leaf` the leaf of that, `alert_state` the alert's own state.
     """
 
     id: int

@@ -293,9 +293,9 @@ class Intake:
             title_zh=raised.title_zh,
             place=raised.place,
             town=raised.town,
-            leaf=raised.leaf,
+            leaf=view.data.leaf,
             severity=view.data.worst_severity,
-            state=next_state(None, Trigger.REPORTED, raised.leaf),
+            state=next_state(None, Trigger.REPORTED, view.data.leaf),
             alert_state=view.data.state,
             raised_at=parse_rfc3339(raised.raised_at),
             opened_at=self._now,
@@ -307,11 +307,13 @@ class Intake:
         self, event: AlertEvent, case: Case, view: Alert, before: Alert | None, *, opened: bool, applied: bool
     ) -> Case:
         seq = self._next_seq()
-        state = case.state if opened else next_state(case.state, Trigger.ALERT_REPORTED_AGAIN, case.leaf)
+        leaf = view.data.leaf
+        state = case.state if opened else next_state(case.state, Trigger.ALERT_REPORTED_AGAIN, leaf)
         after = replace(
             case,
             id=seq if opened else case.id,
             state=state,
+            leaf=leaf,
             severity=view.data.worst_severity,
             alert_state=view.data.state,
             cleared_at=view.cleared_at,
@@ -366,6 +368,8 @@ def _words(data: AlertData, before: Alert | None, *, applied: bool) -> str:
     words = []
     if before is not None and applied and before.data.severity != data.severity:
         words.append(f"{before.data.severity} -> {data.severity}")
+    if before is not None and applied and before.data.leaf != data.leaf:
+        words.append(f"leaf {before.data.leaf or 'none'} -> {data.leaf or 'none'}")
     if not applied:
         words.append(f"revision {data.revision} came late")
     if data.comment and (before is None or before.data.comment != data.comment):

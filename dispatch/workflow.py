@@ -19,7 +19,8 @@ class Trigger(enum.StrEnum):
 
     REPORTED = "reported"
     ALERT_REPORTED_AGAIN = "alert_reported_again"
-    """Its alert changed, was acknowledged, went stale or cleared: a line in the audit, never a step."""
+    """Its alert changed, was acknowledged, went stale or cleared: a line in the audit, and a step only where its alert
+    got a leaf, or lost it."""
 
 
 class Guard(enum.StrEnum):
@@ -51,13 +52,13 @@ class Row:
 ROWS = (
     Row(None, Trigger.REPORTED, Guard.UNCLASSIFIED, CaseState.SCREENING, "pipeline"),
     Row(None, Trigger.REPORTED, Guard.CLASSIFIED, CaseState.PENDING_DISPATCH, "pipeline"),
-    Row(CaseState.SCREENING, Trigger.ALERT_REPORTED_AGAIN, Guard.ALWAYS, CaseState.SCREENING, "pipeline"),
-    Row(
-        CaseState.PENDING_DISPATCH,
-        Trigger.ALERT_REPORTED_AGAIN,
-        Guard.ALWAYS,
-        CaseState.PENDING_DISPATCH,
-        "pipeline",
+    *(
+        Row(state, Trigger.ALERT_REPORTED_AGAIN, guard, following, "pipeline")
+        for state in (CaseState.SCREENING, CaseState.PENDING_DISPATCH)
+        for guard, following in (
+            (Guard.UNCLASSIFIED, CaseState.SCREENING),
+            (Guard.CLASSIFIED, CaseState.PENDING_DISPATCH),
+        )
     ),
 )
 

@@ -26,11 +26,13 @@ from history.ledger import (
     FRESH,
     FileRow,
     Ledger,
+    Mark,
     Progress,
     mark_dirty,
     put_feeds,
     put_files,
     put_last,
+    put_marks,
     put_spans,
 )
 from history.query import FeedName
@@ -59,6 +61,7 @@ class Piece:
         spans: Spans in which the pipeline listened; the first may be the last one, grown.
         goes_on: Whether it is.
         last: One more than the last event time of each feed, by id.
+        marks: Up to where the parts of the log are in history with this piece, where it comes in several.
     """
 
     batch: ReadingBatch
@@ -68,6 +71,7 @@ class Piece:
     spans: Sequence[Span] = ()
     goes_on: bool = False
     last: Int64
+    marks: Sequence[Mark] = ()
 
 
 class Archive:
@@ -102,6 +106,7 @@ class Archive:
             put_feeds(db, piece.new_feeds)
             put_files(db, files)
             put_spans(db, piece.spans, goes_on=piece.goes_on)
+            put_marks(db, piece.marks)
             if len(piece.batch):
                 put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
             p = piece.progress

@@ -21,7 +21,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from influxdb_client.domain.dialect import Dialect
 from influxdb_client.rest import ApiException
-from pyarrow import csv
+from pyarrow import compute, csv
 from urllib3.exceptions import HTTPError
 
 from core.clock import wall_ns
@@ -31,7 +31,7 @@ from history.archive import Piece
 from history.columns import Stored
 from history.coverage import holes, joined
 from history.days import day_label
-from history.ledger import Ledger, put_feeds, put_last, put_spans
+from history.ledger import Ledger, put_feeds, put_last, put_marks, put_spans
 from history.query import (
     STEP_MS,
     FeedName,
@@ -59,7 +59,8 @@ _FIRST_NS, _LAST_NS = -9_223_372_036_854_775_806, 9_223_372_036_854_775_806
 
 
 def _client(address: InfluxAddress) -> InfluxDBClient:
-    return InfluxDBClient(address.url, address.token, org=address.org, timeout=_TIMEOUT_MS)
+    ca = str(address.ca_file) if address.ca_file is not None else None
+    return InfluxDBClient(address.url, address.token, org=address.org, timeout=_TIMEOUT_MS, ssl_ca_cert=ca)
 
 
 def _asked(address: InfluxAddress, call: Callable[[], Any]) -> Any:
@@ -71,7 +72,11 @@ def _asked(address: InfluxAddress, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (ApiException, InfluxDBError, HTTPError, OSError) as error:
-        words = getattr(error, "message", None) or getattr(error, "reason", None) or error
+        said = getattr(error, "message", None)
+        # Where nothing answered, the client's message is that alone, and the reason is the cause.
+        words = " ".join(
+            str((said if said != "no response" else None) or getattr(error, "reason", None) or error).split()
+        )
         raise UnavailableError(
             f"InfluxDB at {address.url} does not take it ({words}); check history.influxdb_url and its token"
         ) from error
@@ -114,6 +119,7 @@ class InfluxSink:
         with self.ledger.transaction() as db:
             put_feeds(db, piece.new_feeds)
             put_spans(db, piece.spans, goes_on=piece.goes_on)
+            put_marks(db, piece.marks)
             if len(piece.batch):
                 put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
             p = piece.progress
@@ -332,7 +338,7 @@ def _columns_of(table: pa.Table, numbers: dict[FeedName, int]) -> Stored:
         return Stored(ReadingBatch.of([], [], []), np.empty(0, np.int64), np.empty(0, np.int32))
     feed = _feeds_of(table, numbers)
     rows = np.flatnonzero(feed >= 0)
-    time = pa.compute.cast(table.column("_time"), pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
+    time = compute.cast(table.column("_time"), pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
     value, quality, arrival, lag = (
         table.column(name).to_numpy()[rows] for name in ("value", "quality", "arrival", "lag")
     )
@@ -346,7 +352,7 @@ def _feeds_of(table: pa.Table, numbers: dict[FeedName, int]) -> Int32:
         table.column(name).combine_chunks() if name in table.column_names else pa.array([""] * len(table))
         for name in ("gateway", "device", "_measurement", "type")
     ]
-    joined_names = pa.compute.binary_join_element_wise(*columns, "\0")
+    joined_names = compute.binary_join_element_wise(*columns, "\0")
     encoded = pa.array(joined_names).dictionary_encode()
     known = [numbers.get(FeedName(*text.split("\0")), -1) for text in encoded.dictionary.to_pylist()]
     found: Int32 = np.array(known, np.int32)[encoded.indices.to_numpy()]

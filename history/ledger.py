@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS rolled (
 CREATE TABLE IF NOT EXISTS brought (
   digest TEXT PRIMARY KEY, name TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
   readings INTEGER NOT NULL, feeds BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS part_of_log (part INTEGER PRIMARY KEY, next INTEGER NOT NULL, known BLOB NOT NULL);
 """
 FRESH = ""
 """Day of a file that is not sorted into days yet."""
@@ -110,6 +111,21 @@ class Progress:
     seal: bytes = b""
     stamp: int = 0
     readings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to where history has one part of a log that comes in several.
+
+    Attributes:
+        part: Its number.
+        next: Position of the first entry that history does not have.
+        known: What the reader has to know to go on there, in its own words.
+    """
+
+    part: int
+    next: int
+    known: bytes
 
 
 class Ledger:
@@ -197,6 +213,10 @@ class Ledger:
         rows = self._all("SELECT start_ms, end_ms, after FROM span ORDER BY id")
         return [Span(start, end, GapReason(after)) for start, end, after in rows]
 
+    def marks(self) -> dict[int, Mark]:
+        """Up to where history has each part of a log that comes in several; empty where there never was one."""
+        return {row[0]: Mark(*row) for row in self._all("SELECT part, next, known FROM part_of_log")}
+
     def brought(self) -> list[Brought]:
         """What imports brought."""
         rows = self._all("SELECT start_ms, end_ms, feeds FROM brought")
@@ -252,6 +272,11 @@ class Ledger:
                 return self._db.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise UnavailableError(f"{self.folder / NAME} cannot be read: {error}") from error
+
+
+def put_marks(db: sqlite3.Connection, marks: Sequence[Mark]) -> None:
+    """Write up to where the parts of a log are in history."""
+    db.executemany("INSERT OR REPLACE INTO part_of_log VALUES (?, ?, ?)", [astuple(mark) for mark in marks])
 
 
 def put_feeds(db: sqlite3.Connection, feeds: Sequence[tuple[int, FeedName]]) -> None:

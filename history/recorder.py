@@ -8,14 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
-from core.reading import ReadingBatch
+from core.reading import Int64, ReadingBatch
 from history.archive import Piece
-from history.coverage import Span
 from history.kernel import stamps
 from history.ledger import Ledger, Progress
+from history.listening import Ears
 from history.names import FeedBook, JournalNames, Renumbering, TypeOf
-from history.query import GapReason
-from ingest.journal import Entry, Kind, Listening, decode_batch, decode_clock, decode_gateway, decode_listening
+from ingest.journal import Entry, Kind, decode_batch
 from ingest.kernel_sequence import sequence
 
 log = logging.getLogger("scenewatch.history")
@@ -76,9 +75,7 @@ class Recorder:
         self._waiting: list[Entry] = []
         self.waiting_bytes = 0
         """Bytes of the entries collected."""
-        self._spans: list[Span] = sink.ledger.spans()[-1:]
-        self._goes_on = bool(self._spans)
-        self._broken: GapReason | None = None
+        self._ears = Ears(sink.ledger.spans()[-1:])
 
     @property
     def position(self) -> int:
@@ -88,7 +85,7 @@ class Recorder:
     @property
     def until_ms(self) -> int:
         """Until where the spans go that were listened to, 0 for nowhere."""
-        return self._spans[-1].end_ms if self._spans else 0
+        return self._ears.until_ms
 
     def recognises(self, first: Entry | None) -> bool:
         """Whether a journal is the one that was followed so far.
@@ -110,7 +107,7 @@ class Recorder:
         self._renumber = Renumbering(self._names, self._book, self._type_of)
         self._last = np.zeros(0, np.int64)
         self._last_entry = None
-        self._broken = GapReason.LOST
+        self._ears.lose()
 
     def take(self, entry: Entry) -> None:
         """Collect an entry; positions that were passed over are a hole."""
@@ -118,8 +115,8 @@ class Recorder:
         if missing > 0 and self.position + missing > 0 and self._has_begun():
             log.error("journal entries %d to %d were dropped before history had them", self.position + 1, entry.seq - 1)
             self.counts.lost_entries += missing
-            self._broken = GapReason.LOST
-        self._hear(entry)
+            self._ears.lose()
+        self._ears.hear(entry)
         self._waiting.append(entry)
         self.waiting_bytes += len(entry.body)
         self._last_entry = entry
@@ -145,14 +142,14 @@ class Recorder:
             self._sink.put(
                 Piece(
                     batch=batch, lag=lag, progress=progress, new_feeds=self._book.take_new(),
-                    spans=self._spans, goes_on=self._goes_on, last=self._last,
+                    spans=self._ears.spans, goes_on=self._ears.goes_on, last=self._last,
                 )
             )  # fmt: skip
         self.progress = progress
         self.counts.readings += len(batch)
         self.counts.pieces += 1
         self._waiting, self.waiting_bytes = [], 0
-        self._spans, self._goes_on = self._spans[-1:], bool(self._spans)
+        self._ears.written()
 
     def _has_begun(self) -> bool:
         return self.progress.seq > 0 or self._last_entry is not None
@@ -167,47 +164,22 @@ class Recorder:
             ]
         )
         feed = self._renumber(raw.feed)
-        if len(self._last) < len(self._book):
-            self._last = np.concatenate([self._last, np.zeros(2 * len(self._book) - len(self._last), np.int64)])
-        event_time, quality = raw.event_time.copy(), raw.quality.copy()
-        sequence(feed, event_time, quality, self._last)
-        return ReadingBatch(feed, event_time, raw.value, raw.arrival, quality)
-
-    def _hear(self, entry: Entry) -> None:
-        """Let the spans grow by an entry that shows that the pipeline listened."""
-        if entry.kind is Kind.LISTENING:
-            at_ms, how = decode_listening(entry)
-            if how is not Listening.STILL and self._spans and self._broken is None:
-                self._broken = GapReason.QUEUED if how is Listening.KEPT else GapReason.AWAY
-            self._listened(at_ms)
-        elif (heard := _heard_ms(entry)) is not None:
-            self._listened(heard)
-
-    def _listened(self, at_ms: int) -> None:
-        if at_ms <= 0:
-            return
-        if not self._spans:
-            self._spans.append(Span(at_ms, at_ms))
-        elif self._broken is not None and at_ms > self._spans[-1].end_ms:
-            self._spans.append(Span(at_ms, at_ms, self._broken))
-        elif at_ms > self._spans[-1].end_ms:
-            last = self._spans[-1]
-            self._spans[-1] = Span(last.start_ms, at_ms, last.after)
-        self._broken = None
+        self._last = with_room(self._last, len(self._book))
+        return sequenced(ReadingBatch(feed, raw.event_time, raw.value, raw.arrival, raw.quality), self._last)
 
 
-def _heard_ms(entry: Entry) -> int | None:
-    """When an entry came in, if it shows that the pipeline listened."""
-    match entry.kind:
-        case Kind.READINGS | Kind.READINGS_WITH_ARRIVAL:
-            arrival = decode_batch(entry).arrival
-            return int(arrival[-1]) // 1_000_000 if len(arrival) else None
-        case Kind.GATEWAY:
-            return decode_gateway(entry).at_ms
-        case Kind.CLOCK:
-            return decode_clock(entry).at_ms
-        case _:
-            return None
+def with_room(last: Int64, feeds: int) -> Int64:
+    """The last event times with room for so many feeds."""
+    if len(last) >= feeds:
+        return last
+    return np.concatenate([last, np.zeros(2 * feeds - len(last), np.int64)])
+
+
+def sequenced(raw: ReadingBatch, last: Int64) -> ReadingBatch:
+    """Readings with the marks that the live engine gave them; `last` (one more than each last time) is changed."""
+    event_time, quality = raw.event_time.copy(), raw.quality.copy()
+    sequence(raw.feed, event_time, quality, last)
+    return ReadingBatch(raw.feed, event_time, raw.value, raw.arrival, quality)
 
 
 def record(

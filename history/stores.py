@@ -1,7 +1,7 @@
 """Which store holds the readings: one place that knows both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,13 +50,15 @@ class InfluxAddress:
         bucket: Bucket; made if it is not there.
         token: Token that may read and write it, and make it.
         keep_ms: How long the bucket keeps points, 0 for ever.
+        ca_file: Who vouches for the server where the URL says https; the system's authorities where it is None.
     """
 
     url: str
     org: str
     bucket: str
-    token: str
+    token: str = field(repr=False)
     keep_ms: int = 0
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

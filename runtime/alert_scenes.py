@@ -13,6 +13,7 @@ class AlertScene:
     """One scene; see `alerts.ports.Scene`."""
 
     scene: Scene
+    profiles: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -43,10 +44,17 @@ class AlertScene:
         """Whether a pilot is real for `device`."""
         return self.scene.pilot is not None and self.scene.pilot.takes_in(device)
 
-    @property
-    def leaf(self) -> str | None:
-        """Leaf of the case catalogue."""
-        return self.scene.raises.leaf
+    def leaf(self, severity: Severity, device: Device, at_ms: int) -> str | None:
+        """Leaf of a level as it is for `device` at an event time."""
+        return self.scene.leaf_for(severity.word, device, self.scene.in_force_at(at_ms), self.profiles)
+
+    def leaves(self, device: Device, at_ms: int) -> str:
+        """The leaves of all levels for `device` then, as one word; it is empty where the scene has but one."""
+        if len({leaf for _, _, leaf in self.scene.leaves}) == 1:
+            return ""
+        whens = self.scene.in_force_at(at_ms)
+        found = (self.scene.leaf_for(one.severity, device, whens, self.profiles) for one in self.scene.levels)
+        return " ".join(leaf or "-" for leaf in found)
 
     @property
     def auto(self) -> bool:
@@ -77,4 +85,4 @@ class AlertScenes:
     """A scene set as the alert stage sees it; see `alerts.ports.Scenes`."""
 
     def __init__(self, scenes: SceneSet) -> None:
-        self.scenes = tuple(AlertScene(scene) for scene in scenes.scenes)
+        self.scenes = tuple(AlertScene(scene, scenes.profiles) for scene in scenes.scenes)

@@ -29,6 +29,7 @@ from runtime.pipeline_role import end_when_a_thread_breaks, session_options
 from runtime.rules import load_or_refuse
 from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
+from runtime.stream.access import Address, access
 from runtime.stream.bridge import Bridge, BridgeOptions
 from runtime.stream.outgoing import Outgoing
 from runtime.stream.places import area_of, partition_of, torn
@@ -74,20 +75,19 @@ def run(config: Config) -> None:
         UnavailableError: If Kafka or the broker cannot be had.
     """
     stream = config.stream
-    if stream.kafka is None:
-        raise ConfigError('stream.kafka: a bridge needs Kafka; write it like kafka = "127.0.0.1:9092"')
+    kafka = access(stream, "a bridge")
     if stream.bridge >= stream.bridges:
         raise ConfigError(f"stream.bridge: bridges are counted from 0, there are {stream.bridges}")
     if config.pipeline.clock == "recording":
         raise ConfigError("pipeline.clock: a recording is replayed on one machine, without Kafka")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     topics = Topics(stream.prefix, stream.partitions)
-    ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
     config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _run(config, stream.kafka, topics, _given(config, stream.kafka, topics))
+    _run(config, kafka, topics, _given(config, kafka, topics))
 
 
-def _given(config: Config, address: str, topics: Topics) -> _Given:
+def _given(config: Config, address: Address, topics: Topics) -> _Given:
     types = load_catalogue(config.ingest.device_types)
     cases = cases_when_asked(config.scenes.cases, types)
     paths = scene_paths(config, types)
@@ -104,7 +104,7 @@ def _given(config: Config, address: str, topics: Topics) -> _Given:
     return _Given(types, cases, paths, scenes, shelf, lists, mark, door, leads)
 
 
-def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
+def _run(config: Config, address: Address, topics: Topics, given: _Given) -> None:
     stream, door = config.stream, given.door
     stop = threading.Event()
     wake_read, wake_write = os.pipe()
@@ -132,7 +132,7 @@ def _run(config: Config, address: str, topics: Topics, given: _Given) -> None:
         unknown=unknown,
         csv_of=lambda version: (given.lists / f"{version}.csv").read_bytes(),
         wake_fds=(wake_read, wake_write),
-        on_ready=lambda: announce({"status": ops.address, "kafka": address}),
+        on_ready=lambda: announce({"status": ops.address, "kafka": str(address)}),
         on_said_safe=lambda seq: _note(position, seq),
     )
     signal.signal(signal.SIGTERM, lambda *_: bridge.stop())
@@ -191,7 +191,7 @@ def _topics(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequenc
 
 def _scenes(
     config: Config,
-    address: str,
+    address: Address,
     topics: Topics,
     paths: Sequence[Path],
     types: Mapping[str, DeviceType],

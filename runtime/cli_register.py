@@ -13,6 +13,7 @@ from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.config import load_config
 from runtime.scene_source import open_register
+from thresholds.check import whole_text
 from thresholds.register import SceneRegister, State, Version
 
 
@@ -62,12 +63,13 @@ class Desk:
         return 0
 
     def propose(self, file: Path, by: str, reason: str) -> int:
-        """A new version out of a file."""
+        """A new version out of a file, with the table that lies beside it."""
         try:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file}: cannot be read as UTF-8: {error}") from error
-        return self._did(lambda register, now: register.propose(text, by, reason, now))
+        whole = whole_text(file, text)
+        return self._did(lambda register, now: register.propose(whole, by, reason, now))
 
     def move(self, scene: str, stage: str, by: str, reason: str) -> int:
         """The scene at another stage."""

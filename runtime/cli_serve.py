@@ -76,8 +76,8 @@ def _wanted(role: str, config: Config) -> list[str]:
     """The roles to run, in the order in which they are started."""
     distributed = config.stream.kafka is not None
     named = [name.strip() for name in role.split(",") if name.strip()]
-    usual = [name for name in _ROLES if name != "history" or config.history.kind != "none"]
-    names = named or (["hub", *_STREAM_ROLES] if distributed else usual)
+    usual = ["hub", *_STREAM_ROLES, "history"] if distributed else [*_ROLES]
+    names = named or [name for name in usual if name != "history" or config.history.kind != "none"]
     for name in names:
         if name in _LATER:
             raise ConfigError(f"role {name}: {_LATER[name]}")
@@ -96,10 +96,10 @@ def _wanted(role: str, config: Config) -> list[str]:
         raise ConfigError(f"role ingest: {cure}")
     if "history" in names and config.history.kind == "none":
         raise ConfigError('role history: history.kind is "none"; set it to parquet or influxdb')
-    if "history" in names and distributed and "pipeline" not in names:
-        raise ConfigError("role history: it reads the journal of the role pipeline, and not Kafka yet")
     if "pipeline" in names and "bridge" in names:
         raise ConfigError("roles pipeline and bridge: both take everything from the broker; ask for one of them")
+    if distributed and {"pipeline", "history"} <= set(names):
+        raise ConfigError("roles pipeline and history: with stream.kafka history reads Kafka; take stream.kafka out")
     if {"pipeline", "delivery"} <= set(names):
         raise ConfigError("roles pipeline and delivery: both keep the outbox; ask for one of them")
     return [name for name in ("hub", "pipeline", "history", "delivery", "worker", "bridge") if name in names]
@@ -116,6 +116,8 @@ def _settled(config: Config, wanted: list[str]) -> Path:
             if get_args(Duration)[1] in field.metadata:
                 content[section][key] = f"{content[section][key]}ms"
     content["history"]["keep_types"] = {name: f"{ms}ms" for name, ms in config.history.keep_types.items()}
+    content["stream"]["kafka_password"] = config.stream.kafka_password.get_secret_value()
+    content["evidence"]["secret_key"] = config.evidence.secret_key.get_secret_value()
     content["history"]["influxdb_token"] = config.history.influxdb_token.get_secret_value()
     if config.broker.url is None and not config.broker.port:
         content["broker"]["port"] = free_port()

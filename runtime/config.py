@@ -4,11 +4,20 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import ConfigError
 from core.units import parse_duration
@@ -29,6 +38,20 @@ def _is_address(url: str, *schemes: str) -> bool:
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port out of range, half an IPv6 address
         return False
+
+
+def _secret(where: str, given: SecretStr, file: Path | None) -> str:
+    """What is given, or what stands in a file.
+
+    Raises:
+        ConfigError: If the file cannot be read.
+    """
+    if file is None:
+        return given.get_secret_value()
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{where}: {file} cannot be read: {error.strerror}") from error
 
 
 Duration = Annotated[int, BeforeValidator(_milliseconds)]
@@ -88,12 +111,7 @@ class Broker(_Section):
         Raises:
             ConfigError: If its file cannot be read.
         """
-        if self.password_file is None:
-            return self.password.get_secret_value()
-        try:
-            return self.password_file.read_text().strip()
-        except OSError as error:
-            raise ConfigError(f"broker.password_file: {self.password_file} cannot be read: {error.strerror}") from error
+        return _secret("broker.password_file", self.password, self.password_file)
 
 
 class Ingest(_Section):
@@ -165,7 +183,28 @@ class Hub(_Section):
 
     host: str = Field("127.0.0.1", description="address of the HTTP API")
     port: int = Field(0, ge=0, le=65535, description="0: any free one")
-    database_url: str | None = Field(None, description="SQLAlchemy URL; absent: SQLite in the data folder")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL, best without its password; absent: SQLite in the data folder"
+    )
+    database_password_file: Path | None = Field(None, description="a file with the password at PostgreSQL")
+    database_ca_file: Path | None = Field(
+        None, description="certificate authority: PostgreSQL is asked for TLS, and its name is checked"
+    )
+
+    def secret(self) -> str:
+        """The password at PostgreSQL.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        return _secret("hub.database_password_file", SecretStr(""), self.database_password_file)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        for name in ("database_password_file", "database_ca_file"):
+            if getattr(self, name) is not None and not (self.database_url or "").startswith("postgresql"):
+                raise ValueError(f"{name} is for PostgreSQL: write database_url like postgresql://user@host/name")
+        return self
 
 
 class Stream(_Section):
@@ -173,6 +212,16 @@ class Stream(_Section):
 
     kafka: str | None = Field(
         None, description="bootstrap servers, host:port[,host:port]; absent: one machine, no Kafka"
+    )
+    kafka_tls: bool = Field(False, description="encrypt, and check that the server is who it says")
+    kafka_ca_file: Path | None = Field(None, description="certificate authority for that; absent: the system's")
+    kafka_cert_file: Path | None = Field(None, description="our certificate, where the server asks for one")
+    kafka_key_file: Path | None = Field(None, description="its key; absent: in the same file")
+    kafka_user: str = Field("", description="our name, where the server asks for one (SASL)")
+    kafka_password: SecretStr = Field(SecretStr(""), description="its password; never shown")
+    kafka_password_file: Path | None = Field(None, description="a file with the password instead")
+    kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="how the password is shown; PLAIN only with TLS"
     )
     prefix: str = Field("scenewatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="in front of the topics' names")
     partitions: int = Field(8, ge=1, le=10_000, description="of the readings; an area stays in one, so it stays too")
@@ -192,6 +241,29 @@ class Stream(_Section):
     bridge_port: int = Field(0, ge=0, le=65535, description="/status and /metrics of the bridge; 0: any free one")
     worker_port: int = Field(0, ge=0, le=65535, description="of a worker that is the only one here; 0: any free one")
     delivery_port: int = Field(0, ge=0, le=65535, description="of the delivery; 0: any free one")
+
+    def secret(self) -> str:
+        """The password at Kafka.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        return _secret("stream.kafka_password_file", self.kafka_password, self.kafka_password_file)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        named, secret = bool(self.kafka_user), bool(self.kafka_password.get_secret_value() or self.kafka_password_file)
+        if named != secret:
+            missing = "kafka_password_file is missing" if named else "kafka_user is missing"
+            raise ValueError(f"kafka_user goes with a password, and a password with kafka_user: {missing}")
+        if self.kafka_mechanism == "PLAIN" and named and not self.kafka_tls:
+            raise ValueError("kafka_mechanism PLAIN sends the password as it is: set kafka_tls = true, or take SCRAM")
+        given = [name for name in ("ca", "cert", "key") if getattr(self, f"kafka_{name}_file") is not None]
+        if given and not self.kafka_tls:
+            raise ValueError(f"kafka_{given[0]}_file is of no use without TLS: set kafka_tls = true")
+        if self.kafka_key_file is not None and self.kafka_cert_file is None:
+            raise ValueError("kafka_key_file is the key of a certificate: name that as kafka_cert_file")
+        return self
 
 
 class City(_Section):
@@ -222,6 +294,7 @@ class HistorySection(_Section):
     influxdb_bucket: str = Field("scenewatch", description="its bucket; made if it is not there")
     influxdb_token: SecretStr = Field(SecretStr(""), description="its token; never shown")
     influxdb_token_file: Path | None = Field(None, description="a file with the token instead")
+    influxdb_ca_file: Path | None = Field(None, description="certificate authority for https; absent: the system's")
 
     def secret(self) -> str:
         """The token.
@@ -229,14 +302,56 @@ class HistorySection(_Section):
         Raises:
             ConfigError: If its file cannot be read.
         """
-        if self.influxdb_token_file is None:
-            return self.influxdb_token.get_secret_value()
-        try:
-            return self.influxdb_token_file.read_text().strip()
-        except OSError as error:
-            raise ConfigError(
-                f"history.influxdb_token_file: {self.influxdb_token_file} cannot be read: {error.strerror}"
-            ) from error
+        return _secret("history.influxdb_token_file", self.influxdb_token, self.influxdb_token_file)
+
+    @field_validator("influxdb_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if not _is_address(url, "http", "https"):
+            raise ValueError("write it like http://host:8086 or https://host:8086")
+        return url
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.influxdb_ca_file is not None and not self.influxdb_url.startswith("https:"):
+            raise ValueError("influxdb_ca_file is of no use without TLS: write influxdb_url with https://")
+        return self
+
+
+class Evidence(_Section):
+    """What is kept of each alert, where the role hub has history: what its feeds measured around it."""
+
+    url: str | None = Field(None, description="s3://bucket/prefix or file:///folder; absent: no evidence is kept")
+    endpoint: str = Field("", description="http(s)://host:port of what speaks S3; empty: Amazon's own")
+    region: str = Field("us-east-1", description="its region")
+    access_key: str = Field("", description="who we are there")
+    secret_key: SecretStr = Field(SecretStr(""), description="the secret of that; never shown")
+    secret_key_file: Path | None = Field(None, description="a file with the secret instead")
+    before: Duration = Field(600_000, description="from so long before an alert was raised")
+    after: Duration = Field(600_000, description="until so long after it")
+    keep: Duration = Field(365 * 86_400_000, description="how long evidence is kept")
+
+    def secret(self) -> str:
+        """The secret key.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        return _secret("evidence.secret_key_file", self.secret_key, self.secret_key_file)
+
+    @field_validator("url")
+    @classmethod
+    def _is_place(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith("file:///") or (url.startswith("s3://") and urlsplit(url).netloc)):
+            raise ValueError("write it like s3://bucket/prefix or file:///var/lib/scenewatch/evidence")
+        return url
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not _is_address(url, "http", "https"):
+            raise ValueError("write it like https://host:9000")
+        return url
 
 
 class Log(_Section):
@@ -265,6 +380,7 @@ class Config(_Section):
     stream: Stream = Stream()
     city: City = City()
     history: HistorySection = HistorySection()
+    evidence: Evidence = Evidence()
     log: Log = Log()
     gateways: Gateways = Gateways()
 
@@ -328,29 +444,28 @@ def _resolved(config: Config, folder: Path) -> Config:
             "device_types": folder / config.ingest.device_types if config.ingest.device_types else None,
         }
     )
-    broker = config.broker.model_copy(
-        update={
-            name: folder / value
-            for name in ("password_file", "ca_file")
-            if (value := getattr(config.broker, name)) is not None
-        }
-    )
-    token = config.history.influxdb_token_file
-    history = config.history.model_copy(
-        update={
-            "dir": folder / (config.history.dir or config.data.dir / "history"),
-            "influxdb_token_file": folder / token if token else None,
-        }
-    )
+    history = config.history.model_copy(update={"dir": folder / (config.history.dir or config.data.dir / "history")})
     plan = folder / config.gateways.plan if config.gateways.plan else None
     return config.model_copy(
         update={
             "data": Data(dir=folder / config.data.dir),
             "scenes": scenes,
             "ingest": ingest,
-            "broker": broker,
-            "history": history,
+            "broker": _files(config.broker, folder),
+            "hub": _files(config.hub, folder),
+            "stream": _files(config.stream, folder),
+            "history": _files(history, folder),
+            "evidence": _files(config.evidence, folder),
             "gateways": Gateways(plan=plan),
             "city": City(folder=folder / config.city.folder if config.city.folder else None),
         }
     )
+
+
+S = TypeVar("S", bound=_Section)
+
+
+def _files(section: S, folder: Path) -> S:
+    """A section with the files that its keys name made absolute."""
+    named = {name: getattr(section, name) for name in type(section).model_fields if name.endswith("_file")}
+    return section.model_copy(update={name: folder / path for name, path in named.items() if path is not None})

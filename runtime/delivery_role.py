@@ -7,13 +7,15 @@ import signal
 import threading
 
 from alerts.sinks.feedback import FeedbackReader
+from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from core.errors import ConfigError
 from runtime.config import Config
 from runtime.latency import LatencyLog
-from runtime.ops import OpsServer
+from runtime.ops import OpsServer, Status
 from runtime.pipeline_role import alone_in, end_when_a_thread_breaks, make_delivery
+from runtime.stream.access import access
 from runtime.stream.inbox import Inbox, Positions
 from runtime.stream.topics import Topics, ensure_topics
 from runtime.supervisor import announce
@@ -29,31 +31,24 @@ def run(config: Config) -> None:
         UnavailableError: If Kafka or the disk cannot be had.
     """
     stream = config.stream
-    if stream.kafka is None:
-        raise ConfigError('stream.kafka: delivery needs Kafka; write it like kafka = "127.0.0.1:9092"')
+    kafka = access(stream, "delivery")
     if config.dispatch.url is None:
         raise ConfigError("dispatch.url: there is nobody to deliver to; name an address, or start the role hub as well")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     topics = Topics(stream.prefix, stream.partitions)
-    ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
     held = alone_in(config.data.dir)
     store = AlertStore(config.data.dir / "alerts.db", Durability(config.journal.durability))
     latency = LatencyLog()
     sink = make_delivery(config, store, stop, latency)
     assert sink is not None  # noqa: S101 - there is an address
-    inbox = Inbox(stream.kafka, topics, store, Positions(config.data.dir / "alerts-positions.json"), sink.wake)
+    inbox = Inbox(kafka, topics, store, Positions(config.data.dir / "alerts-positions.json"), sink.wake)
     ops = OpsServer(
         config.pipeline.host,
         stream.delivery_port,
-        lambda: {
-            **_counts(store),
-            **inbox.status(),
-            "delivery_error": sink.last_error,
-            "latency_ms": latency.summary(),
-            "latency_totals": latency.totals(),
-        },
+        lambda: status(store, inbox, sink, latency),
     )
     verdicts = FeedbackReader(
         config.dispatch.url,
@@ -80,7 +75,8 @@ def run(config: Config) -> None:
         raise broken[0]
 
 
-def _counts(store: AlertStore) -> dict[str, int]:
+def status(store: AlertStore, inbox: Inbox, sink: Delivery, latency: LatencyLog) -> Status:
+    """What it does, in numbers."""
     counts = store.counts()
     return {
         "alerts": counts["alerts"],
@@ -89,4 +85,8 @@ def _counts(store: AlertStore) -> dict[str, int]:
         "outbox": counts["waiting"],
         "parked": counts["parked"],
         "pid": os.getpid(),
+        **inbox.status(),
+        "delivery_error": sink.last_error,
+        "latency_ms": latency.summary(),
+        "latency_totals": latency.totals(),
     }

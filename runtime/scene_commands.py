@@ -14,12 +14,13 @@ def scene_check(
     paths: Annotated[list[Path], typer.Argument(help="Scene files or folders.")],
     device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
     cases: Annotated[Path | None, typer.Option(help="Case catalogue's folder; default: the shipped one.")] = None,
+    devices: Annotated[Path | None, typer.Option(help="Device list, to which rows of tables are held.")] = None,
     json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
     from runtime.cli_scene import check as run
 
-    raise typer.Exit(run(paths, device_types, cases, json_out=json_out))
+    raise typer.Exit(run(paths, device_types, cases, json_out=json_out, devices=devices))
 
 
 Config_ = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration with scenes.register_dir.")]

@@ -15,8 +15,10 @@ from thresholds.check import load_scenes
 from thresholds.delay import Period, Rate
 from thresholds.deviates import Deviates
 from thresholds.level import LevelBase, in_words
-from thresholds.scene import Override, Scene, Where
+from thresholds.limit_table import TableRow
+from thresholds.scene import Override, Scene
 from thresholds.schedule import When
+from thresholds.where import Scope
 from thresholds.windows import Times, Windowed
 
 BEGIN = "<!-- scenes: python -m runtime.scene_library docs/reference/scene-library.md -->\n"
@@ -81,9 +83,17 @@ def meant(scene: Scene, level: LevelBase) -> tuple[str, Any]:
 
 
 def limits(scene: Scene) -> list[tuple[str, str, Any]]:
-    """(severity, condition, value) of all levels, as they are meant, those of overrides among them."""
-    levels = [*scene.levels, *(level for _, level in _overridden(scene))]
+    """(severity, condition, value) of all levels, as they are meant, those of overrides and of tables among them."""
+    own = [level for level in scene.levels if not level.from_table]
+    levels = [*own, *(level for _, level in _overridden(scene))]
     return [(level.severity, *meant(scene, level)) for level in levels]
+
+
+def read_where(scene: Scene) -> dict[str, bool]:
+    """Every source that a scene or its table names, and whether somebody has read it there."""
+    rows = scene.limit_table.rows if scene.limit_table else ()
+    found = {source.text: source.verified for source in scene.sources}
+    return found | {limit.source: limit.verified for row in rows for limit in row.changes.values()}
 
 
 def usual(scene: Scene, condition: str, value: Any, types: Mapping[str, DeviceType]) -> list[Limit]:
@@ -123,12 +133,12 @@ def _watched(scene: Scene) -> str:
     return f"{feeds.type}<br>`{feeds.metric}`{only}"
 
 
-def _where(where: Where) -> str:
+def _where(where: Scope) -> str:
     return ", ".join(f"{name} {' or '.join(sorted(names))}" for name, names in where.given.items())
 
 
 def _ladder(scene: Scene) -> str:
-    lines = [f"{_SEVERITIES[level.severity]}: {_words(scene, level)}" for level in scene.levels]
+    lines = [f"{_SEVERITIES[level.severity]}: {_words(scene, level)}" for level in scene.levels if not level.from_table]
     for override, level in _overridden(scene):
         lines.append(f"{_SEVERITIES[level.severity]}, {_in_force(override)}: {_words(scene, level)}")
     if scene.when is not None:
@@ -136,15 +146,18 @@ def _ladder(scene: Scene) -> str:
     return "<br>".join(lines)
 
 
-def _overridden(scene: Scene) -> Iterator[tuple[Override, LevelBase]]:
+def _overridden(scene: Scene) -> Iterator[tuple[Override | TableRow, LevelBase]]:
     levels: dict[str, LevelBase] = {level.severity: level for level in scene.levels}
-    for override in scene.overrides:
-        for severity, change in override.levels.given.items():
-            yield override, change.laid_over(levels[severity])
+    rows = scene.limit_table.rows if scene.limit_table else ()
+    parts: list[Override | TableRow] = [*scene.overrides, *rows]
+    for one in parts:
+        for severity, change in one.changes.items():
+            if not change.only_leaf:
+                yield one, change.laid_over(levels[severity])
 
 
-def _in_force(override: Override) -> str:
-    where = _where(override.where) if override.where else ""
+def _in_force(override: Override | TableRow) -> str:
+    where = _where(override.scope)
     when = _when(override.when) if override.when else ""
     return ", ".join(one for one in (where, when) if one)
 
@@ -184,8 +197,15 @@ def _condition(scene: Scene, level: LevelBase) -> str:
 
 
 def _case(scene: Scene, cases: CaseCatalogue) -> str:
-    leaf = cases.leaves[str(scene.raises.leaf)]
-    said = f"{leaf.code} {leaf.zh}<br>{leaf.en}"
+    named: dict[str | None, list[str]] = {}
+    for severity, override, code in scene.leaves:
+        where = f", {_in_force(override)}" if override else ""
+        named.setdefault(code, []).append(f"{_SEVERITIES[severity]}{where}")
+    said = "<br>".join(
+        f"{cases.leaves[str(code)].code} {cases.leaves[str(code)].zh}<br>{cases.leaves[str(code)].en}"
+        + (f" ({'; '.join(whose)})" if len(named) > 1 else "")
+        for code, whose in named.items()
+    )
     if not scene.raises.auto:
         return f"{said}<br>opens none by itself 不自动立案"
     if scene.raises.from_ != "minor":
@@ -196,12 +216,9 @@ def _case(scene: Scene, cases: CaseCatalogue) -> str:
 def _read(scene: Scene, types: Mapping[str, DeviceType]) -> str:
     """How many of the limits were read in their sources: a limit that no source gives was not."""
     found = [usual(scene, condition, value, types) for _, condition, value in limits(scene)]
-    read = [any(limit.evidence.verified and limit.evidence.text in _texts(scene) for limit in one) for one in found]
+    said = read_where(scene)
+    read = [any(limit.evidence.verified and limit.evidence.text in said for limit in one) for one in found]
     return "yes 是" if all(read) else ("partly 部分" if any(read) else "no 否")
-
-
-def _texts(scene: Scene) -> set[str]:
-    return {source.text for source in scene.sources}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Looks at the scene files while they run: what is right takes over, what is wrong is told and changes nothing."""
+"""Looks at scene files and their tables while they run: what is right takes over, what is wrong changes nothing."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
+from thresholds.beside import table_files
 from thresholds.check import load_scenes, scene_files
 from thresholds.finding import Finding
 from thresholds.scene_set import SceneSet
@@ -77,7 +78,8 @@ class SceneWatch:
 def _marks(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
     """What tells that a file is another one: name, time and size."""
     marks = []
-    for path in scene_files(paths):
+    files = scene_files(paths)
+    for path in [*files, *table_files(files)]:
         try:
             stat = path.stat()
         except OSError:

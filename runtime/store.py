@@ -17,7 +17,14 @@ def store_of(config: Config) -> Store:
         raise ConfigError('history.kind is "none": there is no history; set it to parquet or influxdb')
     if section.kind == "parquet":
         return Store(folder)
+    if section.influxdb_ca_file is not None and not section.influxdb_ca_file.is_file():
+        raise ConfigError(f"history.influxdb_ca_file: there is no file {section.influxdb_ca_file}")
     address = InfluxAddress(
-        section.influxdb_url, section.influxdb_org, section.influxdb_bucket, section.secret(), section.keep
+        section.influxdb_url,
+        section.influxdb_org,
+        section.influxdb_bucket,
+        section.secret(),
+        section.keep,
+        section.influxdb_ca_file,
     )
     return Store(folder, address)

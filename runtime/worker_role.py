@@ -10,9 +10,10 @@ from typing import Any
 
 from city.catalogue import load_catalogue
 from core.clock import wall_ns
-from core.errors import ConfigError, ScenewatchError
+from core.errors import ScenewatchError
 from runtime.config import Config
 from runtime.ops import OpsServer, Status
+from runtime.stream.access import Address, access
 from runtime.stream.holder import Holder, SliceOptions
 from runtime.stream.plan import PlanBook
 from runtime.stream.topics import Topics, ensure_topics
@@ -33,18 +34,17 @@ def run(config: Config) -> None:
     stream = config.stream
     # Each lost connection would be a dozen lines; what has to be known is told by the worker itself.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    if stream.kafka is None:
-        raise ConfigError('stream.kafka: a worker needs Kafka; write it like kafka = "127.0.0.1:9092"')
+    kafka = access(stream, "a worker")
     topics = Topics(stream.prefix, stream.partitions)
-    ensure_topics(stream.kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
     plan = PlanBook(load_catalogue(config.ingest.device_types), config.scenes.metrics)
     options = SliceOptions(stream.max_feeds, config.scenes.settle, stream.state_every)
-    holder = Holder(stream.kafka, topics, plan, options, name=f"worker-{os.getpid()}", wall_ns=wall_ns)
+    holder = Holder(kafka, topics, plan, options, name=f"worker-{os.getpid()}", wall_ns=wall_ns)
     holder.warm_up()
-    asyncio.run(_run_or_leave(config, topics, holder, stream.kafka))
+    asyncio.run(_run_or_leave(config, topics, holder, kafka))
 
 
-async def _run_or_leave(config: Config, topics: Topics, holder: Holder, address: str) -> None:
+async def _run_or_leave(config: Config, topics: Topics, holder: Holder, address: Address) -> None:
     """Work; where that has become impossible, leave at once.
 
     Faust's own tasks may not end when they are asked to, and a worker that hangs is worse than one started again.
@@ -62,7 +62,7 @@ async def _run_or_leave(config: Config, topics: Topics, holder: Holder, address:
     os._exit(1)
 
 
-async def _run(config: Config, topics: Topics, holder: Holder, address: str) -> None:
+async def _run(config: Config, topics: Topics, holder: Holder, address: Address) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = StreamWorker(
         address, topics, holder, session_timeout_s=config.stream.session_timeout / 1000, wall_ns=wall_ns

@@ -1,20 +1,23 @@
 """Scene files to a scene set, with every mistake at its place; what is wrong never stops what is right."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from city.device import DeviceType
+import msgspec
+
+from city.device import Device, DeviceType
 from city.leaf import CaseCatalogue
 from thresholds.across import references
+from thresholds.beside import NO_TABLE, Beside, line_in_document, take_in, with_rows
 from thresholds.examine import Catalogue, examine
 from thresholds.finding import Code, Finding
-from thresholds.located import Mark, mark_of, read
+from thresholds.located import Mark, Value, mark_of, read
 from thresholds.scene import Scene
 from thresholds.scene_set import DECIDES, SceneSet
 from thresholds.wording import closest
 
-_LARGEST = 1_000_000
+_LARGEST = 4_000_000
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -24,6 +27,7 @@ def load_scenes(
     *,
     extra_metrics: Sequence[str] = (),
     cases: Callable[[], CaseCatalogue] | None = None,
+    devices: Collection[Device] | None = None,
 ) -> tuple[SceneSet, list[Finding]]:
     """Every scene in the files and folders of `paths` that is right, and a finding for each mistake in the others.
 
@@ -35,15 +39,16 @@ def load_scenes(
         catalogue: Device types by id, against which types and metrics are checked.
         extra_metrics: Further metrics that exist, e.g. those of a recording.
         cases: Gives the case catalogue, asked for if a scene names a leaf; without it leaves are not looked up.
+        devices: The devices that there are; a row of a table that is for none of them is a mistake then.
     """
     findings: list[Finding] = []
-    known = Catalogue(catalogue, frozenset(extra_metrics), cases)
+    known = Catalogue(catalogue, frozenset(extra_metrics), cases, devices)
     loaded: dict[str, _Loaded] = {}
     for path in _files(paths, findings):
         text = _text(path, findings)
         if text is None:
             continue
-        for one in _scenes(path, text, known, findings):
+        for one in _scenes(path, text, known, findings, beside=True):
             first = loaded.setdefault(one.scene.id, one)
             if first is not one:
                 message = f"the id {one.scene.id} is used by {first.path}:{first.mark.line} already: give it another"
@@ -91,6 +96,17 @@ def load_text(
     return scenes, sorted(set(findings))
 
 
+def whole_text(path: Path, text: str) -> str:
+    """The text of a scene file with the lines of its table in it, where there is one that can be read."""
+    trees, faults = read(text)
+    if len(trees) != 1 or faults:
+        return text
+    table = take_in(trees[0], path, [])
+    if table.rows is None:
+        return text
+    return with_rows(text, table.rows) or msgspec.json.encode(trees[0].plain()).decode()
+
+
 def scene_files(paths: Iterable[Path]) -> list[Path]:
     """The scene files in the files and folders of `paths`."""
     return list(_files(paths, []))
@@ -127,7 +143,7 @@ def _text(path: Path, findings: list[Finding]) -> str | None:
         findings.append(Finding(path, 1, 1, Code.UNREADABLE, message))
         return None
     if len(content) > _LARGEST:
-        findings.append(Finding(path, 1, 1, Code.UNREADABLE, "the file is over a megabyte: that is no scene"))
+        findings.append(Finding(path, 1, 1, Code.UNREADABLE, "the file is over four megabytes: that is no scene"))
         return None
     try:
         return content.decode("utf-8-sig")
@@ -138,17 +154,38 @@ def _text(path: Path, findings: list[Finding]) -> str | None:
         return None
 
 
-def _scenes(path: Path, text: str, catalogue: Catalogue, findings: list[Finding]) -> Iterator[_Loaded]:
+def _scenes(
+    path: Path, text: str, catalogue: Catalogue, findings: list[Finding], *, beside: bool = False
+) -> Iterator[_Loaded]:
+    """The scenes of a text; tables are read `beside` its file, if it has one."""
     trees, faults = read(text)
     findings += [Finding(path, *fault.mark, fault.code, fault.message) for fault in faults]
     if not trees and not faults:
         findings.append(Finding(path, 1, 1, Code.EMPTY, "the file holds no scene"))
     for tree in trees:
         mark = mark_of(tree, ("scene",))
+        table = take_in(tree, path, findings) if beside else NO_TABLE
         scene, found = examine(tree, catalogue)
-        findings += [Finding(path, *one.mark, one.code, one.message, one.hint) for one in found]
+        for one in found:
+            at, mark_there = path, one.mark
+            if one.row is not None and table.path is not None:
+                at, mark_there = table.path, Mark(one.row, 1)
+            elif one.row is not None:
+                mark_there = Mark(line_in_document(tree, text, one.row), 1)
+            findings.append(Finding(at, *mark_there, one.code, one.message, one.hint))
         if scene is not None and not faults:
-            # One of several documents is kept as what it says, so that it can be loaded again on its own.
-            source = text if len(trees) == 1 else SceneSet.of([scene]).sources[0]
+            source = _alone(text, tree, scene, table, single=len(trees) == 1)
             named = tuple((mark_of(tree, place), name) for place, name in references(scene))
             yield _Loaded(scene, source, path, mark, named)
+
+
+def _alone(text: str, tree: Value, scene: Scene, table: Beside, *, single: bool) -> str:
+    """A text from which a scene can be loaded again on its own: the author's, with its table, where that can be."""
+    if single and table.rows is None:
+        return text
+    whole = with_rows(text, table.rows) if single and table.rows is not None else None
+    if whole is not None:
+        trees, faults = read(whole)
+        if not faults and [one.plain() for one in trees] == [tree.plain()]:
+            return whole
+    return SceneSet.of([scene]).sources[0]

@@ -16,9 +16,10 @@ from thresholds.deviates import Deviates
 from thresholds.kernel_state import Rows
 from thresholds.level import LevelBase
 from thresholds.measure import Measure
-from thresholds.scene import SPECIFIC, Feeds, Scene
+from thresholds.scene import Feeds, Scene
 from thresholds.scene_set import DECIDES, SceneSet
 from thresholds.schedule import When, faces_of
+from thresholds.where import SPECIFIC
 
 _OPS = {
     "above": kernel.ABOVE,
@@ -107,8 +108,11 @@ class Tables:
         self._profiles = scenes.profiles
         self._live = [(index, scene) for index, scene in enumerate(scenes.scenes) if scene.stage in DECIDES]
         self.watches: Rows = np.zeros(1, kernel.WATCH)
+        self._many: Rows = self.watches
         self.levels: Rows = np.zeros(0, kernel.LEVEL)
+        self._roomy: Rows = self.levels
         self.measures: Rows = np.zeros(0, kernel.MEASURE)
+        self._wide: Rows = self.measures
         self.keys: list[tuple[str, Measure]] = []
         self.cells = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
@@ -120,6 +124,7 @@ class Tables:
         self._by_kind: dict[_Kind, Watch] = {}
         self._by_rows: dict[Any, Watch] = {}
         self._borders: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._masks: dict[int, list[int]] = {}
 
     def watch(self, device: Device, metric: str) -> Watch:
         """What watches `metric` of `device`, nothing if it is out of use.
@@ -157,7 +162,7 @@ class Tables:
         lacking: dict[str, None] = {}
         faces: list[tuple[Any, ...]] = []
         for index, scene in watching:
-            masks = faces_of(scene.whens, scene.zone)[0] if scene.whens else [0]
+            masks = self._masks_of(index, scene)
             ladders = [self._ladder(scene, index, device, mask, wanted, design) for mask in masks]
             if None in [row for ladder in ladders for row in ladder]:
                 lacking[scene.id] = None
@@ -167,7 +172,7 @@ class Tables:
                 program = _rank(wanted, (scene.id, Measure(kernel.SCHEDULE, zone=scene.zone, schedule=keys)))
             for turns in zip(*ladders, strict=True):
                 whole = [row for row in turns if row is not None]
-                if len(whole) < len(turns):
+                if len(whole) < len(turns) or all(math.isnan(row[0]) for row in whole):
                     continue
                 head = whole[0]
                 if scene.whens:
@@ -185,6 +190,12 @@ class Tables:
             self._by_rows[known] = self._entered(rows, faces, wanted, len({row[_SCENE] for row in rows}))
         return self._by_rows[known]._replace(lacking=tuple(lacking))
 
+    def _masks_of(self, index: int, scene: Scene) -> list[int]:
+        """Which schedules of a scene are in force together, a bit each; laid out once, not for each kind of feed."""
+        if index not in self._masks:
+            self._masks[index] = faces_of(scene.whens, scene.zone)[0] if scene.whens else [0]
+        return self._masks[index]
+
     def _ladder(
         self, scene: Scene, index: int, device: Device, mask: int, wanted: list[tuple[str, Measure]],
         design: float | None,
@@ -192,11 +203,13 @@ class Tables:
         """The rows of a scene while some of its schedules are in force; None for a level that lacks a design value."""
         whens = {when.key for bit, when in enumerate(scene.whens) if mask >> bit & 1}
         found: list[tuple[Any, ...] | None] = []
-        for level in scene.levels_for(device, whens, self._profiles):
+        for level in scene.ladder_for(device, whens, self._profiles):
             measure = level.measure(scene.zone)
             rank = kernel.READING if measure is None else _rank(wanted, (scene.id, measure))
             row: tuple[Any, ...] | None = _row(level, index, scene.feeds.silent_after or 0, rank)
-            if row is not None and getattr(level, "percent_of", None):
+            if row is not None and level.from_table:
+                row = (math.nan, *_closed(row)[1:])
+            elif row is not None and getattr(level, "percent_of", None):
                 row = None if design is None else _scaled(row, design / 100)
             if row is not None and scene.when is not None and scene.when.key not in whens:
                 row = _closed(row)
@@ -217,11 +230,12 @@ class Tables:
             len(self.watches), takes, *_calm(new),
         )  # fmt: skip
         row = np.array([(watch.first, watch.levels, watch.measure, watch.measures, takes)], kernel.WATCH)
-        self.watches = np.concatenate([self.watches, row])
-        self.levels = np.concatenate([self.levels, new])
+        self.watches, self._many = _grown(self._many, len(self.watches), row)
+        self.levels, self._roomy = _grown(self._roomy, len(self.levels), new)
         if wanted:
             measures = [self._measure_row(measure) for _, measure in wanted]
-            self.measures = np.concatenate([self.measures, np.array(measures, kernel.MEASURE)])
+            rows_of = np.array(measures, kernel.MEASURE)
+            self.measures, self._wide = _grown(self._wide, len(self.measures), rows_of)
             self.cells = np.concatenate([self.cells, cells])
             self.keys += wanted
         return watch
@@ -260,6 +274,14 @@ class Tables:
             self.times = np.concatenate([self.times, times])
             self.faces = np.concatenate([self.faces, np.zeros(len(times), np.int32) if faces is None else faces])
         return self._borders[key]
+
+
+def _grown(room: Rows, count: int, new: Rows) -> tuple[Rows, Rows]:
+    """A table whose first `count` rows are in `room`, with new rows behind them, and its room, which grows seldom."""
+    if count + len(new) > len(room):
+        room = np.concatenate([room[:count], np.zeros(max(len(new), count), room.dtype)])
+    room[count : count + len(new)] = new
+    return room[: count + len(new)], room
 
 
 def _rank(wanted: list[tuple[str, Measure]], one: tuple[str, Measure]) -> int:
@@ -348,7 +370,8 @@ def _closed(row: tuple[Any, ...]) -> tuple[Any, ...]:
 def _is_relative(scene: Scene) -> bool:
     """Whether limits of a scene may be percent of a design value."""
     levels = [*scene.levels, *(change for o in scene.overrides for change in o.levels.given.values())]
-    return any(getattr(level, "percent_of", None) for level in levels)
+    by_table = scene.limits_from is not None and scene.limits_from.percent_of is not None
+    return by_table or any(getattr(level, "percent_of", None) for level in levels)
 
 
 def _pair(limit: float | Rate | tuple[float, float]) -> tuple[float, float]:
@@ -373,6 +396,8 @@ def _named(name: str, live: list[tuple[int, Scene]]) -> frozenset[str]:
         found.update(value for where in wheres if where for value in getattr(where, name) or ())
         if name == "device":
             found.update(scene.feeds.device or ())
+        if scene.limit_table is not None:
+            found.update(scene.limit_table.values(name))
     return frozenset(found)
 
 

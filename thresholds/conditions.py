@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from thresholds.delay import Duration, Interval, Number, PerTime, Waiting, Window
 from thresholds.deviates import Deviates, Deviation, Sigmas
-from thresholds.level import Above, Below, Equals, Inside, LevelBase, Model, NotEquals, Outside, State
+from thresholds.level import Above, Below, Equals, Inside, Leaf, LevelBase, Model, NotEquals, Outside, State
 from thresholds.windows import WINDOWS, Changes, Quantity, Share, Times
 
 _MODELS: tuple[type[LevelBase], ...] = (Above, Below, Outside, Inside, Equals, NotEquals, State, *WINDOWS, Deviates)
@@ -97,10 +97,17 @@ class Change(Model):
     for_: Waiting | None = Field(None, alias="for", description="Delay before it is raised. 持续多久才报警")
     clear_for: Waiting | None = Field(None, description="Delay before it clears. 恢复多久才解除")
 
+    leaf: Leaf | None = Field(None, description="Leaf of the level's cases. 案件细类")
+
+    @property
+    def only_leaf(self) -> bool:
+        """Whether it names a leaf and changes nothing else: then it stands in nobody's way."""
+        return self.model_fields_set == {"leaf"}
+
     @model_validator(mode="after")
     def _one_condition(self) -> Self:
         if not self.model_fields_set:
-            raise PydanticCustomError("nothing", "this changes nothing: give a limit, a clear value or a delay")
+            raise PydanticCustomError("nothing", "this changes nothing: give a limit, a clear value, a delay or a leaf")
         given = [name for name in CONDITIONS if getattr(self, name) is not None]
         if len(given) > 1:
             raise PydanticCustomError(

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from core.units import format_duration, parse_duration
@@ -138,6 +138,27 @@ def _shown(value: object) -> str:
 
 Number = Annotated[float, BeforeValidator(_number)]
 """A finite number; nothing else is taken for one, neither text nor true/false."""
+
+OF_TABLE = "table"
+"""Stands where a level has no limit of its own: only a row of the scene's table, or an override, gives it one."""
+
+
+def _limit(value: object, _handler: object) -> float:
+    # One object for all of them, so that two levels that say the same are equal although NaN is not.
+    return math.nan if value == OF_TABLE else _number(value)
+
+
+def _as_written(limit: float) -> float | str:
+    return OF_TABLE if math.isnan(limit) else limit
+
+
+Limit = Annotated[
+    float,
+    WrapValidator(_limit),
+    PlainSerializer(_as_written, return_type=float | str),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"const": OF_TABLE}]}),
+]
+"""A finite number; or NaN for a limit of the table, written `table`."""
 
 Interval = Annotated[
     tuple[float, float],

@@ -5,19 +5,22 @@ out of a copy, and the rest is looked at again, until nothing is wrong any more 
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from city.device import DeviceType
+from city.device import Device, DeviceType
 from city.leaf import LEAF, CaseCatalogue
 from core.errors import ConfigError
 from thresholds import located
 from thresholds.finding import Code
 from thresholds.ladder import Place
+from thresholds.level import SEVERITIES
 from thresholds.located import Mark, Value, find, mark_of
+from thresholds.overrides import ROWS
 from thresholds.scene import Scene, SceneParts
+from thresholds.where import attribute
 from thresholds.wording import Said, closest, said
 
 _CODES = {
@@ -28,6 +31,7 @@ _CODES = {
     "override": Code.OVERRIDE,
     "missing": Code.MISSING,
     "itself": Code.UNKNOWN_SCENE,
+    "table": Code.TABLE,
 }
 _STAND_INS: dict[str, Any] = {
     "scene": "a",
@@ -38,20 +42,25 @@ _STAND_INS: dict[str, Any] = {
 
 
 class Catalogue(NamedTuple):
-    """What may be watched: device types by id, and further metrics that exist; what gives the leaves, if they count."""
+    """What may be watched: device types by id, and further metrics that exist; what gives the leaves, if they count.
+
+    `devices`: the devices that there are, if rows of tables are to be held to them.
+    """
 
     types: Mapping[str, DeviceType]
     extra_metrics: frozenset[str] = frozenset()
     cases: Callable[[], CaseCatalogue] | None = None
+    devices: Collection[Device] | None = None
 
 
 class Mistake(NamedTuple):
-    """A finding that does not know its file yet."""
+    """A finding that does not know its file yet; `row`: the line of the scene's table that it is about."""
 
     mark: Mark
     code: Code
     message: str
     hint: str = ""
+    row: int | None = None
 
 
 def examine(tree: Value, catalogue: Catalogue) -> tuple[Scene | None, list[Mistake]]:
@@ -63,6 +72,7 @@ def examine(tree: Value, catalogue: Catalogue) -> tuple[Scene | None, list[Mista
     mistakes = [*work.mistakes, *_references(tree, catalogue), *_leaf(tree, catalogue)]
     if parts is not None:
         mistakes += [*work.problems(parts), *_metric_kinds(work.tree, parts, catalogue)]
+        mistakes += _unknown_keys(work.tree, parts, catalogue)
     if mistakes or not located.is_whole(tree):  # what the YAML itself has lost is told already
         return None, mistakes
     return Scene.model_validate(tree.plain()), []
@@ -109,7 +119,7 @@ class _Work:
             self._add(one, mark_of(self.tree, one.place, key=one.at_key))
         if one.code is Code.UNKNOWN_KEY and one.hint and located.rename(self.tree, one.place, one.hint):
             return True
-        return located.take_out(self.tree, one.spoils or one.place)
+        return located.take_out(self.tree, one.place)
 
     def _stand_in(self, place: Place) -> bool:
         if len(place) > 1 or place[0] not in _STAND_INS:
@@ -132,9 +142,24 @@ class _Work:
             kind, place, message, choices = problem
             if (thinned and place[0] == "overrides" and len(place) > 3) or (undelayed and kind == "same_limit"):
                 continue
+            if (thinned and place[0] == "limits_from") or self._lost(kind, place):
+                continue
             hint = closest(place[-1], choices) if choices else ""
+            if place[: len(ROWS)] == ROWS:
+                yield Mistake(mark_of(self.tree, ROWS), _CODES[kind], message, hint, int(place[len(ROWS)]))
+                continue
             mark = mark_of(self.tree, place, key=place[0] == "overrides")
             yield Mistake(mark, _CODES[kind], message, hint)
+
+    def _lost(self, kind: str, place: Place) -> bool:
+        """Whether a table is only missing because it could not be read, or was taken out."""
+        limits = find(self.tree, ("limits_from",))
+        unread = isinstance(limits, located.Mapping) and "rows" in limits.gone
+        return (kind == "table" and unread) or (kind == "missing" and place[0] == "levels" and self._without_table)
+
+    @property
+    def _without_table(self) -> bool:
+        return "limits_from" in self.tree.gone
 
 
 def _references(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
@@ -160,12 +185,30 @@ def _references(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake
 
 
 def _leaf(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
-    """A leaf that the case catalogue does not hold; one of another form is told of as such."""
-    place: Place = ("raises", "leaf")
-    code = _word(tree, place)
-    if catalogue.cases is None or code is None or not LEAF.fullmatch(code):
+    """Leaves that the case catalogue does not hold; one of another form is told of as such."""
+    for place in _leaves_named(tree):
+        code = _word(tree, place)
+        if code is not None and LEAF.fullmatch(code):
+            yield from _unknown_leaf(code, mark_of(tree, place), catalogue)
+
+
+def _leaves_named(tree: located.Mapping) -> Iterator[Place]:
+    yield "raises", "leaf"
+    for at in range(_count(tree, "levels")):
+        yield "levels", at, "leaf"
+    for at in range(_count(tree, "overrides")):
+        for severity in SEVERITIES:
+            yield "overrides", at, "levels", severity, "leaf"
+
+
+def _count(tree: located.Mapping, key: str) -> int:
+    entries = find(tree, (key,))
+    return len(entries.items) if isinstance(entries, located.Sequence) else 0
+
+
+def _unknown_leaf(code: str, mark: Mark, catalogue: Catalogue) -> Iterator[Mistake]:
+    if catalogue.cases is None:
         return
-    mark = mark_of(tree, place)
     try:
         cases = catalogue.cases()
     except ConfigError as error:
@@ -179,8 +222,7 @@ def _leaf(tree: located.Mapping, catalogue: Catalogue) -> Iterator[Mistake]:
 
 
 def _types_named(tree: located.Mapping) -> Iterator[tuple[Place, str]]:
-    overrides = find(tree, ("overrides",))
-    count = len(overrides.items) if isinstance(overrides, located.Sequence) else 0
+    count = _count(tree, "overrides")
     wheres: list[Place] = [("feeds", "where"), *(("overrides", i, "where") for i in range(count))]
     for place in [("feeds", "type"), *((*where, "type") for where in wheres)]:
         at = find(tree, place)
@@ -205,6 +247,24 @@ def _metric_kinds(tree: located.Mapping, parts: SceneParts, catalogue: Catalogue
             message = f"{metric.name} is a number: write a limit for {level.words}, like `above: 1`"
         if message:
             yield Mistake(mark_of(tree, ("levels", index, level.condition), key=True), Code.CONDITION, message)
+
+
+def _unknown_keys(tree: located.Mapping, parts: SceneParts, catalogue: Catalogue) -> Iterator[Mistake]:
+    """Rows of the table that are for nobody: of an unknown type, or of no device that is watched."""
+    table = parts.limit_table
+    if table is None:
+        return
+    for name in table.by:
+        known: Collection[str] | None = catalogue.types if name == "type" else None
+        if catalogue.devices is not None:
+            feeds = parts.feeds.model_copy(update={"metric": None})
+            known = {attribute(device, name) for device in catalogue.devices if feeds.watch(device, "")}
+        for row in table.rows if known is not None else ():
+            (value,) = row.scope.given[name]
+            if known is not None and value not in known:
+                code = Code.UNKNOWN_TYPE if name == "type" else Code.TABLE
+                message = f"no device that the scene watches has the {name} {value!r}"
+                yield Mistake(mark_of(tree, ROWS), code, message, closest(value, known), row.line)
 
 
 def _word(tree: located.Mapping, place: Place) -> str | None:

@@ -37,7 +37,7 @@ class Code(enum.StrEnum):
     DUPLICATE_ID = "S014"
     """Two scenes have one id."""
     NOT_YET = "S015"
-    """Part of the language that this version does not evaluate."""
+    """Part of the language that a version does not evaluate; this one evaluates all of it."""
     OVERRIDE = "S016"
     """An override does not go with the ladder, or with another override."""
     EMPTY = "S017"
@@ -52,6 +52,8 @@ class Code(enum.StrEnum):
     """Two keys that do not go together."""
     UNKNOWN_SCENE = "S022"
     """A scene names another one that is not there, or itself."""
+    TABLE = "S023"
+    """The table of limits does not go with its scene: a column, a row, a value."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -17,9 +17,10 @@ from core.severity import Severity
 from core.stage import Snapshot
 from thresholds.across import Clause, metres
 from thresholds.marks import ENDED_KEPT_MS, Marks
-from thresholds.scene import Scene, Where
+from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
 from thresholds.transition import TransitionKind, Transitions
+from thresholds.where import Where
 
 _VERSION = 1
 MOST_ENDED = 10_000

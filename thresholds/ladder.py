@@ -48,7 +48,7 @@ def clash(mild: LevelBase, worse: LevelBase) -> tuple[str, str] | None:
     high). With the very same limit it is the later stage of the same condition, and needs the longer delay. Conditions
     on different measures are not compared.
     """
-    if mild.axis != worse.axis:
+    if mild.axis != worse.axis or mild.from_table or worse.from_table:
         return None
     a, b = mild.region(), worse.region()
     if a == b:

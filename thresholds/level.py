@@ -1,17 +1,20 @@
 """What every level is, and the conditions on the reading itself."""
 
 import math
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.severity import Severity
-from thresholds.delay import NO_DELAY, Interval, Number, Waiting
+from thresholds.delay import NO_DELAY, OF_TABLE, Interval, Limit, Number, Waiting
 from thresholds.measure import Measure
 
 SEVERITIES = tuple(severity.word for severity in Severity)
 SeverityWord = Literal["info", "minor", "major", "critical"]
+
+Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
+"""Code of a leaf of the case catalogue."""
 
 Span = tuple[float, float]
 """The open interval of values between two numbers; where both are the same, that one value."""
@@ -46,6 +49,8 @@ class LevelBase(Model):
         None, description="manual: once raised it clears only when a person says so. 锁定, 须人工复位"
     )
 
+    leaf: Leaf | None = Field(None, description="Leaf of its cases, in place of the scene's. 本级别的案件细类")
+
     @property
     def limit(self) -> Any:
         """The limit as the designer wrote it: a number, a pair or a truth value."""
@@ -55,6 +60,11 @@ class LevelBase(Model):
     def clear_value(self) -> Any:
         """The clear value, None where the level clears as soon as its condition does not hold."""
         return getattr(self, self.clears_by) if self.clears_by else None
+
+    @property
+    def from_table(self) -> bool:
+        """Whether it has no limit of its own: where no row of a table and no override gives it one, it never holds."""
+        return isinstance(self.limit, float) and math.isnan(self.limit)
 
     @property
     def words(self) -> str:
@@ -83,6 +93,10 @@ class LevelBase(Model):
         """Whether a reading beyond `clear` can never be one for which the condition holds."""
         raise NotImplementedError
 
+    def can_clear_at(self, limit: Any, clear: Any) -> bool:
+        """Whether `clear` can be the clear value of `limit`: it never clears where the condition still holds."""
+        return self._is_clear_side(limit, clear)
+
     @model_validator(mode="after")
     def _latched(self) -> Self:
         if self.latch and self.clear_for:
@@ -94,6 +108,13 @@ class LevelBase(Model):
     @model_validator(mode="after")
     def _clear_side(self) -> Self:
         clear = self.clear_value
+        if clear is not None and self.from_table:
+            raise PydanticCustomError(
+                "clear_side",
+                "the limit is the table's, and so is its clear value: take `{key}` away, and give the table a column"
+                " {severity}_clear",
+                {"key": self.clears_by, "severity": self.severity, "at": self.clears_by},
+            )
         if clear is not None and not self._is_clear_side(self.limit, clear):
             raise PydanticCustomError(
                 "clear_side",
@@ -123,7 +144,7 @@ class Above(Limited):
     op: ClassVar[str] = "above"
     clears_by: ClassVar[str | None] = "clear_below"
 
-    above: Number = Field(description="Holds while value > this, strictly. 高于此值")
+    above: Limit = Field(description="Holds while value > this, strictly. 高于此值")
     clear_below: Number | None = Field(None, description="Clears at value < this, at most the limit. 低于此值解除")
 
     def region(self) -> tuple[Span, ...]:
@@ -141,7 +162,7 @@ class Below(Limited):
     op: ClassVar[str] = "below"
     clears_by: ClassVar[str | None] = "clear_above"
 
-    below: Number = Field(description="Holds while value < this, strictly. 低于此值")
+    below: Limit = Field(description="Holds while value < this, strictly. 低于此值")
     clear_above: Number | None = Field(None, description="Clears at value > this, at least the limit. 高于此值解除")
 
     def region(self) -> tuple[Span, ...]:
@@ -235,4 +256,6 @@ def in_words(limit: object) -> str:
         return str(limit).lower()
     if isinstance(limit, tuple):
         return f"[{', '.join(in_words(part) for part in limit)}]"
-    return f"{limit:.12g}" if isinstance(limit, float) else str(limit)
+    if isinstance(limit, float):
+        return OF_TABLE if math.isnan(limit) else f"{limit:.12g}"
+    return str(limit)

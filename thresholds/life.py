@@ -8,6 +8,7 @@ import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from thresholds.level import SEVERITIES
 from thresholds.scene import Scene
 
 STAGES = ("draft", "shadow", "pilot", "live")
@@ -84,7 +85,8 @@ def wanting(scene: Scene) -> Iterator[Wanting]:
         yield Wanting("owner.force", "a scene that opens cases has a force that handles them")
     if not scene.sources:
         yield Wanting("sources", "say where the limits come from, verified or not")
-    if scene.raises.leaf is None:
+    opening = SEVERITIES[SEVERITIES.index(scene.raises.from_) :]
+    if any(leaf is None for severity, _, leaf in scene.leaves if severity in opening):
         yield Wanting("raises.leaf", "its cases need a leaf of the catalogue, by which they are dispatched")
     if scene.raises.budget_per_day is None:
         yield Wanting("raises.budget_per_day", "say how many cases a day are bearable")

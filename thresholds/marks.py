@@ -7,7 +7,7 @@ from pyproj import Geod
 
 from city.device import Device
 from thresholds.across import PLACES, metres
-from thresholds.scene import attribute
+from thresholds.where import attribute
 
 ENDED_KEPT_MS = 8 * 86_400_000
 """How long (in wall time) it is known that a scene was active on a feed: longer than any `in_last` that makes sense."""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,39 +17,14 @@ from thresholds.across import Confirm, Inhibit, across_problems
 from thresholds.conditions import Change, Level
 from thresholds.delay import Duration, Number
 from thresholds.ladder import Problem, ladder_problems
-from thresholds.level import SEVERITIES, LevelBase, Model, SeverityWord
+from thresholds.level import SEVERITIES, Leaf, LevelBase, Model, SeverityWord
+from thresholds.limit_table import LimitsFrom, LimitTable, TableRow, read_table, table_problems
 from thresholds.overrides import override_problems
 from thresholds.schedule import When, holds_at
-
-LATER = frozenset({"limits_from"})
-"""Keys of the language that this version does not evaluate: refused, for a scene that is not evaluated misses leaks."""
-
-
-def _names(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("text", "{value} is not text: put it in quotes", {"value": repr(value)})
-    if not 1 <= len(value) <= 64:
-        raise PydanticCustomError("text", "a name has 1 to 64 characters")
-    return value
-
-
-Name = Annotated[str, BeforeValidator(_text)]
-_NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 64}
-Names = Annotated[
-    tuple[Name, ...],
-    Field(min_length=1),
-    BeforeValidator(_names),
-    WithJsonSchema({"anyOf": [_NAME_SCHEMA, {"type": "array", "items": _NAME_SCHEMA, "minItems": 1}]}),
-]
-"""One name or a list of names."""
+from thresholds.where import EVERYWHERE, Name, Names, Where
 
 Amount = Annotated[Number, Field(ge=0)]
 SceneId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Leaf = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
 Distance = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?\s*(m|km)$")]
 
 
@@ -96,63 +71,6 @@ class Worth(Model):
     build_cost: Amount | None = Field(None, description="Once, in yuan. 建设成本(元)")
     yearly_cost: Amount | None = Field(None, description="A year, in yuan. 年运行成本(元)")
     minutes_saved_per_case: Amount | None = Field(None, description="Working time saved by a case. 每件节省(分钟)")
-
-
-SPECIFIC = ("device", "place", "grid", "disposal_grid", "gateway", "town", "area_class", "kind", "type")
-"""What a device is known by, most specific first: an override with an earlier one wins."""
-
-
-class Where(Model):
-    """Which devices: whatever is given has to fit; of a list, any of it."""
-
-    device: Names | None = Field(None, description="Device ids. 设备编号")
-    place: Names | None = Field(None, description="Places (map modules) where it stands. 所在模块")
-    grid: Names | None = Field(None, description="Self-governance grids. 自治网格")
-    disposal_grid: Names | None = Field(None, description="Disposal grids. 处置网格")
-    gateway: Names | None = Field(None, description="Gateways through which it reports. 网关")
-    town: Names | None = Field(None, description="Towns or streets. 街镇")
-    area_class: Names | None = Field(None, description="Classes of area, e.g. 4a of GB 3096. 功能区类别")
-    kind: Names | None = Field(None, description="Kinds of site, e.g. underpass. 场所类别")
-    type: Names | None = Field(None, description="Device types of the catalogue. 设备类型")
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.given:
-            raise PydanticCustomError("nothing", "`where` is empty: give one of {keys}", {"keys": ", ".join(SPECIFIC)})
-        return self
-
-    @cached_property
-    def given(self) -> dict[str, frozenset[str]]:
-        """The names that fit, by attribute, the most specific one first."""
-        return {name: frozenset(getattr(self, name)) for name in SPECIFIC if getattr(self, name) is not None}
-
-    @cached_property
-    def rank(self) -> tuple[bool, ...]:
-        """How specific it is: the greater one wins."""
-        return tuple(name in self.given for name in SPECIFIC)
-
-    def fits(self, device: Device) -> bool:
-        """Whether `device` is one of those meant."""
-        return all(attribute(device, name) in names for name, names in self.given.items())
-
-    def meets(self, other: "Where") -> bool:
-        """Whether some device may fit both."""
-        theirs = other.given
-        return all(name not in theirs or not names.isdisjoint(theirs[name]) for name, names in self.given.items())
-
-    def covers(self, other: "Where") -> bool:
-        """Whether every device that fits `other` fits this as well."""
-        theirs = other.given
-        return all(name in theirs and theirs[name] <= names for name, names in self.given.items())
-
-
-def attribute(device: Device, name: str) -> str:
-    """What `device` is called where a scene says `name`, one of `SPECIFIC`."""
-    return str(getattr(device, _ATTRIBUTES.get(name, name)))
-
-
-_ATTRIBUTES = {"device": "id", "grid": "self_grid"}
-"""What a device calls it, where that is another word."""
 
 
 class Feeds(Model):
@@ -206,10 +124,6 @@ class OverrideLevels(Model):
         return {name: change for name, change in found if change is not None}
 
 
-EVERYWHERE = Where.model_construct()
-"""Where all devices are meant."""
-
-
 class Override(Model):
     """Other limits for some devices or times; for each severity the most specific override that is in force wins."""
 
@@ -234,11 +148,10 @@ class Override(Model):
         """How specific it is, the greater one winning: what a person switched on, then the place, then the time."""
         return (self.profile is not None, *self.scope.rank, self.when is not None)
 
-    def covers(self, other: "Override") -> bool:
-        """Whether it is in force wherever and whenever `other` is."""
-        return (
-            self.scope.covers(other.scope) and self.when in (None, other.when) and self.profile in (None, other.profile)
-        )
+    @property
+    def changes(self) -> dict[str, Change]:
+        """What is different, by severity."""
+        return self.levels.given
 
 
 FoldBy = Literal["device", "module", "place", "self_grid", "disposal_grid", "town", "district"]
@@ -286,7 +199,8 @@ class Raises(Model):
     """What an alert of the scene opens."""
 
     leaf: Leaf | None = Field(
-        None, description="Leaf of the case catalogue; without it a person classifies the case. 案件细类"
+        None,
+        description="Leaf of the case catalogue where a level has none of its own; none: a person classifies. 案件细类",
     )
     auto: StrictBool = Field(True, description="Whether cases open by themselves. 自动立案")
     from_: SeverityWord = Field(
@@ -351,6 +265,7 @@ class SceneParts(Model):
     zone: Zone = Field("Asia/Shanghai", description="Time zone of its calendars and schedules. 时区")
     levels: tuple[Level, ...] = Field(min_length=1, description="The ladder, mildest first. 级别, 由轻到重")
     overrides: tuple[Override, ...] = Field((), description="Other limits for some devices or times. 例外")
+    limits_from: LimitsFrom | None = Field(None, description="Limits out of a table, a row each. 限值表")
     when: When | None = Field(None, description="It watches only then; at other times nothing holds. 监测时段")
     confirm: Confirm | None = Field(None, description="What else has to be so before it alerts. 确认条件")
     inhibit_by: tuple[Inhibit, ...] = Field((), description="Scenes while which are active it raises nothing. 抑制")
@@ -364,8 +279,14 @@ class SceneParts(Model):
     @cached_property
     def whens(self) -> tuple[When, ...]:
         """The schedules by which its limits turn."""
-        found = [self.when, *(override.when for override in self.overrides)]
+        of_rows = self.limit_table.whens if self.limit_table else ()
+        found = [self.when, *(override.when for override in self.overrides), *of_rows]
         return tuple({when.key: when for when in found if when is not None}.values())
+
+    @cached_property
+    def limit_table(self) -> LimitTable | None:
+        """Its table of limits, None if it has none."""
+        return None if self.limits_from is None else read_table(self.limits_from, self.levels)
 
     @property
     def uses_working_days(self) -> bool:
@@ -378,7 +299,9 @@ class SceneParts(Model):
 
     def problems(self) -> list[Problem]:
         """What does not go together, each with its place."""
-        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone)]
+        rows = self.limit_table.rows if self.limit_table else ()
+        found = [*ladder_problems(self.levels), *override_problems(self.levels, self.overrides, self.zone, rows)]
+        found += table_problems(self.levels, self.limits_from, self.limit_table)
         found += across_problems(self.scene, self.confirm, self.inhibit_by)
         if self.stage == "pilot" and self.pilot is None:
             found.append(Problem("missing", ("stage",), "a scene in pilot needs `pilot: {towns: [...]}`", ()))
@@ -423,24 +346,67 @@ class Scene(SceneParts):
     def levels_for(
         self, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
     ) -> tuple[LevelBase, ...]:
-        """The ladder in force for `device`: each level with the most specific override of it that fits.
+        """The ladder in force for `device`: each level with the most specific override or row of it that fits.
 
-        `whens`: keys of the schedules in force; `profiles`: what people have switched on.
+        Levels that have no limit there are left out. `whens`: keys of the schedules in force; `profiles`: what people
+        have switched on.
         """
-        fitting = sorted(
-            (
-                o
-                for o in self.overrides
-                if o.scope.fits(device)
-                and (o.when is None or o.when.key in whens)
-                and (o.profile is None or o.profile in profiles)
-            ),
-            key=lambda o: o.rank,
-        )
-        changes = {severity: change for o in fitting for severity, change in o.levels.given.items()}
+        return tuple(level for level in self.ladder_for(device, whens, profiles) if not level.from_table)
+
+    def ladder_for(
+        self, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
+    ) -> tuple[LevelBase, ...]:
+        """As `levels_for`, with the levels that have no limit there (`LevelBase.from_table`)."""
+        given = self.given_by(device, whens, profiles)
         return tuple(
-            changes[level.severity].laid_over(level) if level.severity in changes else level for level in self.levels
+            given[level.severity].changes[level.severity].laid_over(level) if level.severity in given else level
+            for level in self.levels
         )
+
+    def given_by(
+        self, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
+    ) -> dict[str, Override | TableRow]:
+        """What changes a level for `device`, by severity: the most specific override, or the row of the table."""
+        fitting: list[Override | TableRow] = [*self._fitting(device, whens, profiles)]
+        rows = self.limit_table.rows_of(device) if self.limit_table else ()
+        fitting += [row for row in rows if row.when is None or row.when.key in whens]
+        fitting.sort(key=lambda one: one.rank)
+        return {severity: one for one in fitting for severity, change in one.changes.items() if not change.only_leaf}
+
+    def leaf_for(
+        self, severity: str, device: Device, whens: Collection[str] = (), profiles: Collection[str] = ()
+    ) -> str | None:
+        """The leaf of a level for `device`, None where a person has to classify.
+
+        That of the most specific override that names one for the level, else the level's own, else the scene's.
+        """
+        own = next((level.leaf for level in self.levels if level.severity == severity), None)
+        fitting = sorted(self._fitting(device, whens, profiles), key=lambda one: one.rank, reverse=True)
+        changes = (one.changes[severity] for one in fitting if severity in one.changes)
+        return next((change.leaf for change in changes if change.leaf is not None), own or self.raises.leaf)
+
+    def _fitting(self, device: Device, whens: Collection[str], profiles: Collection[str]) -> Iterator[Override]:
+        return (
+            o
+            for o in self.overrides
+            if o.scope.fits(device)
+            and (o.when is None or o.when.key in whens)
+            and (o.profile is None or o.profile in profiles)
+        )
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[str, Override | None, str | None], ...]:
+        """Every leaf that its cases may have: severity, the override that names it (None for the level), leaf."""
+        found: list[tuple[str, Override | None, str | None]] = [
+            (level.severity, None, level.leaf or self.raises.leaf) for level in self.levels
+        ]
+        found += [
+            (severity, o, change.leaf)
+            for o in self.overrides
+            for severity, change in o.changes.items()
+            if change.leaf is not None
+        ]
+        return tuple(found)
 
     def hold_words(self, severity: Severity, device: Device | None = None, at_ms: int | None = None) -> str:
         """Condition and delay of a level in words, e.g. `above 25 for 1m`; with `device`, those in force there, then.
@@ -448,7 +414,7 @@ class Scene(SceneParts):
         Raises:
             KeyError: If the scene has no such level.
         """
-        levels = self.levels if device is None else self.levels_for(device, self.in_force_at(at_ms) if at_ms else ())
+        levels = self.levels if device is None else self.ladder_for(device, self.in_force_at(at_ms) if at_ms else ())
         for level in levels:
             if level.severity == severity.word:
                 return f"{level.words} for {level.for_}" if level.for_ else level.words

@@ -31,6 +31,10 @@ _NAMED = {
 """Schedules that have a name; day and night are those of GB 3096-2008."""
 
 
+SCHEDULES = tuple(_NAMED)
+"""Their names."""
+
+
 def _listed(value: object) -> object:
     return (value,) if isinstance(value, str | int) else value
 

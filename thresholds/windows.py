@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema, model_va
 from pydantic_core import PydanticCustomError
 
 from thresholds import kernel_state as kernel
-from thresholds.delay import Duration, Number, Period, PerTime, Rate, Window, Within, window_ms
+from thresholds.delay import Duration, Limit, Number, Period, PerTime, Rate, Window, Within, window_ms
 from thresholds.level import LevelBase, Limited, Model, Span, in_words
 from thresholds.measure import Measure
 
@@ -77,7 +77,7 @@ class MeanAbove(_Over):
     kind: ClassVar[int] = kernel.MEAN
     share: ClassVar[float] = 0.5
 
-    mean_above: Number = Field(description="Holds while the mean > this. 均值高于此值")
+    mean_above: Limit = Field(description="Holds while the mean > this. 均值高于此值")
 
 
 class MeanBelow(_Under):
@@ -87,7 +87,7 @@ class MeanBelow(_Under):
     kind: ClassVar[int] = kernel.MEAN
     share: ClassVar[float] = 0.5
 
-    mean_below: Number = Field(description="Holds while the mean < this. 均值低于此值")
+    mean_below: Limit = Field(description="Holds while the mean < this. 均值低于此值")
 
 
 class SumAbove(_Over):
@@ -96,7 +96,7 @@ class SumAbove(_Over):
     condition: ClassVar[str] = "sum_above"
     kind: ClassVar[int] = kernel.SUM
 
-    sum_above: Number = Field(description="Holds while the sum > this. 累计值高于此值")
+    sum_above: Limit = Field(description="Holds while the sum > this. 累计值高于此值")
 
 
 class SumBelow(_Under):
@@ -106,7 +106,7 @@ class SumBelow(_Under):
     kind: ClassVar[int] = kernel.SUM
     share: ClassVar[float] = 1.0
 
-    sum_below: Number = Field(description="Holds while the sum < this. 累计值低于此值")
+    sum_below: Limit = Field(description="Holds while the sum < this. 累计值低于此值")
 
 
 class MaxAbove(_Over):
@@ -115,7 +115,7 @@ class MaxAbove(_Over):
     condition: ClassVar[str] = "max_above"
     kind: ClassVar[int] = kernel.MAX
 
-    max_above: Number = Field(description="Holds while the highest > this. 最大值高于此值")
+    max_above: Limit = Field(description="Holds while the highest > this. 最大值高于此值")
 
 
 class MinBelow(_Under):
@@ -124,7 +124,7 @@ class MinBelow(_Under):
     condition: ClassVar[str] = "min_below"
     kind: ClassVar[int] = kernel.MIN
 
-    min_below: Number = Field(description="Holds while the lowest < this. 最小值低于此值")
+    min_below: Limit = Field(description="Holds while the lowest < this. 最小值低于此值")
 
 
 class LeqAbove(_Over):
@@ -134,7 +134,7 @@ class LeqAbove(_Over):
     kind: ClassVar[int] = kernel.LEQ
     share: ClassVar[float] = 0.5
 
-    leq_above: Number = Field(description="Holds while 10 lg(mean of 10^(L/10)) > this. 等效声级高于此值")
+    leq_above: Limit = Field(description="Holds while 10 lg(mean of 10^(L/10)) > this. 等效声级高于此值")
 
 
 class Changes(Model):

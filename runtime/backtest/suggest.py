@@ -92,8 +92,8 @@ def suggest(
 ) -> Suggestions:
     """Look at the readings, and try limits by a backtest each.
 
-    Only levels that compare the reading itself with one number (`above`, `below`), or with what is usual, have
-    suggestions.
+    Only levels that compare the reading itself with one number of the scene (`above`, `below`), or with what is usual,
+    have suggestions.
     """
     watched = [i for i, (device, metric, _) in enumerate(material.feeds) if scene.feeds.watch(device, metric)]
     batch, start_ms = material.batch, material.range.start_ms
@@ -102,7 +102,9 @@ def suggest(
     levels = [
         (f"levels.{i}.{level.condition}{'.by' if isinstance(level, Deviates) else ''}", level)
         for i, level in enumerate(scene.levels)
-        if level.condition in ("above", "below", "deviates") and getattr(level, "percent_of", None) is None
+        if level.condition in ("above", "below", "deviates")
+        and getattr(level, "percent_of", None) is None
+        and not level.from_table
     ]
     ideas = []
     for done, (path, level) in enumerate(levels, 1):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,32 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
+_SECURE = """\
+listeners=BROKER://127.0.0.1:{port},SECURE://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=BROKER://127.0.0.1:{port},SECURE://127.0.0.1:{secure}
+listener.security.protocol.map=BROKER:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={certificate}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a second listener asks for: TLS and SCRAM.
+
+    Attributes:
+        certificate: PEM file with the key (PKCS#8) and the certificate of 127.0.0.1.
+        user: The one user.
+        password: Its password.
+    """
+
+    certificate: Path
+    user: str
+    password: str
+
+
 def why_not() -> str:
     """Why there is no Kafka to run, in one line; empty if there is."""
     if not any(LIB.glob("kafka_2.13-*.jar")):
@@ -57,15 +84,18 @@ class PrivateKafka:
 
     Args:
         heap: Option of the Java machine for its largest heap.
+        guard: What a second listener asks for; None for no second one.
 
     Raises:
         UnavailableError: On entering, if it is not here or does not start.
     """
 
-    def __init__(self, *, heap: str = _HEAP) -> None:
+    def __init__(self, *, heap: str = _HEAP, guard: Guard | None = None) -> None:
         self._heap = heap
+        self._guard = guard
         self._folder = Path(tempfile.mkdtemp(prefix="scenewatch-kafka-"))
         self._port = free_port()
+        self._secure = free_port() if guard is not None else 0
         self._properties = self._folder / "server.properties"
         self._child: Child | None = None
 
@@ -73,6 +103,11 @@ class PrivateKafka:
     def address(self) -> str:
         """`host:port` for clients; it stays the same over restarts."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def guarded(self) -> str:
+        """`host:port` of the listener that asks for TLS and a password."""
+        return f"127.0.0.1:{self._secure}"
 
     @property
     def pid(self) -> int:
@@ -114,7 +149,10 @@ class PrivateKafka:
         if reason:
             raise UnavailableError(reason)
         try:
-            text = _PROPERTIES.format(port=self._port, controller=free_port(), folder=self._folder)
+            ports = {"port": self._port, "controller": free_port(), "secure": self._secure}
+            text = _PROPERTIES.format(**ports, folder=self._folder)
+            if self._guard is not None:  # the last line of a key counts
+                text += _SECURE.format(**ports, certificate=self._guard.certificate)
             self._properties.write_text(text)
             self._format()
             self.start()
@@ -132,9 +170,12 @@ class PrivateKafka:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        users = []
+        if self._guard is not None:
+            users = ["--add-scram", f"SCRAM-SHA-512=[name={self._guard.user},password={self._guard.password}]"]
         tool = ("java", "-Xmx128m", "-XX:+UseSerialGC", "-cp", f"{LIB}/*", "kafka.tools.StorageTool")
         done = subprocess.run(
-            (*tool, "format", f"--cluster-id={cluster}", "-c", str(self._properties)),
+            (*tool, "format", f"--cluster-id={cluster}", "-c", str(self._properties), *users),
             capture_output=True, text=True, timeout=_START_S, check=False,
         )  # fmt: skip
         if done.returncode != 0:

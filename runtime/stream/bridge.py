@@ -19,7 +19,7 @@ from core.errors import UnavailableError
 from core.reading import ReadingBatch
 from ingest.codec import ClockTick, Codec
 from ingest.decoder import Decoder, ProtocolBreach, Taken
-from ingest.journal import encode_clock
+from ingest.journal import Listening, encode_clock, encode_listening
 from ingest.rejected import Reason, Rejected, RejectionLog
 from ingest.session import Session
 from ingest.tap import Tap
@@ -115,6 +115,7 @@ class Bridge:
         self._acks = b""
         self._told_ms = [0] * topics.partitions
         self._alive_ms = 0
+        self._heard = 0
         self._next_round_ms = 0
         self._next_misc_ms = 0
         self._tap: Tap | None = None
@@ -203,6 +204,7 @@ class Bridge:
             if self._on_ready is not None and self._session.subscribed:
                 self._on_ready()
                 self._on_ready = None
+        self._note_listening()
         self._drain()
         now = self._clock.now_ms()
         self._tick(now)
@@ -246,6 +248,7 @@ class Bridge:
             self._send_round()
 
     def _keep(self, taken: Taken) -> None:
+        self._note_listening()
         self._door.persist()
         for entry in taken.entries:
             self._outgoing.add(entry)
@@ -270,6 +273,16 @@ class Bridge:
         if self._alive_ms:
             self._outgoing.add_to_all(encode_clock(ClockTick(self._alive_ms)))
         self._outgoing.add_to_all(encode_resume(self._clock.now_ms()))
+
+    def _note_listening(self) -> None:
+        """Say in every partition that a new connection stands: history tells a hole from silence by it."""
+        session = self._session
+        if not self._options.leads or session.reconnects == self._heard or not session.connected:
+            return
+        self._heard = session.reconnects
+        kept = session.resumed and session.options.qos > 0
+        how = Listening.KEPT if kept else Listening.NEW
+        self._outgoing.add_to_all(encode_listening(self._clock.now_ms(), how))
 
     def _send_round(self) -> None:
         rows = self._outgoing.rows

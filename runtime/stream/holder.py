@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from core.errors import DataLossError, UnavailableError
 from runtime.snapshots import position_of
+from runtime.stream.access import Address
 from runtime.stream.plan import PlanBook
 from runtime.stream.publisher import Publisher
 from runtime.stream.reader import bounds, newest, open_reader, read_all
@@ -41,7 +42,7 @@ class Holder:
     """Holds slices; every call may be made by one thread at a time.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         topics: What the topics are called.
         plan: Scenes and devices; read from its topic here.
         options: What slices have to know.
@@ -51,7 +52,7 @@ class Holder:
 
     def __init__(
         self,
-        address: str,
+        address: Address,
         topics: Topics,
         plan: PlanBook,
         options: SliceOptions,

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 from alerts.change import AlertChange
 from alerts.store import AlertStore
 from core.errors import ConfigError, UnavailableError
+from runtime.stream.access import Address
 from runtime.stream.reader import bounds, open_reader
 from runtime.stream.told import decode_told
 from runtime.stream.topics import Topics
@@ -60,7 +61,7 @@ class Inbox:
     """Reads every partition of `alerts` in order.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         topics: What the topics are called.
         store: Takes the changes, each once.
         positions: How far it has got.
@@ -71,7 +72,7 @@ class Inbox:
     """
 
     def __init__(
-        self, address: str, topics: Topics, store: AlertStore, positions: Positions, wake: Callable[[], None]
+        self, address: Address, topics: Topics, store: AlertStore, positions: Positions, wake: Callable[[], None]
     ) -> None:
         self.missing = 0
         self.taken = 0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from core.errors import UnavailableError
+from runtime.stream.access import Address, access_of
 
 log = logging.getLogger("scenewatch.stream")
 
@@ -24,7 +25,7 @@ class Publisher:
     One thread may send while another one polls.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         name: Client id.
 
     Attributes:
@@ -32,14 +33,14 @@ class Publisher:
         safe: Records that Kafka has acknowledged.
     """
 
-    def __init__(self, address: str, name: str) -> None:
+    def __init__(self, address: Address, name: str) -> None:
         self.sent = 0
         self.safe = 0
         self._refused: str | None = None
         self._lock = threading.Lock()
         self._producer = Producer(
             {
-                "bootstrap.servers": address,
+                **access_of(address).client(),
                 "client.id": name,
                 "enable.idempotence": True,
                 "acks": "all",

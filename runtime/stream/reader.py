@@ -1,11 +1,13 @@
 """Records out of compacted topics, and from where one wants: consumers without a group."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from core.errors import UnavailableError
+from runtime.stream.access import Address, access_of
 
 _WAIT_S = 15.0
 _POLL_S = 0.2
@@ -14,15 +16,33 @@ _NEWEST = 4
 an older state behind a newer one."""
 
 
-def open_reader(address: str, group: str) -> Consumer:
-    """A consumer that is given its partitions; the group serves to keep positions, if anything."""
+def open_reader(
+    address: Address,
+    group: str,
+    *,
+    ends: bool = False,
+    fetch_bytes: int = 64 << 20,
+    on_error: Callable[[KafkaError], None] | None = None,
+) -> Consumer:
+    """A consumer that is given its partitions; the group serves to keep positions, if anything.
+
+    Args:
+        address: How Kafka is reached.
+        group: The group.
+        ends: Whether it says that there is nothing more in a partition now, as an error `_PARTITION_EOF`.
+        fetch_bytes: Most bytes of a partition that one answer brings, if a single record is not larger.
+        on_error: Told, while something is read, what the client itself goes on trying about.
+    """
+    told: dict[str, Any] = {"error_cb": on_error} if on_error is not None else {}
     return Consumer(
         {
-            "bootstrap.servers": address,
+            **access_of(address).client(),
+            **told,
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
-            "fetch.message.max.bytes": 64 << 20,
+            "enable.partition.eof": ends,
+            "fetch.message.max.bytes": fetch_bytes,
             "receive.message.max.bytes": 128 << 20,
             "fetch.wait.max.ms": 50,
             "log_level": 2,

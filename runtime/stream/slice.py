@@ -17,7 +17,7 @@ from alerts.lifecycle import AlertStage
 from city.device import Device, DeviceType
 from city.life import State
 from core.errors import DataLossError, UnavailableError
-from core.reading import Int32, ReadingBatch
+from core.reading import ReadingBatch
 from core.stage import Snapshot
 from ingest.journal import Entry, decode_batch
 from ingest.journal import Kind as JournalKind
@@ -28,13 +28,13 @@ from runtime.recovery import apply
 from runtime.snapshots import pack_state, unpack_state
 from runtime.stream.places import area_of, partition_of
 from runtime.stream.plan import kept_by
-from runtime.stream.records import Kind, decode_names, decode_record
+from runtime.stream.records import Kind, decode_record
+from runtime.stream.sessions import Sessions
 from thresholds.engine import Engine
 from thresholds.scene_set import SceneSet
 
 _VERSION = 1
 _PART = "slice"
-_SESSIONS = 2
 _READINGS = frozenset({JournalKind.READINGS, JournalKind.READINGS_WITH_ARRIVAL})
 _NO_DEVICES: Mapping[str, Device] = {}
 
@@ -76,13 +76,6 @@ class Taken(NamedTuple):
 
     outcome: Outcome
     changes: list[AlertChange]
-
-
-class _Map(msgspec.Struct):
-    """Numbers of one session of a bridge, as bytes of int32: the slice's own number of each, -1 where there is none."""
-
-    session: int
-    feeds: bytes
 
 
 class _Feeds:
@@ -136,7 +129,6 @@ class Slice:
     Attributes:
         next_offset: Offset of the record that it needs next.
         skipped: Records that came again.
-        outlived: Readings left out since a run of a bridge sent them that two later runs have followed.
     """
 
     def __init__(
@@ -153,15 +145,19 @@ class Slice:
         self._partitions = partitions
         self.next_offset = 0
         self.skipped = 0
-        self.outlived = 0
         self._plan = plan
         self._max_feeds = max_feeds
         self._settle_ms = settle_ms
         self._wall_ns = wall_ns
         self._devices_version = ""
         self._feeds = _Feeds(plan.types, self._at_home)
-        self._sessions: dict[str, dict[int, Int32]] = {}
+        self._sessions = Sessions(self._number_of)
         self.chain = self._fresh(SceneSet.of([]))
+
+    @property
+    def outlived(self) -> int:
+        """Readings left out since a run of a bridge sent them that two later runs have followed."""
+        return self._sessions.outlived
 
     @property
     def feeds(self) -> int:
@@ -197,14 +193,10 @@ class Slice:
 
     def state(self) -> bytes:
         """The whole state, with the offset that it belongs to."""
-        sessions = {
-            bridge: [_Map(session, numbers.tobytes()) for session, numbers in of_bridge.items()]
-            for bridge, of_bridge in self._sessions.items()
-        }
         own: Snapshot = {
             "version": np.array([_VERSION, self.partition, self.chain.readings, self.chain.transitions], np.int64),
             "keys": msgspec.msgpack.encode(self._feeds.keys),
-            "sessions": msgspec.msgpack.encode(sessions),
+            "sessions": self._sessions.state(),
             "devices": self._devices_version.encode(),
         }
         return pack_state(self.next_offset, {**self.chain.snapshot(), _PART: own})
@@ -220,7 +212,7 @@ class Slice:
             own = stages[_PART]
             version, partition, readings, transitions = (int(n) for n in np.asarray(own["version"]))
             keys = msgspec.msgpack.decode(_bytes(own["keys"]), type=list[bytes])
-            sessions = msgspec.msgpack.decode(_bytes(own["sessions"]), type=dict[str, list[_Map]])
+            sessions = _bytes(own["sessions"])
             rules = _bytes(stages["chain"]["rules"]).decode()
         except (KeyError, ValueError, msgspec.MsgspecError) as error:
             raise DataLossError(f"the state of partition {self.partition} is damaged: {error}") from error
@@ -233,10 +225,7 @@ class Slice:
         self._feeds.devices = self._devices()
         for key in keys:
             self._feeds.add(key)
-        self._sessions = {
-            bridge: {one.session: np.frombuffer(one.feeds, np.int32).copy() for one in maps}
-            for bridge, maps in sessions.items()
-        }
+        self._sessions.restore(sessions)
         self.chain = self._fresh(self._scenes(rules))
         self.chain.restore(stages)
         self.chain.devices = self._devices_version
@@ -257,9 +246,9 @@ class Slice:
     def _entry(self, bridge: str, session: int, kind: int, body: bytes) -> list[AlertChange]:
         if kind in _READINGS:
             batch = decode_batch(Entry(self.next_offset, JournalKind(kind), body))
-            return self.chain.on_batch(self._renumbered(bridge, session, batch))
+            return self.chain.on_batch(self._sessions.renumbered(bridge, session, batch))
         if kind == Kind.NAMES:
-            self._learn(bridge, session, body)
+            self._sessions.learn(bridge, session, body)
             return []
         try:
             entry = Entry(self.next_offset, JournalKind(kind), body)
@@ -268,40 +257,9 @@ class Slice:
         # Verdicts are for the store, which delivery keeps.
         return apply(self.chain, entry, self._switch_scenes, self._switch_devices, judge=lambda _: None)
 
-    def _renumbered(self, bridge: str, session: int, batch: ReadingBatch) -> ReadingBatch:
-        """The batch with the slice's own numbers of its feeds.
-
-        What a run of a bridge sent that two later runs have followed was never acknowledged to a gateway: the later
-        ones got it again, so it is left out.
-        """
-        of_bridge = self._sessions.get(bridge, {})
-        numbers = of_bridge.get(session)
-        if numbers is None and session < max(of_bridge, default=0):
-            self.outlived += len(batch)
-            return batch[:0]
-        highest = int(batch.feed.max(initial=-1))
-        if numbers is None or highest >= len(numbers):
-            raise DataLossError(f"readings of bridge {bridge} come without the names of their feeds")
-        feeds = numbers[batch.feed]
-        if (feeds < 0).any():
-            raise DataLossError(f"readings of bridge {bridge} come without the names of their feeds")
-        return ReadingBatch(feeds, batch.event_time, batch.value, batch.arrival, batch.quality)
-
-    def _learn(self, bridge: str, session: int, body: bytes) -> None:
-        names = decode_names(body)
-        of_bridge = self._sessions.setdefault(bridge, {})
-        numbers = of_bridge.get(session)
-        highest = max((number for number, _ in names), default=-1)
-        if numbers is None or highest >= len(numbers):
-            grown = np.full(max(64, 2 * (highest + 1)), -1, np.int32)
-            if numbers is not None:
-                grown[: len(numbers)] = numbers
-            numbers = of_bridge[session] = grown
-        while len(of_bridge) > _SESSIONS:
-            del of_bridge[next(iter(of_bridge))]
-        for number, key in names:
-            known = self._feeds.index(key)
-            numbers[number] = self._bind(key) if known is None else known
+    def _number_of(self, key: bytes) -> int:
+        known = self._feeds.index(key)
+        return self._bind(key) if known is None else known
 
     def _bind(self, key: bytes) -> int:
         if self.feeds >= self._max_feeds:

@@ -1,11 +1,13 @@
 """The topics: what they are called, and that they are there as they have to be."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from core.errors import ConfigError, UnavailableError
+from runtime.stream.access import Address, access_of, why
 
 _WAIT_S = 15.0
 _STATE_BYTES = 64 << 20
@@ -45,11 +47,11 @@ class Topics:
         return f"{self.prefix}.plan"
 
 
-def ensure_topics(address: str, topics: Topics, *, replication: int, keep_ms: int) -> None:
+def ensure_topics(address: Address, topics: Topics, *, replication: int, keep_ms: int) -> None:
     """Make the topics that are not there.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         topics: What they are called.
         replication: Copies of each record.
         keep_ms: How long readings and alerts stay.
@@ -58,11 +60,15 @@ def ensure_topics(address: str, topics: Topics, *, replication: int, keep_ms: in
         UnavailableError: If Kafka cannot be reached or refuses.
         ConfigError: If they are there with another number of partitions.
     """
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    errors: list[KafkaError] = []
+    settings: dict[str, Any] = {**access_of(address).client(), "error_cb": errors.append, "log_level": 0}
+    admin = AdminClient(settings)
     try:
         there = admin.list_topics(timeout=_WAIT_S).topics
     except KafkaException as error:
-        raise UnavailableError(f"Kafka does not answer at {address}: {error.args[0].str()}") from error
+        admin.poll(0)  # what it was told meanwhile
+        words = why(errors) or error.args[0].str()
+        raise UnavailableError(f"Kafka does not answer at {address}: {words}") from error
     for name in (topics.readings, topics.state, topics.alerts):
         if name in there and len(there[name].partitions) != topics.partitions:
             raise ConfigError(

@@ -18,6 +18,7 @@ import faust
 from faust.types import TP
 
 from core.errors import ScenewatchError, UnavailableError
+from runtime.stream.access import Address, access_of
 from runtime.stream.holder import Holder
 from runtime.stream.seek import SliceTransport
 from runtime.stream.slice import Outcome
@@ -35,7 +36,7 @@ class StreamWorker:
     """Runs until `stop`.
 
     Args:
-        address: Kafka's bootstrap servers.
+        address: How Kafka is reached.
         topics: What the topics are called.
         holder: The slices.
         session_timeout_s: After so long without a sign of life others take over its partitions.
@@ -48,7 +49,7 @@ class StreamWorker:
 
     def __init__(
         self,
-        address: str,
+        address: Address,
         topics: Topics,
         holder: Holder,
         *,
@@ -96,10 +97,11 @@ class StreamWorker:
         if failure is not None:
             raise UnavailableError(f"the worker cannot go on: {failure!r}") from failure
 
-    def _make_app(self, address: str, session_timeout_s: float) -> faust.App:
+    def _make_app(self, address: Address, session_timeout_s: float) -> faust.App:
         app = faust.App(
             f"{self._topics.prefix}-workers",
-            broker=f"kafka://{address}",
+            broker=access_of(address).urls(),
+            broker_credentials=access_of(address).credentials(),
             store="memory://",
             autodiscover=False,
             web_enabled=False,

@@ -184,9 +184,12 @@ class Gateway:
         self._published = 0
         self.acknowledged = 0
         self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="gateway-of-the-tests", protocol=mqtt.MQTTv311, clean_session=False
+            CallbackAPIVersion.VERSION2,
+            client_id=f"{truth.gateway}-of-the-tests",
+            protocol=mqtt.MQTTv311,
+            clean_session=False,
         )
-        self._client.username_pw_set(GATEWAY, system.accounts.gateways[GATEWAY])
+        self._client.username_pw_set(truth.gateway, system.accounts.gateways[truth.gateway])
         self._client.max_inflight_messages_set(2_000)
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(0.05, 0.2)  # type: ignore[arg-type]
@@ -227,9 +230,9 @@ class Gateway:
                 continue
             at = base + step
             for feed in range(self._truth.feeds):
-                device, value = f"pit-{feed:04d}", self._truth.value(feed, step)
+                device, value = self._truth.device(feed), self._truth.value(feed, step)
                 self._sent[device, at] = value
                 payload = encode({"t": at, "v": {METRIC: value}, "seq": step})
-                self._client.publish(f"sw/v1/{GATEWAY}/tele/{device}", payload, qos=1)
+                self._client.publish(f"sw/v1/{self._truth.gateway}/tele/{device}", payload, qos=1)
                 self._published += 1
             step += 1

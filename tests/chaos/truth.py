@@ -24,15 +24,27 @@ def stamp(ms: int) -> str:
 
 
 class Truth:
-    """Feeds whose values rise over the limit once a period, each shifted by its number."""
+    """Feeds whose values rise over the limit once a period, each shifted by its number.
 
-    def __init__(self, feeds: int) -> None:
+    Args:
+        feeds: How many.
+        gateway: Behind which gateway.
+        first: Number of the first device.
+    """
+
+    def __init__(self, feeds: int, *, gateway: str = GATEWAY, first: int = 0) -> None:
         self.feeds = feeds
+        self.gateway = gateway
+        self._first = first
         self._step: dict[int, int] = {}
+
+    def device(self, feed: int) -> str:
+        """The device of a feed."""
+        return f"pit-{self._first + feed:04d}"
 
     def devices(self) -> str:
         """The device list as CSV."""
-        rows = [f"pit-{i:04d},{GATEWAY},,,,," for i in range(self.feeds)]
+        rows = [f"{self.device(i)},{self.gateway},,,,," for i in range(self.feeds)]
         return "\n".join(["device,gateway,type,place,town,kind,tags", *rows]) + "\n"
 
     @staticmethod

@@ -13,6 +13,7 @@ import httpx
 
 from runtime.config import write_config
 from runtime.servers.kafka import PrivateKafka
+from runtime.stream.access import Access, Address
 from runtime.stream.publisher import Publisher
 from runtime.stream.reader import open_reader, read_all
 from runtime.stream.told import decode_told
@@ -33,10 +34,21 @@ class Cluster:
         kafka: A Kafka that runs.
         folder: For configurations.
         prefix: In front of the topics' names: another one is another, empty system.
+        state_every: As in the configuration.
+        access: How it is reached; in plain text where it is None. Processes are always in plain text.
     """
 
-    def __init__(self, kafka: PrivateKafka, folder: Path, prefix: str, *, state_every: str = "1s") -> None:
+    def __init__(
+        self,
+        kafka: PrivateKafka,
+        folder: Path,
+        prefix: str,
+        *,
+        state_every: str = "1s",
+        access: Access | None = None,
+    ) -> None:
         self.kafka = kafka
+        self.access: Address = access or kafka.address
         self.topics = Topics(prefix, PARTITIONS)
         self.lines: list[str] = []
         self._config = folder / f"{prefix}.toml"
@@ -58,8 +70,8 @@ class Cluster:
                 },
             },
         )
-        ensure_topics(kafka.address, self.topics, replication=1, keep_ms=KEEP_MS)
-        self.publisher = Publisher(kafka.address, "bridge-of-the-tests")
+        ensure_topics(self.access, self.topics, replication=1, keep_ms=KEEP_MS)
+        self.publisher = Publisher(self.access, "bridge-of-the-tests")
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +121,7 @@ class Cluster:
 
     def told(self) -> "Told":
         """Everything that stands in the topic of alerts."""
-        reader = open_reader(self.kafka.address, f"{self.topics.prefix}-test")
+        reader = open_reader(self.access, f"{self.topics.prefix}-test")
         found = Told()
         try:
             for partition in range(PARTITIONS):

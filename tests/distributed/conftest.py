@@ -1,3 +1,5 @@
+"""Tests over a real Kafka. Those marked `distributed` are the long ones: they run by name, `make distributed`."""
+
 from collections.abc import Iterator
 
 import pytest
@@ -5,6 +7,16 @@ import pytest
 from runtime.servers.kafka import PrivateKafka, why_not
 from tests.distributed.hour import Hour, make_hour
 from tests.distributed.sides import embedded
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long ones to those who ask for them: by mark, or by a path in this folder."""
+    if "distributed" in config.option.markexpr or any("distributed" in given for given in config.args):
+        return
+    long = [item for item in items if item.get_closest_marker("distributed")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ OPTIONS = SliceOptions(max_feeds=4_096, settle_ms=SETTLE_MS, state_every_ms=1_00
 
 def holder_for(cluster: Cluster, hour: Hour, name: str = "inside") -> Holder:
     """Slices without Faust."""
-    return Holder(cluster.kafka.address, cluster.topics, plan_of(hour), OPTIONS, name=name, wall_ns=wall_ns)
+    return Holder(cluster.access, cluster.topics, plan_of(hour), OPTIONS, name=name, wall_ns=wall_ns)
 
 
 class InsideWorker:
@@ -89,7 +89,7 @@ class InsideWorker:
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.worker = StreamWorker(
-            self._cluster.kafka.address, self._cluster.topics, self.holder, session_timeout_s=3, wall_ns=wall_ns
+            self._cluster.access, self._cluster.topics, self.holder, session_timeout_s=3, wall_ns=wall_ns
         )
         if self._loses is not None:
             self._lose(self.worker._app.consumer, self._loses)

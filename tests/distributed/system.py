@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +13,8 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from history.parquet import ParquetHistory
+from history.query import Selection
 from ingest.journal import Entry, decode_batch
 from ingest.journal import Kind as JournalKind
 from runtime.accounts import make_accounts
@@ -22,14 +26,35 @@ from runtime.stream.records import Kind, decode_names, decode_record
 from runtime.supervisor import RoleSpec, Supervisor
 from tests.chaos.system import TOKEN
 from tests.chaos.truth import GATEWAY
+from tests.unit.history.parts import rows_of
 
 PARTITIONS = 4
 
 
 class WholeSystem:
-    """Everything; `System` of the chaos tests is the one machine, this is the same over Kafka."""
+    """Everything; `System` of the chaos tests is the one machine, this is the same over Kafka.
 
-    def __init__(self, kafka: PrivateKafka, folder: Path, prefix: str, devices: str, scene: str) -> None:
+    Args:
+        kafka: A Kafka that runs.
+        folder: For everything that is kept.
+        prefix: In front of the topics' names.
+        devices: The device list.
+        scene: The scene.
+        gateways: Who may publish.
+        bridges: How many share the gateways; those behind the first are called `bridge-1` and so on.
+    """
+
+    def __init__(
+        self,
+        kafka: PrivateKafka,
+        folder: Path,
+        prefix: str,
+        devices: str,
+        scene: str,
+        *,
+        gateways: Sequence[str] = (GATEWAY,),
+        bridges: int = 1,
+    ) -> None:
         self.kafka = kafka
         self.data = folder / "data"
         self.scenes = folder / "scenes"
@@ -39,38 +64,50 @@ class WholeSystem:
         (self.scenes / "scene.yaml").write_text(scene)
         self.broker_port, hub_port = free_port(), free_port()
         self.hub = f"http://127.0.0.1:{hub_port}"
-        self.accounts = make_accounts(self.data, [GATEWAY])
-        config = folder / "scenewatch.toml"
-        write_config(
-            config,
-            {
-                "data": {"dir": "data"},
-                "broker": {"port": self.broker_port},
-                "ingest": {"devices": "devices.csv", "max_feeds": 100_000},
-                "scenes": {"paths": ["scenes"]},
-                "dispatch": {"url": self.hub, "token": TOKEN},
-                "hub": {"port": hub_port},
-                "stream": {
-                    "kafka": kafka.address,
-                    "prefix": prefix,
-                    "partitions": PARTITIONS,
-                    "session_timeout": "3s",
-                    "state_every": "1s",
-                    "max_feeds": 4_096,
-                },
-            },
-        )
+        self.accounts = make_accounts(self.data, [*gateways])
+        configs = [folder / f"scenewatch-{number}.toml" for number in range(bridges)]
+        for number, path in enumerate(configs):
+            data = "data" if number == 0 else f"data-{number}"
+            (folder / data).mkdir(exist_ok=True)
+            if number:
+                shutil.copy(self.data / "accounts.json", folder / data)
+            write_config(path, self._content(data, hub_port, number, bridges))
+        config = configs[0]
         self.lines: list[str] = []
         worker = RoleSpec.of("worker", config).command
         self.supervisor = Supervisor(
             [
-                *(RoleSpec.of(name, config) for name in ("broker", "hub", "delivery")),
+                *(RoleSpec.of(name, config) for name in ("broker", "hub", "delivery", "history")),
                 *(RoleSpec(f"worker-{number}", worker) for number in (1, 2)),
-                RoleSpec.of("bridge", config),
+                *(
+                    RoleSpec("bridge" if number == 0 else f"bridge-{number}", RoleSpec.of("bridge", path).command)
+                    for number, path in enumerate(configs)
+                ),
             ],
             on_line=self.lines.append,
         )
         self._client = httpx.Client(timeout=10)
+
+    def _content(self, data: str, hub_port: int, bridge: int, bridges: int) -> dict[str, dict[str, Any]]:
+        return {
+            "data": {"dir": data},
+            "broker": {"port": self.broker_port},
+            "ingest": {"devices": "devices.csv", "max_feeds": 100_000},
+            "scenes": {"paths": ["scenes"]},
+            "dispatch": {"url": self.hub, "token": TOKEN},
+            "hub": {"port": hub_port},
+            "history": {"flush": "200ms", "keep": "9999d"},
+            "stream": {
+                "kafka": self.kafka.address,
+                "prefix": self._prefix,
+                "partitions": PARTITIONS,
+                "bridge": bridge,
+                "bridges": bridges,
+                "session_timeout": "3s",
+                "state_every": "1s",
+                "max_feeds": 4_096,
+            },
+        }
 
     def __enter__(self) -> Self:
         self.supervisor.start()
@@ -116,6 +153,13 @@ class WholeSystem:
                         found += [(names[record.session, feed], at) for feed, at in rows]
         reader.close()
         return found
+
+    def readings_in_history(self) -> list[tuple[str, int]]:
+        """(device, event time) of every reading in history, repeats included; once nobody writes it any more."""
+        history = ParquetHistory(self.data / "history")
+        found = rows_of(history.readings(Selection.of(0, 1 << 42)))
+        history.close()
+        return [(device, at) for device, at, *_ in found]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert as the dispatch core knows it."""

@@ -9,7 +9,7 @@ from runtime.stream.publisher import Publisher
 from runtime.stream.reader import newest, open_reader, read_all
 from runtime.stream.topics import Topics, ensure_topics
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.kafka, pytest.mark.distributed, pytest.mark.timeout(120)]
 
 TOPICS = 25
 

@@ -13,7 +13,7 @@ from tests.distributed.cluster import Cluster, Load, Told, paused
 from tests.distributed.hour import Hour
 from tests.distributed.sides import records_of
 
-pytestmark = [pytest.mark.kafka]
+pytestmark = [pytest.mark.kafka, pytest.mark.distributed]
 
 PAUSE_S = float(os.environ.get("SCENEWATCH_PAUSE_S", "0"))
 

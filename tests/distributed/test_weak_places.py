@@ -24,6 +24,7 @@ from tests.distributed.test_same_alerts import assert_in_order, assert_same
 
 pytestmark = [
     pytest.mark.kafka,
+    pytest.mark.distributed,
     pytest.mark.timeout(180),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Faust's own
 ]
@@ -42,6 +43,11 @@ def wanted(short: Hour) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def records(short: Hour) -> list[tuple[int, bytes]]:
     return list(records_of(short, itertools.repeat(2)))
+
+
+def works(inside: InsideWorker) -> bool:
+    """Whether it holds something and has taken records."""
+    return bool(inside.holder.slices) and taken(inside) > 0
 
 
 def cluster_of(kafka: PrivateKafka, folder: Path, name: str, short: Hour) -> Cluster:
@@ -146,6 +152,30 @@ def test_two_workers_that_both_believe_to_own_everything_tell_the_same(
     assert_same(told, wanted)
     assert_in_order(told)
     assert told.again > 0, "nothing was provoked"
+
+
+def test_workers_that_come_and_go_while_records_are_prefetched_skip_and_repeat_nothing(
+    kafka: PrivateKafka, short: Hour, wanted: dict[str, bytes], records: list[tuple[int, bytes]], tmp_path: Path
+) -> None:
+    with (
+        cluster_of(kafka, tmp_path, "storm", short) as cluster,
+        InsideWorker(cluster, short) as host,
+        Load(cluster, records, per_s=150) as load,
+    ):
+        wait_until(host.ready, 60, "the first one holds everything")
+        guests = []
+        for number in range(3):
+            guest = InsideWorker(cluster, short, holder=holder_for(cluster, short, f"guest-{number}"))
+            with guest:
+                wait_until(lambda g=guest: works(g) or load.reached(1)(), 60, "a guest has its share")  # type: ignore[misc]
+            guests.append(guest)
+            wait_until(host.ready, 60, "the first one holds everything again")
+        load.finish()
+        told = cluster.wait_told(len(wanted), 60)
+        assert sum(taken(guest) > 0 for guest in guests) >= 2, "nothing was provoked"
+        assert all(one.failure is None for one in (host, *guests))
+    assert_same(told, wanted)
+    assert_in_order(told)
 
 
 def test_a_record_that_fails_is_not_passed_over(

@@ -7,12 +7,14 @@ import pytest
 
 from runtime.broker.mosquitto import find_mosquitto
 from runtime.servers.kafka import PrivateKafka
+from runtime.stream.places import partition_of
 from tests.chaos.system import Gateway, wait_until
-from tests.chaos.truth import Truth
+from tests.chaos.truth import GATEWAY, Truth
 from tests.distributed.system import WholeSystem
 
 pytestmark = [
     pytest.mark.kafka,
+    pytest.mark.distributed,
     pytest.mark.broker,
     pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed (apt-get install mosquitto)"),
 ]
@@ -30,7 +32,7 @@ def test_every_part_is_killed_once_under_load_and_nothing_is_lost_or_doubled(
         WholeSystem(kafka, tmp_path, "whole", truth.devices(), truth.scene()) as system,
         Gateway(system, truth, rate=RATE) as gateway,
     ):
-        for victim in ("worker-1", "bridge", "delivery", "worker-2", "hub"):
+        for victim in ("worker-1", "bridge", "history", "delivery", "worker-2", "hub"):
             target = gateway.acknowledged + RATE
             wait_until(lambda target=target: gateway.acknowledged >= target, 60, "the load goes on")  # type: ignore[misc]
             before = system.kill(victim)
@@ -50,6 +52,8 @@ def test_every_part_is_killed_once_under_load_and_nothing_is_lost_or_doubled(
         in_kafka, alerts, cases, events = (
             system.readings_in_kafka(), system.alerts(), system.cases(), system.events_in_order(),
         )  # fmt: skip
+        wait_until(lambda: system.status("history").get("held") == len(in_kafka), 60, "history has all of it")
+    assert Counter(system.readings_in_history()) == Counter(in_kafka), "each record's readings, and each once"
     assert set(in_kafka) == set(sent)
     assert Counter((a["place"], a["raised_at"]) for a in alerts) == Counter(expected.keys())
     assert {(a["place"], a["raised_at"]): a["cleared_at"] for a in alerts} == expected
@@ -60,6 +64,39 @@ def test_every_part_is_killed_once_under_load_and_nothing_is_lost_or_doubled(
             alert, _, revision = event.rpartition(".")
             assert int(revision) == revisions.get(alert, 0) + 1
             revisions[alert] = int(revision)
+
+
+@pytest.mark.timeout(240)
+def test_two_bridges_that_share_the_gateways_are_killed_one_after_the_other_and_nothing_is_lost_or_doubled(
+    kafka: PrivateKafka, tmp_path: Path
+) -> None:
+    other = next(name for name in (f"gw-{n}" for n in range(9)) if partition_of(name, 2) != partition_of(GATEWAY, 2))
+    first, second = Truth(feeds=50), Truth(feeds=50, gateway=other, first=50)
+    devices = first.devices() + second.devices().partition("\n")[2]
+    with (
+        WholeSystem(kafka, tmp_path, "shared", devices, first.scene(), gateways=[GATEWAY, other], bridges=2) as system,
+        Gateway(system, first, rate=RATE // 2) as one,
+        Gateway(system, second, rate=RATE // 2) as two,
+    ):
+        for victim in ("bridge-1", "bridge"):
+            for gateway in (one, two):
+                target = gateway.acknowledged + RATE // 2
+                wait_until(lambda g=gateway, t=target: g.acknowledged >= t, 60, "the load goes on")  # type: ignore[misc]
+            before = system.kill(victim)
+            wait_until(lambda v=victim, b=before: system.back(v, b), 60, f"{victim} is back")  # type: ignore[misc]
+        taken = {name: system.status(name)["readings"] for name in ("bridge", "bridge-1")}
+        sent = {**one.finish(), **two.finish()}
+        expected = first.expected(sent)
+        wait_until(lambda: set(system.readings_in_kafka()) >= set(sent), 60, "everything sent is in Kafka")
+        wait_until(lambda: system.delivered(len(expected)), 60, "everything is delivered")
+        ends = sum(end is not None for end in expected.values())
+        wait_until(lambda: sum(a["cleared_at"] is not None for a in system.alerts()) >= ends, 60, "ends are told")
+        in_kafka, alerts, cases = set(system.readings_in_kafka()), system.alerts(), system.cases()
+    assert min(taken.values()) > 0, "one of them had nothing to do"
+    assert in_kafka == set(sent)
+    assert {(a["place"], a["raised_at"]): a["cleared_at"] for a in alerts} == expected
+    assert len(alerts) == len(expected)
+    assert Counter(case["alert"] for case in cases) == Counter({a["id"]: 1 for a in alerts})
 
 
 SECOND = """\

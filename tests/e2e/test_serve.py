@@ -157,7 +157,7 @@ def test_a_refused_password_is_one_clear_line_and_an_end(tmp_path: Path, broker:
     assert "check broker.user and broker.password" in done.stderr
     assert "Traceback" not in done.stderr
     assert "another-word" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) <= 2
+    assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
 
 
 def test_a_broker_that_comes_later_is_waited_for(tmp_path: Path) -> None:

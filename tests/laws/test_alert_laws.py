@@ -34,6 +34,7 @@ SCENES = ScenesOf(
         SceneOf(id="window", fold_window_ms=2 * MIN),
         SceneOf(id="shadow", stage="shadow"),
         SceneOf(id="pilot", stage="pilot", pilot_towns=frozenset({"T09"})),
+        SceneOf(id="leaves", leaf_of={("", severity): f"14-08-0{int(severity)}" for severity in Severity}),
     )
 )
 LEVELS = (Severity.MINOR, Severity.MAJOR, Severity.CRITICAL)
@@ -170,6 +171,12 @@ class AlertMachine(RuleBasedStateMachine):
         still_open = {alert for alert, story in stories.items() if story[-1].type is not EventType.CLEARED}
         assert still_open == set(self._open())
         assert self.stage.open_count == len(still_open)
+
+    @invariant()
+    def an_alert_has_the_leaf_of_the_worst_level_it_reached(self) -> None:
+        for change in self.told:
+            if change.data.scene == "leaves":
+                assert change.data.leaf == f"14-08-0{int(Severity.of(change.data.worst_severity))}"
 
     @invariant()
     def nothing_depends_on_snapshots(self) -> None:

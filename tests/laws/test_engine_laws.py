@@ -40,6 +40,15 @@ LADDERS: list[list[dict[str, Any]]] = [
     ],
     [{"severity": "minor", "above": 4, "for": "2s"}, {"severity": "major", "above": 4, "for": "6s", "clear_for": "1s"}],
 ]
+TABLED: dict[str, Any] = {
+    "levels": [
+        {"severity": "info", "above": 2},
+        {"severity": "minor", "above": 4, "clear_below": 3, "for": "2s", "clear_for": "3s"},
+        {"severity": "critical", "above": "table", "for": "2 samples", "clear_for": "2 samples"},
+    ],
+    "limits_from": {"by": "kind", "rows": "kind,minor,minor_clear,critical,critical_clear\nroad,3,2,5,4\n"},
+}
+"""Minor has other limits on a road, critical is there only on one."""
 OVERRIDES = [{"where": {"kind": "underpass"}, "levels": {"minor": {"above": 3, "for": "1s"}}}]
 
 
@@ -85,6 +94,9 @@ def scene_sets(draw: st.DrawFn) -> SceneSet:
         ladder = draw(levels())
         silent = draw(st.sampled_from([None, None, "2s", "5s"]))
         feeds = {"metric": "m"} if silent is None else {"metric": "m", "silent_after": silent}
+        if draw(st.integers(0, 4)) == 0:
+            scenes.append(Scene.model_validate({"scene": name, "feeds": feeds, **TABLED}))
+            continue
         overrides = OVERRIDES if ladder is LADDERS[0] and draw(st.booleans()) else []
         scenes.append(Scene.model_validate({"scene": name, "feeds": feeds, "levels": ladder, "overrides": overrides}))
     return SceneSet.of(scenes)

@@ -6,8 +6,9 @@ from pyproj import Geod
 
 from city.device import Device
 from thresholds.across import Clause, metres
-from thresholds.scene import Scene, Where
+from thresholds.scene import Scene
 from thresholds.transition import TransitionKind
+from thresholds.where import Where
 
 GEOD = Geod(ellps="WGS84")
 Row = tuple[int, int, int, int, int, int, float, int, int]

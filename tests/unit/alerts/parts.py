@@ -1,6 +1,6 @@
 """Scenes, feeds and transitions to drive the alert stage with, from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,8 @@ class SceneOf:
     title_zh: str = "道路积水"
     stage: str = "live"
     pilot_towns: frozenset[str] = frozenset()
-    leaf: str | None = "14-01-02"
+    leaf_of_all: str | None = "14-01-02"
+    leaf_of: Mapping[tuple[str, Severity], str] = field(default_factory=dict)
     auto: bool = True
     case_from: Severity = Severity.MINOR
     fold_window_ms: int | None = None
@@ -31,6 +32,12 @@ class SceneOf:
 
     def fold_key(self, device: Device) -> str:
         return device.town if self.by_town else device.alert_place
+
+    def leaf(self, severity: Severity, device: Device, at_ms: int) -> str | None:  # noqa: ARG002
+        return self.leaf_of.get((device.kind, severity), self.leaf_of_all)
+
+    def leaves(self, device: Device, at_ms: int) -> str:
+        return " ".join(str(self.leaf(severity, device, at_ms)) for severity in Severity)
 
     def pilot_at(self, device: Device) -> bool:
         return device.town in self.pilot_towns

@@ -43,6 +43,24 @@ def test_a_case_without_a_leaf_waits_for_a_person_to_classify_it() -> None:
     assert taken(event("a", leaf=None)).cases["a"].state is CaseState.SCREENING
 
 
+def test_a_case_takes_the_leaf_that_its_alert_gets_when_it_is_worse_and_says_so() -> None:
+    light, heavy, *_ = life("a")
+    plan = taken(with_data(light, leaf="14-08-01"), with_data(heavy, leaf="14-08-03"))
+    assert decisions(plan) == [Decision.OPENED, Decision.UPDATED]
+    assert (plan.cases["a"].leaf, plan.cases["a"].state) == ("14-08-03", CaseState.PENDING_DISPATCH)
+    assert "leaf 14-08-01 -> 14-08-03" in plan.lines[-1].note
+
+
+def test_a_case_that_waits_for_a_leaf_waits_no_longer_when_its_alert_gets_one() -> None:
+    unclear, clear, *_ = life("a")
+    plan = taken(with_data(unclear, leaf=None), with_data(clear, leaf="14-08-03"))
+    assert (plan.cases["a"].leaf, plan.cases["a"].state) == ("14-08-03", CaseState.PENDING_DISPATCH)
+    assert [(one.from_state, one.to_state) for one in plan.lines] == [
+        (None, CaseState.SCREENING),
+        (CaseState.SCREENING, CaseState.PENDING_DISPATCH),
+    ]
+
+
 def test_an_alert_that_opens_no_case_by_itself_is_only_listed() -> None:
     plan = taken(*life("a", auto=False))
     assert decisions(plan) == [Decision.LISTED, Decision.UPDATED, Decision.UPDATED, Decision.UPDATED]

@@ -28,13 +28,14 @@ def lives(draw: st.DrawFn) -> list[list[AlertEvent]]:
         events: list[AlertEvent] = []
         for a in range(draw(st.integers(1, 2))):
             worst = 0
-            bad_enough, leaf = draw(st.integers(0, 4)), draw(st.sampled_from([None, "leaf"]))
+            bad_enough = draw(st.integers(0, 4))
+            leaves = draw(st.lists(st.sampled_from([None, "leaf", "worse"]), min_size=4, max_size=4))
             for n, kind in enumerate([EventType.RAISED, *draw(st.lists(st.sampled_from(LATER), max_size=3))]):
                 level = draw(st.integers(0, 3))
                 worst = max(worst, level)
                 auto = worst >= bad_enough
                 severity, of_all = SEVERITIES[level], SEVERITIES[worst]
-                name, place = f"p{p}-a{a}", f"M{p}"
+                name, place, leaf = f"p{p}-a{a}", f"M{p}", leaves[worst]
                 events.append(
                     event(name, n + 1, kind, place=place, severity=severity, worst=of_all, auto=auto, leaf=leaf)
                 )

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from runtime.config import Config, load_config, write_config
+from runtime.config import Config, Stream, load_config, write_config
+from runtime.hub_role import database_of
+from runtime.stream.access import Access, access
 
 
 @pytest.fixture
@@ -132,3 +134,87 @@ def test_the_map_is_the_one_that_is_named_or_the_one_in_the_data_folder(path: Pa
     assert load_config(path).city_folder() == tmp_path / "scenewatch-data" / "city"
     path.write_text('[city]\nfolder = "map"')
     assert load_config(path).city_folder() == tmp_path / "map"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[stream]\nkafka_user = "x"', "stream: kafka_user goes with a password, and a password with kafka_user"),
+        ('[stream]\nkafka_password = "s3cret"', "stream: kafka_user goes with a password, and a password with"),
+        (
+            '[stream]\nkafka_user = "x"\nkafka_password = "s3cret"\nkafka_mechanism = "PLAIN"',
+            "stream: kafka_mechanism PLAIN sends the password as it is: set kafka_tls = true, or take SCRAM",
+        ),
+        ('[stream]\nkafka_ca_file = "ca.pem"', "stream: kafka_ca_file is of no use without TLS: set kafka_tls = true"),
+        ('[stream]\nkafka_tls = true\nkafka_key_file = "k.pem"', "stream: kafka_key_file is the key of a certificate"),
+        ('[history]\ninfluxdb_url = "localhost"', "history.influxdb_url: write it like http://host:8086"),
+        ('[history]\ninfluxdb_ca_file = "ca.pem"', "history: influxdb_ca_file is of no use without TLS"),
+        ('[hub]\ndatabase_ca_file = "ca.pem"', "hub: database_ca_file is for PostgreSQL: write database_url like"),
+        (
+            '[hub]\ndatabase_url = "sqlite:///x.db"\ndatabase_password_file = "p"',
+            "hub: database_password_file is for PostgreSQL",
+        ),
+    ],
+)
+def test_half_a_secure_connection_is_a_mistake(path: Path, text: str, said: str) -> None:
+    (line,) = refused(path, text)
+    assert line.startswith(said)
+    assert "s3cret" not in line
+
+
+def test_files_of_secrets_and_certificates_lie_beside_the_configuration(path: Path, tmp_path: Path) -> None:
+    path.write_text(
+        '[stream]\nkafka_tls = true\nkafka_ca_file = "ca.pem"\nkafka_user = "x"\nkafka_password_file = "secret"\n'
+        '[hub]\ndatabase_url = "postgresql://hub@db/x"\ndatabase_password_file = "secret"\n'
+    )
+    (tmp_path / "secret").write_text("p@ss/word\n")
+    (tmp_path / "ca.pem").write_text("")
+    config = load_config(path)
+    assert config.stream.kafka_ca_file == tmp_path / "ca.pem"
+    assert config.stream.secret() == "p@ss/word"
+    assert "p@ss" not in repr(config)
+    assert "p@ss" not in config.model_dump_json()
+    assert database_of(config) == "postgresql://hub:p%40ss%2Fword@db/x"
+    (tmp_path / "secret").unlink()
+    with pytest.raises(ConfigError, match=r"hub\.database_password_file: .*secret cannot be read: No such file"):
+        database_of(config)
+    with pytest.raises(ConfigError, match=r"stream\.kafka_password_file: .*secret cannot be read: No such file"):
+        config.stream.secret()
+
+
+def test_what_asks_for_tls_of_postgresql_checks_the_name_of_the_server(path: Path, tmp_path: Path) -> None:
+    path.write_text('[hub]\ndatabase_url = "postgresql://hub@db/x"\ndatabase_ca_file = "ca.pem"')
+    config = load_config(path)
+    with pytest.raises(ConfigError, match=r"hub\.database_ca_file: there is no file .*ca\.pem"):
+        database_of(config)
+    (tmp_path / "ca.pem").write_text("")
+    asked = database_of(config)
+    assert "sslmode=verify-full" in asked
+    assert "ca.pem" in asked
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (Stream(kafka="h:9", kafka_tls=True, kafka_ca_file=Path("/nowhere/ca.pem")), "kafka_ca_file: /nowhere/ca.pem"),
+        (
+            Stream(kafka="h:9", kafka_tls=True, kafka_cert_file=Path("/nowhere/us.pem")),
+            "kafka_cert_file: /nowhere/us.pem with its key cannot be used: No such file",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_there_is_told_before_anything_starts(stream: Stream, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        access(stream, "a worker")
+
+
+def test_both_clients_of_kafka_are_told_the_same_and_no_word_shows_the_password() -> None:
+    found = Access("a:1,b:2", tls=True, user="us", password="s3cret", mechanism="SCRAM-SHA-256")  # noqa: S106
+    told = found.client()
+    assert (told["security.protocol"], told["sasl.mechanism"]) == ("SASL_SSL", "SCRAM-SHA-256")
+    assert found.urls() == "kafka://a:1;kafka://b:2"
+    credentials = found.credentials()
+    assert credentials is not None
+    assert (credentials.protocol.value, credentials.mechanism.value) == ("SASL_SSL", "SCRAM-SHA-256")  # type: ignore[attr-defined]
+    assert "s3cret" not in f"{found} {found!r} {credentials!r}"
+    assert Access("a:1").credentials() is None

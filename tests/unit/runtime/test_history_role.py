@@ -17,7 +17,8 @@ from history.query import Selection
 from history.stores import InfluxAddress, Store, Writer
 from runtime.broker.base import free_port
 from runtime.config import Config, load_config, write_config
-from runtime.history_role import Follower, KnownDevices, metrics, run
+from runtime.following import metrics
+from runtime.history_role import Follower, KnownDevices, run
 from tests.chaos.system import wait_until
 from tests.reference.history_twin import Given, sequenced
 from tests.unit.history.influxd import MISSING, PROGRAM, influxdb

@@ -7,13 +7,15 @@ import pytest
 from core.errors import ConfigError
 from runtime import bridge_role, delivery_role, worker_role
 from runtime.cli_serve import _specs, _wanted
-from runtime.config import Config, Stream, load_config
+from runtime.config import Config, HistorySection, Stream, load_config
 
 KAFKA = Config(stream=Stream(kafka="127.0.0.1:9", workers=3))
+WITHOUT = Config(stream=KAFKA.stream, history=HistorySection(kind="none"))
 
 
 def test_with_kafka_everything_but_the_pipeline_runs() -> None:
-    assert _wanted("", KAFKA) == ["hub", "delivery", "worker", "bridge"]
+    assert _wanted("", KAFKA) == ["hub", "history", "delivery", "worker", "bridge"]
+    assert _wanted("", WITHOUT) == ["hub", "delivery", "worker", "bridge"]
     assert _wanted("", Config()) == ["hub", "pipeline", "history"]
     assert _wanted("worker", KAFKA) == ["worker"]
 
@@ -30,7 +32,8 @@ def test_a_worker_is_as_many_processes_as_are_wanted() -> None:
     [
         ("worker", Config(), "role worker: it works over Kafka; set stream.kafka"),
         ("ingest", KAFKA, "role ingest: over Kafka the role bridge ingests; ask for bridge"),
-        ("history", KAFKA, "role history: it reads the journal of the role pipeline, and not Kafka yet"),
+        ("history", WITHOUT, 'role history: history.kind is "none"; set it to parquet or influxdb'),
+        ("pipeline,history", KAFKA, "with stream.kafka history reads Kafka; take stream.kafka out"),
         ("pipeline,bridge", KAFKA, "roles pipeline and bridge: both take everything from the broker"),
         ("pipeline,delivery", KAFKA, "roles pipeline and delivery: both keep the outbox"),
         (

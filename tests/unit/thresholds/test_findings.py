@@ -13,8 +13,8 @@ from city.device import DeviceType, Metric
 from thresholds.check import load_scenes, scene_files
 from thresholds.conditions import CONDITIONS
 from thresholds.finding import Code, Finding
-from thresholds.scene import SPECIFIC
 from thresholds.scene_set import SceneSet
+from thresholds.where import SPECIFIC
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = cases_when_asked()
@@ -228,8 +228,8 @@ MISTAKES = {
         "S010 `clear_below` does not go with deviates (did you mean clear_by?)",
     ),
     "a key for later": (
-        "raises:", "limits_from: {table: a.csv}\nraises:", "¦limits_from:",
-        "S015 `limits_from` is part of the language but not evaluated by this version: take it away or wait for it",
+        "raises:", "limits_from: {table: a.csv, by: device}\nraises:", "¦a.csv",
+        "S023 the table a.csv cannot be read: no such file or directory",
     ),
     "a latch with a clear delay": (
         "clear_for: 10m", "clear_for: 10m, latch: manual", "clear_for: ¦10m",
@@ -593,7 +593,8 @@ raises: {auto: "yes", budget_per_day: 4.5}
         ["7:33:", "S018"],
         ["7:36:", "S010"],
         ["8:33:", "S008"],
-        ["9:1:", "S015"],
+        ["9:1:", "S005"],
+        ["9:22:", "S023"],
         ["10:16:", "S006"],
         ["10:39:", "S006"],
     ]
@@ -611,7 +612,7 @@ def test_a_broken_yaml_file_says_where(tmp_path: Path) -> None:
         (b"# nothing but words\n", "1:1: S017 the file holds no scene"),
         (b"- a\n- b\n", "1:1: S006 a scene is keys with values, like `scene: road-flooding`"),
         (b"{[a]: b}", "1:2: S002 a key has to be a word"),
-        (b"x" * 1_000_001, "1:1: S001 the file is over a megabyte: that is no scene"),
+        (b"x" * 4_000_001, "1:1: S001 the file is over four megabytes: that is no scene"),
     ],
 )
 def test_a_file_that_is_no_scene_says_why(content: bytes, expected: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The shipped scenes: each is right, says where its limits come from, leads to one leaf, leaves a calm day alone.
+"""The shipped scenes: each is right, says where its limits come from, leaves a calm day alone; a level has one leaf.
 
 What differs from `data/device-types.yaml` stands in the tables below, each with its reason; an entry that no longer
 differs fails as well.
@@ -8,7 +8,7 @@ import datetime as dt
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,13 @@ from city.catalogue import load_catalogue, shipped
 from city.device import Device, Metric
 from core.reading import ReadingBatch
 from core.severity import Severity
-from runtime.scene_library import limits, meant, usual, waits, with_table
+from runtime.scene_library import limits, meant, read_where, usual, waits, with_table
 from simulators.faults import SHOWS
 from thresholds.check import load_scenes
 from thresholds.engine import Engine
 from thresholds.level import LevelBase
-from thresholds.scene import Scene
+from thresholds.limit_table import TableRow
+from thresholds.scene import Override, Scene
 from thresholds.scene_set import SceneSet
 from thresholds.transition import TransitionKind
 from thresholds.windows import Windowed
@@ -58,9 +59,6 @@ WEATHER = {
     "manhole-flooded": "rain",
     "river-quality-clarity": "rain",
     "river-level": "rain and tide",
-    "river-level-huangpu-park": "rain and tide",
-    "river-level-wusongkou": "tide",
-    "river-level-mishidu": "rain and tide",
     "crane-wind": "wind",
 }
 """What drives the scenes whose cases do not come in quiet weather, and whose budget does not count for it."""
@@ -93,11 +91,6 @@ UNUSED = {
     ("bridge-health", "accel", 110.0): "the peak of a burst, and a share of a design value",
     ("river-level", "level_m", 5.1): "orange has the severity of yellow, which holds below it already",
     ("river-quality", "do", 2.0): "at most 2, light black odour: begins where class V (under 2) ends, same severity",
-    ("river-quality", "do", 5.0): "of class III: the language has no classes of water yet",
-    ("river-quality", "do", 3.0): "of class IV: the language has no classes of water yet",
-    ("river-quality", "nh3n", 1.0): "of class III: the language has no classes of water yet",
-    ("river-quality", "nh3n", 1.5): "of class IV: the language has no classes of water yet",
-    ("river-quality", "nh3n", 8.0): "light black odour has the severity of class V, which holds below it already",
     ("ambient-noise", "laeq", 40.0): "the scene holds from 3 dB over it",
     ("ambient-noise", "laeq", 45.0): "the scene holds from 3 dB over it",
     ("ambient-noise", "laeq", 50.0): "the scene holds from 3 dB over it",
@@ -143,12 +136,21 @@ NOT_BY_ONE_VALUE = {
 
 
 def levels_of(scene: Scene) -> list[LevelBase]:
-    """All levels of a scene, those of overrides laid over the others."""
-    found: list[LevelBase] = list(scene.levels)
-    for override in scene.overrides:
-        for severity, change in override.levels.given.items():
-            found.append(change.laid_over(next(level for level in scene.levels if level.severity == severity)))
-    return found
+    """All levels of a scene, those of overrides and of its table laid over the others."""
+    return [*written_levels(scene), *laid_over(scene, scene.limit_table.rows if scene.limit_table else ())]
+
+
+def written_levels(scene: Scene) -> list[LevelBase]:
+    """Those of all devices, without the table: a class of water has a calm band of its own, which the data has not."""
+    return [*(level for level in scene.levels if not level.from_table), *laid_over(scene, scene.overrides)]
+
+
+def laid_over(scene: Scene, parts: Iterable[Override | TableRow]) -> Iterator[LevelBase]:
+    levels: dict[str, LevelBase] = {level.severity: level for level in scene.levels}
+    for part in parts:
+        for severity, change in part.changes.items():
+            if not change.only_leaf:
+                yield change.laid_over(levels[severity])
 
 
 def metric_of(scene: Scene) -> Metric:
@@ -204,7 +206,9 @@ def test_the_whole_library_is_right() -> None:
 def test_one_file_a_scene_by_its_name() -> None:
     folder = shipped("scenes")
     assert sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") == sorted(SCENES)
-    assert [path.name for path in folder.iterdir() if path.suffix != ".yaml"] == []
+    tables = {f"{name}.csv" for name, scene in SCENES.items() if scene.limits_from}
+    assert {path.name for path in folder.iterdir() if path.suffix != ".yaml"} == tables
+    assert {scene.limits_from.name for scene in SCENES.values() if scene.limits_from} == tables
 
 
 def test_every_device_type_has_a_scene_that_decides() -> None:
@@ -229,14 +233,46 @@ def test_every_scene_is_supervised_by_a_role_of_the_case_catalogue() -> None:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_every_ladder_leads_to_one_leaf_that_knows_the_type(name: str) -> None:
+def test_every_level_leads_to_one_leaf_that_knows_the_type(name: str) -> None:
     scene = SCENES[name]
-    leaf = CASES.leaves[str(scene.raises.leaf)]
-    assert leaf.in_force(dt.date(2026, 6, 1))
-    if name in HEALTH:
-        assert (leaf.sub, leaf.sensors) == ("28-01", ())
-    else:
-        assert scene.feeds.type in leaf.sensors
+    assert scene.raises.leaf is not None
+    for _, _, code in scene.leaves:
+        leaf = CASES.leaves[str(code)]
+        assert leaf.in_force(dt.date(2026, 6, 1))
+        if name in HEALTH:
+            assert (leaf.sub, leaf.sensors) == ("28-01", ())
+        else:
+            assert scene.feeds.type in leaf.sensors, code
+
+
+LEAVES = {
+    ("river-quality-ammonia", "minor"): "14-08-02",
+    ("river-quality-ammonia", "major"): "14-08-03",
+    ("river-quality-oxygen", "minor"): "14-08-02",
+    ("river-quality-oxygen", "major"): "14-08-03",
+    ("river-quality-redox", "major"): "14-08-03",
+    ("river-quality-clarity", "major"): "14-08-03",
+    ("sewer-surcharge", "major"): "14-02-02",
+    ("road-flooding", "info", "underpass"): "14-01-03",
+    ("road-flooding", "minor", "underpass"): "14-01-03",
+    ("road-flooding", "critical", "underpass"): "11-08-01",
+    ("bin-overflow", "minor", "litter-bin"): "02-02-01",
+    ("bin-overflow", "minor", "wheeled-bin"): "02-02-03",
+    ("sign-tilt", "minor", "shop-sign"): "16-02-01",
+    ("sign-tilt", "major", "shop-sign"): "16-02-01",
+    ("site-noise", "major", "night"): "09-01-02",
+}
+"""Levels that have another leaf than their scene: at all, at a kind of site, at a time."""
+
+
+def test_levels_kinds_and_times_with_a_leaf_of_their_own_are_listed() -> None:
+    found = {}
+    for name, scene in SCENES.items():
+        for severity, override, code in scene.leaves:
+            if code != scene.raises.leaf:
+                where = () if override is None else ("night",) if override.when else tuple(override.scope.given["kind"])
+                found[(name, severity, *where)] = code
+    assert found == LEAVES
 
 
 def test_a_calm_day_asks_for_at_most_a_hundred_cases() -> None:
@@ -271,7 +307,7 @@ def test_every_limit_is_one_of_the_data_or_listed_with_its_reason(name: str) -> 
 @pytest.mark.parametrize("name", SCENES)
 def test_every_limit_has_its_source_with_the_mark_that_the_data_gives_it(name: str) -> None:
     scene = SCENES[name]
-    said = {source.text: source.verified for source in scene.sources}
+    said = read_where(scene)
     accounted = set()
     for severity, condition, value in limits(scene):
         evidence = [limit.evidence for limit in usual(scene, condition, value, TYPES)]
@@ -292,6 +328,8 @@ def test_an_override_of_a_kind_of_site_is_the_limit_that_the_data_gives_that_kin
                 continue
             (kind,) = override.where.given["kind"]
             for severity, change in override.levels.given.items():
+                if change.only_leaf:
+                    continue
                 level = change.laid_over(next(one for one in scene.levels if one.severity == severity))
                 found = usual(scene, *meant(scene, level), TYPES)
                 assert kind in {limit.where.get("kind") for limit in found}, f"{scene.id}: {kind}"
@@ -321,7 +359,7 @@ def test_severities_are_those_of_the_data_or_the_difference_has_a_reason(name: s
     scene = SCENES[name]
     worst_first = [
         (severity, {one.severity for one in usual(scene, condition, value, TYPES)})
-        for severity, condition, value in reversed(limits(scene)[: len(scene.levels)])
+        for severity, condition, value in reversed(limits(scene)[: sum(not level.from_table for level in scene.levels)])
         if (name, severity) not in OWN_LIMITS
     ]
     differ, before = False, math.inf
@@ -395,7 +433,7 @@ def test_delays_fit_the_interval_of_the_type(name: str) -> None:
 def test_a_calm_district_never_trips_it_and_always_clears_it(name: str) -> None:
     scene = DECIDING[name]
     calm = calm_values(metric_of(scene))
-    levels = [level for level in levels_of(scene) if on_the_metric(level)]
+    levels = [level for level in written_levels(scene) if on_the_metric(level)]
     trips = [value for value in calm for level in levels if holds(level, value)]
     assert bool(trips) == (name in HOLDS_IN_CALM)
     if calm:

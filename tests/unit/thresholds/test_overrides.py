@@ -11,7 +11,7 @@ from city.device import Device
 from tests.unit.thresholds.parts import scene
 from thresholds.ladder import ladder_problems
 from thresholds.overrides import meeting
-from thresholds.scene import Where
+from thresholds.where import Where
 
 NAMES = {"device": ["d1", "d2"], "place": ["M1", "M2"], "town": ["T1", "T2"], "kind": ["road", "bridge"]}
 DEVICES = [

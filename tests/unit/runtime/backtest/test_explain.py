@@ -90,6 +90,18 @@ def test_the_limit_in_force_says_which_override_gave_it(
     assert found["why"] == ["shadow", "delay"]
 
 
+def test_the_limit_in_force_says_which_row_of_the_table_gave_it(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "with.yaml"
+    path.write_text(f"{SCENE}limits_from: {{table: pits.csv, by: device}}\nstage: shadow\n")
+    (tmp_path / "pits.csv").write_text("device,minor,minor_clear,source,verified\nd9,3,2,,\nd2,6,5,the pit's own,yes\n")
+    found = why(capsys, folder, "d2/depth", 3, path)
+    row = "limits_from pits.csv line 3 (device d2): the pit's own (verified 已核实)"
+    assert [level["comes_from"] for level in found["levels"]] == [row, "scene"]
+    assert found["levels"][0]["condition"] == "above 6"
+
+
 def test_what_is_part_of_another_alert_says_so(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
