@@ -51,7 +51,9 @@ _Kind = tuple[str | float | None, ...]
 class Watch(NamedTuple):
     """What watches one kind of feed: a run of rows of the level table, how many scenes they are of, what is measured.
 
-    `cells`: how many the measures keep; `lacking`: scenes that would watch it, but for a design value.
+    `cells`: how many the measures keep; `number`: its row of `kernel.WATCH`; `takes`: how many of the measures are
+    of something else than absence; `lo`, `hi`: between them, themselves included, a reading begins nothing; `lacking`:
+    scenes that would watch it, but for a design value.
     """
 
     first: int
@@ -60,6 +62,10 @@ class Watch(NamedTuple):
     measure: int
     measures: int
     cells: int
+    number: int = 0
+    takes: int = 0
+    lo: float = -np.inf
+    hi: float = np.inf
     lacking: tuple[str, ...] = ()
 
 
@@ -87,6 +93,7 @@ class Tables:
     Feeds under the same levels share their rows, so that the tables stay in the cache however many feeds there are.
 
     Attributes:
+        watches: `kernel.WATCH`, shape (watches,); the first one is of a feed that nothing watches.
         levels: `kernel.LEVEL`, shape (rows,).
         measures: `kernel.MEASURE`, shape (measures,).
         keys: What each row of `measures` is a measure of: scene id and measure.
@@ -100,6 +107,8 @@ class Tables:
     def __init__(self, scenes: SceneSet) -> None:
         self._profiles = scenes.profiles
         self._live = [(index, scene) for index, scene in enumerate(scenes.scenes) if scene.stage in DECIDES]
+        self.watches: Rows = np.zeros(1, kernel.WATCH)
+        self._many: Rows = self.watches
         self.levels: Rows = np.zeros(0, kernel.LEVEL)
         self._roomy: Rows = self.levels
         self.measures: Rows = np.zeros(0, kernel.MEASURE)
@@ -173,6 +182,9 @@ class Tables:
                 rows.append(head)
         if not rows:
             return _NOBODY._replace(lacking=tuple(lacking))
+        order = sorted(range(len(wanted)), key=lambda rank: wanted[rank][1].kind == kernel.ABSENT)
+        rows, faces = _ranked(rows, order), _ranked(faces, order)
+        wanted = [wanted[rank] for rank in order]
         known = (tuple(rows), tuple(faces), tuple(wanted))
         if known not in self._by_rows:
             self._by_rows[known] = self._entered(rows, faces, wanted, len({row[_SCENE] for row in rows}))
@@ -210,9 +222,15 @@ class Tables:
         """New rows at the end of the tables."""
         behind = len(self.levels) + len(rows)
         cells = np.array([measure.cells for _, measure in wanted], np.int64)
-        watch = Watch(len(self.levels), len(rows), scenes, len(self.measures), len(wanted), int(cells.sum()))
         new = np.array([*rows, *faces], kernel.LEVEL)
         new["faces"][: len(rows)] += behind
+        takes = sum(measure.kind != kernel.ABSENT for _, measure in wanted)
+        watch = Watch(
+            len(self.levels), len(rows), scenes, len(self.measures), len(wanted), int(cells.sum()),
+            len(self.watches), takes, *_calm(new),
+        )  # fmt: skip
+        row = np.array([(watch.first, watch.levels, watch.measure, watch.measures, takes)], kernel.WATCH)
+        self.watches, self._many = _grown(self._many, len(self.watches), row)
         self.levels, self._roomy = _grown(self._roomy, len(self.levels), new)
         if wanted:
             measures = [self._measure_row(measure) for _, measure in wanted]
@@ -308,8 +326,34 @@ def _clear(level: LevelBase, op: int) -> tuple[int, float, float]:
     return (_CLEAR_OPS[str(level.clears_by)], *_pair(clear))
 
 
-_SCENE = 12
-"""Place of the scene in such a row."""
+_SCENE, _MEASURE, _PROGRAM = (list(kernel.LEVEL.names or ()).index(name) for name in ("scene", "measure", "program"))
+"""Places in such a row."""
+
+
+def _ranked(rows: list[tuple[Any, ...]], order: list[int]) -> list[tuple[Any, ...]]:
+    """Rows for measures in another order."""
+    now = {kernel.READING: kernel.READING, **{before: rank for rank, before in enumerate(order)}}
+    return [(*row[:_MEASURE], now[row[_MEASURE]], now[row[_PROGRAM]], *row[_PROGRAM + 1 :]) for row in rows]
+
+
+def _calm(levels: Rows) -> tuple[float, float]:
+    """From where to where, itself included, a reading makes none of some levels begin that compare it.
+
+    Where that is no such interval, or more than one, it is an empty one or part of it.
+    """
+    lo, hi = -math.inf, math.inf
+    for level in levels[levels["measure"] == kernel.READING]:
+        at, to = float(level["lo"]), float(level["hi"])
+        begin, end = {
+            kernel.NEVER: (lo, hi),
+            kernel.ABOVE: (lo, at),
+            kernel.BELOW: (at, hi),
+            kernel.OUTSIDE: (at, to),
+            kernel.EQUALS: (math.nextafter(at, math.inf), hi),
+            kernel.NOT_EQUALS: (at, at),
+        }.get(int(level["op"]), (math.inf, -math.inf))
+        lo, hi = max(lo, begin), min(hi, end)
+    return lo, hi
 
 
 def _scaled(row: tuple[Any, ...], factor: float) -> tuple[Any, ...]:

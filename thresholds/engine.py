@@ -15,6 +15,7 @@ from thresholds import kernel_state as arrays
 from thresholds.compiler import Refused, Tables, Watch
 from thresholds.gauges import Gauges
 from thresholds.kernel_state import Rows, State
+from thresholds.lines import aligned
 from thresholds.measure import Measure
 from thresholds.running import Running
 from thresholds.scene_set import SceneSet
@@ -23,7 +24,7 @@ from thresholds.transition import Transitions
 from thresholds.usual import Standing, standing
 
 _OUT_ROWS = 4_096
-_LINE = 64
+_NUMBER, _TAKES, _LO = (Watch._fields.index(name) for name in ("number", "takes", "lo"))
 _NOTHING = ReadingBatch.of([], [], [])
 
 
@@ -54,9 +55,9 @@ class Engine:
         self.scenes = scenes
         self._tables = Tables(scenes)
         reserve = self._max_feeds * self._tables.widest
-        self._feeds = _aligned(self._max_feeds, arrays.FEED)
+        self._feeds: Rows = aligned(self._max_feeds, arrays.FEED)
         self._slots: Rows = np.zeros(reserve, arrays.SLOT)
-        self._heap: Rows = np.zeros(2 * reserve + _OUT_ROWS, arrays.HEAP)
+        self._heap: Rows = aligned(2 * reserve + _OUT_ROWS, arrays.HEAP, behind=1)
         self._out: Rows = np.zeros(_OUT_ROWS + arrays.ROWS_PER_LEVEL * self._tables.widest, arrays.OUT)
         self._gauges = Gauges()
         self._n_slots = 0
@@ -155,7 +156,8 @@ class Engine:
         """
         index = self.scenes.index(scene)
         rows = self._feeds[feeds]
-        slots = [np.arange(row["slot"], row["slot"] + row["levels"]) for row in rows]
+        levels = self._tables.watches["levels"][rows["watch"]]
+        slots = [np.arange(first, first + many) for first, many in zip(rows["slot"], levels, strict=True)]
         at = np.concatenate([np.zeros(0, np.int64), *slots])
         levels = self._tables.levels[self._slots["level"][at]]
         waits = (self._slots["phase"][at] == arrays.CLEARING) & (levels["clear_by"] == arrays.BY_HAND)
@@ -169,7 +171,8 @@ class Engine:
     def standing(self, feed: int, scene: str, measure: Measure) -> Standing | None:
         """How a feed stands to a baseline of a scene; None where it has none, or nothing was heard of it yet."""
         row = self._feeds[feed]
-        keys = self._tables.keys[row["measure"] : row["measure"] + row["measures"]]
+        watch = self._tables.watches[row["watch"]]
+        keys = self._tables.keys[watch["measure"] : watch["measure"] + watch["measures"]]
         if measure.kind != arrays.BASELINE or (scene, measure) not in keys:
             return None
         gauge = self._gauges.rows[row["gauge"] + keys.index((scene, measure))]
@@ -304,8 +307,8 @@ class Engine:
     def _state(self) -> State:
         tables, gauges = self._tables, self._gauges
         return State(
-            self._feeds, self._slots, tables.levels, tables.measures, gauges.rows, gauges.cells, tables.times,
-            tables.faces, self._heap, self._meta, self._out,
+            self._feeds, self._slots, tables.watches, tables.levels, tables.measures, gauges.rows, gauges.cells,
+            tables.times, tables.faces, self._heap, self._meta, self._out,
         )  # fmt: skip
 
     def _expect(self, feed: int, count: int) -> None:
@@ -321,13 +324,14 @@ class Engine:
             tables.watch(device, metric)
             for device, metric in zip(self._devices[first:], self._metrics[first:], strict=True)
         ]
-        begins, counts, scenes, firsts, measures = (_column(watches, k) for k in range(5))
+        begins, counts, scenes, firsts, measures = (_column(watches, k, np.int64) for k in range(5))
         feeds = np.arange(first, first + len(watches))
         slots = self._n_slots + np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         rows = self._feeds[first : first + len(watches)]
-        rows["busy"] = np.where(measures > 0, arrays.MEASURED, 0)
-        rows["slot"], rows["level"], rows["levels"], rows["scenes"] = slots[:-1], begins, counts, scenes
-        rows["measure"], rows["measures"] = firsts, measures
+        takes = np.where(_column(watches, _TAKES, np.int64) > 0, arrays.TAKES, 0)
+        rows["busy"] = np.where(measures > 0, arrays.MEASURED | arrays.UNTOLD | takes, 0)
+        rows["slot"], rows["watch"], rows["scenes"] = slots[:-1], _column(watches, _NUMBER, np.int64), scenes
+        rows["lo"], rows["hi"] = _column(watches, _LO, np.float64), _column(watches, _LO + 1, np.float64)
         rows["gauge"] = len(self._gauges) + np.cumsum(measures) - measures
         rows["value"][measures > 0] = np.nan
         self._gauges.add(feeds, firsts, measures, tables.cells)
@@ -343,7 +347,9 @@ class Engine:
         room = 2 * (self._n_slots + len(self._gauges)) + 1
         self._meta[arrays.HEAP_ROOM] = room
         if room > len(self._heap):
-            self._heap = np.concatenate([self._heap, np.zeros(len(self._heap) + room, arrays.HEAP)])
+            grown = aligned(len(self._heap) + room, arrays.HEAP, behind=1)
+            grown[: len(self._heap)] = self._heap
+            self._heap = grown
 
     def _take_up(self, running: Running) -> None:
         self._meta[arrays.RESUMED] = running.resumed
@@ -372,23 +378,17 @@ class Engine:
         """The slot of each (feed, scene index, severity), -1 where there is none, shape (n,)."""
         found = np.full(len(feed), -1, np.int64)
         rows, levels = self._feeds[feed], self._tables.levels
-        for rank in range(int(rows["levels"].max(initial=0))):
-            there = np.flatnonzero(rows["levels"] > rank)
-            level = levels[rows["level"][there] + rank]
+        watches = self._tables.watches[rows["watch"]]
+        for rank in range(int(watches["levels"].max(initial=0))):
+            there = np.flatnonzero(watches["levels"] > rank)
+            level = levels[watches["level"][there] + rank]
             same = there[(level["scene"] == scene[there]) & (level["severity"] == severity[there])]
             found[same] = rows["slot"][same] + rank
         return found
 
 
-def _column(watches: list[Watch], index: int) -> Int64:
-    return np.fromiter((watch[index] for watch in watches), np.int64, len(watches))
-
-
-def _aligned(rows: int, dtype: np.dtype[np.void]) -> Rows:
-    """Zeros whose rows begin on cache lines, shape (rows,)."""
-    reserve = np.zeros(rows * dtype.itemsize + _LINE, np.uint8)
-    skip = -reserve.ctypes.data % _LINE
-    return reserve[skip : skip + rows * dtype.itemsize].view(dtype)
+def _column(watches: list[Watch], index: int, kind: type[np.generic]) -> NDArray[Any]:
+    return np.fromiter((watch[index] for watch in watches), kind, len(watches))
 
 
 def _transitions(rows: Rows) -> Transitions:

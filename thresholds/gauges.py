@@ -12,6 +12,7 @@ from core.stage import Snapshot
 from thresholds import kernel_state as arrays
 from thresholds.compiler import Tables
 from thresholds.kernel_state import Rows
+from thresholds.lines import aligned
 from thresholds.measure import Measure
 
 _FEW = 64
@@ -51,8 +52,8 @@ class Gauges:
     """
 
     def __init__(self) -> None:
-        self.rows: Rows = np.zeros(_FEW, arrays.GAUGE)
-        self.cells: Float64 = np.zeros(_FEW, np.float64)
+        self.rows: Rows = aligned(_FEW, arrays.GAUGE)
+        self.cells: Float64 = aligned(_FEW, np.dtype(np.float64))
         self._count = 0
         self._n_cells = 0
 
@@ -71,7 +72,7 @@ class Gauges:
         new = self.rows[self._count : self._count + count]
         new["feed"], new["measure"] = np.repeat(feeds, measures), measure
         new["cell"] = self._n_cells + np.cumsum(sizes) - sizes
-        new["pane"], new["wake"], new["queued"] = arrays.NO_PANE, arrays.UNQUEUED, arrays.UNQUEUED
+        new["end"], new["wake"], new["queued"] = arrays.NO_PANE, arrays.UNQUEUED, arrays.UNQUEUED
         self._count += count
         self._n_cells += int(sizes.sum())
 
@@ -91,6 +92,9 @@ class Gauges:
         """Parts of a snapshot: every gauge that has begun, and the last reading of its feed."""
         rows = self.rows[: self._count]
         rows = rows[rows["begun"] == 1]
+        of = feeds[rows["feed"]]
+        moved = (tables.measures["kind"][rows["measure"]] == arrays.ABSENT) & (of["busy"] & arrays.UNTOLD == 0)
+        rows["wake"][moved] = of["event"][moved] + tables.measures["window"][rows["measure"][moved]]
         sizes = tables.cells[rows["measure"]]
         used, key = np.unique(rows["measure"], return_inverse=True)
         feed = np.unique(rows["feed"])
@@ -152,7 +156,7 @@ class Gauges:
         sizes = np.array([measure.cells for _, measure in known.keys], np.int64)[known.key]
         begins = np.cumsum(sizes) - sizes
         self.cells[_spread(rows["cell"][mine], sizes[found])] = known.cells[_spread(begins[found], sizes[found])]
-        measured = known.feed[feeds["measures"][known.feed] > 0]
+        measured = known.feed[tables.watches["measures"][feeds["watch"][known.feed]] > 0]
         kept = np.isin(known.feed, measured)
         for name, column in known.last.items():
             feeds[name][measured] = column[kept]
@@ -160,11 +164,11 @@ class Gauges:
     def _reserve(self, count: int, cells: int) -> None:
         """Make room for so many, at least twice as many as there were."""
         if count > len(self.rows):
-            grown = np.zeros(max(count, 2 * len(self.rows)), arrays.GAUGE)
+            grown = aligned(max(count, 2 * len(self.rows)), arrays.GAUGE)
             grown[: self._count] = self.rows[: self._count]
             self.rows = grown
         if cells > len(self.cells):
-            more = np.zeros(max(cells, 2 * len(self.cells)), np.float64)
+            more = aligned(max(cells, 2 * len(self.cells)), np.dtype(np.float64))
             more[: self._n_cells] = self.cells[: self._n_cells]
             self.cells = more
 

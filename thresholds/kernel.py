@@ -12,10 +12,25 @@ import numpy as np
 from numba import njit
 
 from core.reading import Float64, Int32, Int64, UInt8
-from thresholds.kernel_borrow import borrowed
-from thresholds.kernel_heap import arm_gauge, arm_slot, pop, push, queued, set_queued
+from thresholds.kernel_ahead import ask
+from thresholds.kernel_borrow import lend
+from thresholds.kernel_heap import arm_gauge, arm_slot, pop, put_off, queued, set_queued, wake_of
 from thresholds.kernel_heap import moment_of as _moment_of
-from thresholds.kernel_level import catch_up, due_at, end, holds, is_timed, look_measured, look_plain, wake
+from thresholds.kernel_level import (
+    catch_up,
+    due_at,
+    end,
+    has_room,
+    is_calm,
+    is_timed,
+    is_undisturbed,
+    keep,
+    look_calm,
+    look_measured,
+    look_plain,
+    wake,
+)
+from thresholds.kernel_measure import PANES
 from thresholds.kernel_measure import expect as _expect
 from thresholds.kernel_stamp import STAMP
 from thresholds.kernel_state import (
@@ -23,10 +38,11 @@ from thresholds.kernel_state import (
     DECISIONS,
     GAUGES,
     HEAP_SIZE,
+    LAST_BIT,
+    MEASURED,
     NOT_EVALUATED_BITS,
     RESUMED,
-    ROWS_PER_LEVEL,
-    TOUCHED,
+    TAKES,
     UNQUEUED,
     Rows,
     State,
@@ -37,7 +53,7 @@ from thresholds.kernel_state import (
 def _wakes_at(entry: int, s: State) -> int:
     """Event time at which an entry of the heap is due now, UNQUEUED if it is not any more."""
     if entry < 0:
-        return int(s.gauges[entry - GAUGES]["wake"])
+        return wake_of(entry - GAUGES, s)
     return due_at(entry, s)
 
 
@@ -62,10 +78,9 @@ def _pass_time(now_ms: int, settle_ms: int, s: State, n: int) -> tuple[int, bool
         feed = s.gauges[entry - GAUGES]["feed"] if entry < 0 else s.slots[entry]["feed"]
         moment = _moment_of(feed, time, settle_ms, s)
         if moment > key:
-            pop(s)
-            push(moment, entry, s)
+            put_off(moment, s)
             continue
-        if n + ROWS_PER_LEVEL * s.feeds[feed]["levels"] > len(s.out):
+        if not has_room(feed, s, n):
             return n, False
         pop(s)
         set_queued(entry, UNQUEUED, s)
@@ -74,6 +89,32 @@ def _pass_time(now_ms: int, settle_ms: int, s: State, n: int) -> tuple[int, bool
         else:
             n = end(entry, time, key * 1_000_000, s, n)
     return n, True
+
+
+@njit(nogil=True)
+def _ask_ahead(feed: Int32, begin: int, i: int, s: State) -> None:
+    """Ask for what the readings from `i` on will need.
+
+    The feeds of a block are asked for first, one block later what they point to, and after another what that points to.
+    """
+    rows = len(feed)
+    for j in range(max(begin, i + 3 * BLOCK), min(i + 4 * BLOCK, rows)):
+        ask(s.feeds, feed[j] if 0 <= feed[j] < len(s.feeds) else 0)
+    for j in range(max(begin, i + 2 * BLOCK), min(i + 3 * BLOCK, rows)):
+        row = s.feeds[feed[j] if 0 <= feed[j] < len(s.feeds) else 0]
+        ask(s.slots, row["slot"] if row["busy"] & _RUNNING != 0 else 0)
+        for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["takes"]):
+            ask(s.gauges, gauge)
+    for j in range(max(begin, i + BLOCK), min(i + 2 * BLOCK, rows)):
+        row = s.feeds[feed[j] if 0 <= feed[j] < len(s.feeds) else 0]
+        for k in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["takes"]):
+            gauge = s.gauges[k]
+            ask(s.cells, gauge["cell"])
+            ask(s.cells, gauge["cell"] + (PANES + gauge["here"]) * s.measures[gauge["measure"]]["width"])
+
+
+_RUNNING = (1 << (LAST_BIT + 1)) - 1
+"""Of `busy`: the bits of levels."""
 
 
 def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
@@ -91,6 +132,7 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         settle_ms: int,
         feeds: Rows,
         slots: Rows,
+        watches: Rows,
         levels: Rows,
         measures: Rows,
         gauges: Rows,
@@ -102,22 +144,17 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         out: Rows,
     ) -> tuple[int, int]:
         _ = stamp
-        s = State(
-            borrowed(feeds), borrowed(slots), borrowed(levels), borrowed(measures), borrowed(gauges), borrowed(cells),
-            borrowed(times), borrowed(faces), borrowed(heap), borrowed(meta), borrowed(out),
-        )  # fmt: skip
+        s = lend(State(feeds, slots, watches, levels, measures, gauges, cells, times, faces, heap, meta, out))
         # Typed, since numba compiles a callee once more for a literal.
         n = int(np.int64(0))
         decisions = 0
-        touched = 0
         rows = len(feed)
         i = begin
+        for k in range(-3, 0):
+            _ask_ahead(feed, begin, begin + k * BLOCK, s)
         while i <= rows:
             if (i - begin) % BLOCK == 0:
-                # Memory answers many questions at once but each late: ask for a block's feeds before using any.
-                for j in range(i, min(i + BLOCK, rows)):
-                    if 0 <= feed[j] < len(feeds):
-                        touched += feeds[feed[j]]["busy"]
+                _ask_ahead(feed, begin, i, s)
             moment = now_ms if i == rows else arrival[i] // 1_000_000
             if meta[HEAP_SIZE] > 0 and heap[0]["key"] <= moment:
                 n, complete = _pass_time(moment, settle_ms, s, n)
@@ -131,37 +168,36 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                 i = -1 - i
                 break
             row = feeds[f]
-            if row["busy"] == 0:
-                # The usual case, kept here and free of writes: nothing runs, and no condition begins to hold.
-                quiet = True
-                for k in range(row["level"], row["level"] + row["levels"]):
-                    level = levels[k]
-                    if holds(level["op"], value[i], 0.0, level["lo"], level["hi"]):
-                        quiet = False
-                        break
-                if quiet:
-                    decisions += row["scenes"]
-                    i += 1
-                    continue
-            else:
+            busy = row["busy"]
+            if busy & ~MEASURED == 0 and (row["lo"] <= value[i] <= row["hi"] or is_calm(row["watch"], value[i], s)):
+                # The usual case: nothing runs, no condition begins to hold, no window is kept.
+                if busy != 0:
+                    keep(f, event_time[i], value[i], arrival[i], s)
+                decisions += row["scenes"]
+                i += 1
+                continue
+            calm = busy & ~(MEASURED | TAKES) == 0 and is_undisturbed(f, event_time[i], s)
+            if not calm:
                 n, complete = catch_up(f, event_time[i], arrival[i], settle_ms, s, n)
                 if not complete:
                     break
-            if n + ROWS_PER_LEVEL * row["levels"] > len(out):
+            if not has_room(f, s, n):
                 break
             decisions += row["scenes"]
-            if row["measures"] == 0:
+            if busy & MEASURED == 0:
                 n = look_plain(f, event_time[i], value[i], arrival[i], settle_ms, s, n)
+            elif calm:
+                n = look_calm(f, event_time[i], value[i], arrival[i], settle_ms, s, n)
             else:
                 n = look_measured(f, event_time[i], value[i], arrival[i], settle_ms, s, n)
             i += 1
         meta[DECISIONS] += decisions
-        meta[TOUCHED] = touched
         return i, n
 
     @njit(cache=True, nogil=True)
-    def next_key(s: State) -> int:
+    def next_key(state: State) -> int:
         _ = stamp
+        s = lend(state)
         while s.meta[HEAP_SIZE] > 0:
             if queued(s.heap[0]["slot"], s) == s.heap[0]["key"]:
                 return int(s.heap[0]["key"])
@@ -169,8 +205,9 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         return -1
 
     @njit(cache=True, nogil=True)
-    def arm_all(waiting: Int64, settle_ms: int, s: State) -> None:
+    def arm_all(waiting: Int64, settle_ms: int, state: State) -> None:
         _ = stamp
+        s = lend(state)
         for slot in waiting:
             if slot < 0:
                 arm_gauge(slot - GAUGES, settle_ms, s)
@@ -180,22 +217,25 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                 arm_slot(slot, settle_ms, s)
 
     @njit(cache=True, nogil=True)
-    def expect(feeds: Int32, now_ms: int, settle_ms: int, s: State) -> None:
+    def expect(feeds: Int32, now_ms: int, settle_ms: int, state: State) -> None:
         _ = stamp
+        s = lend(state)
         for feed in feeds:
             row = s.feeds[feed]
-            if row["measures"] == 0:
+            measures = s.watches[row["watch"]]["measures"]
+            if measures == 0:
                 continue
             if row["event"] == 0 and row["arrival"] == 0:
                 row["event"], row["arrival"] = now_ms, now_ms
             clock = row["event"] + now_ms - max(row["arrival"], s.meta[RESUMED])
-            for gauge in range(row["gauge"], row["gauge"] + row["measures"]):
+            for gauge in range(row["gauge"], row["gauge"] + measures):
                 _expect(gauge, max(clock, row["event"]), s)
                 arm_gauge(gauge, settle_ms, s)
 
     @njit(cache=True, nogil=True)
-    def let_go(waiting: Int64, now_ms: int, s: State) -> int:
+    def let_go(waiting: Int64, now_ms: int, state: State) -> int:
         _ = stamp
+        s = lend(state)
         n = int(np.int64(0))
         for slot in waiting:
             feed = s.feeds[s.slots[slot]["feed"]]

@@ -34,8 +34,8 @@ def hear(gauge: int, time: int, value: float, before: float, s: State) -> None:
     """
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    if state["pane"] == NO_PANE:
-        state["pane"], state["since"] = 0, time
+    if state["before"] == 0:
+        state["before"], state["since"] = 1, time
     if m["block_ms"] == 0:
         _hold_against(gauge, time, value, s)
     else:
@@ -63,8 +63,8 @@ def _hold_against(gauge: int, time: int, value: float, s: State) -> None:
     """Say how far a value is from what its part knows, and let it count for what that part will know."""
     state = s.gauges[gauge]
     parts, cell = s.measures[state["measure"]]["of"], state["cell"]
-    if time >= state["until"]:
-        if state["until"] != 0:
+    if time >= state["end"]:
+        if state["end"] != NO_PANE:
             close_visit(state["here"], parts, s.cells, cell)
         _enter_part(gauge, time, s)
         begin_visit(state["here"], s.cells, cell)
@@ -83,11 +83,11 @@ def _enter_part(gauge: int, time: int, s: State) -> None:
     m = s.measures[state["measure"]]
     day = border(time, m, s)
     last = day + 1 == m["first"] + m["count"]
-    state["until"] = UNQUEUED if last else s.times[day + 1]
+    state["end"] = UNQUEUED if last else s.times[day + 1]
     state["here"] = 0
     if m["of"] > 1:
         # The hour that a clock change adds to a day belongs to its last one.
         hour = min(max((time - s.times[day]) // _HOUR_MS, 0), _LAST_HOUR)
         state["here"] = hour if m["of"] == _HOURS else hour + _HOURS * s.faces[day]
         if hour < _LAST_HOUR:
-            state["until"] = min(s.times[day] + (hour + 1) * _HOUR_MS, state["until"])
+            state["end"] = min(s.times[day] + (hour + 1) * _HOUR_MS, state["end"])

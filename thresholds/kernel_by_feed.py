@@ -21,20 +21,30 @@ import numpy as np
 from numba import njit
 
 from core.reading import Float64, Int32, Int64, UInt8
-from thresholds.kernel_borrow import borrowed
-from thresholds.kernel_heap import moment_of, set_queued
-from thresholds.kernel_level import catch_up, due_at, end, holds, look_measured, look_plain, wake
+from thresholds.kernel_borrow import lend
+from thresholds.kernel_heap import moment_of, set_queued, wake_of
+from thresholds.kernel_level import (
+    catch_up,
+    due_at,
+    end,
+    has_room,
+    is_calm,
+    is_undisturbed,
+    keep,
+    look_calm,
+    look_measured,
+    look_plain,
+    wake,
+)
 from thresholds.kernel_stamp import STAMP
 from thresholds.kernel_state import (
-    ABOVE,
-    BELOW,
     DECISIONS,
     GAUGES,
     HEAP_SIZE,
+    MEASURED,
     NOT_EVALUATED_BITS,
-    OUTSIDE,
     RESUMED,
-    ROWS_PER_LEVEL,
+    TAKES,
     UNQUEUED,
     Rows,
     State,
@@ -61,12 +71,13 @@ _MS = 1_000_000
 def _earliest(feed: int, s: State) -> tuple[int, int]:
     """(key, entry) of what is due first on a feed, of one key the gauges first; UNQUEUED if there is nothing."""
     row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
     key = int(UNQUEUED)
     entry = int(np.int64(0))
-    for gauge in range(row["gauge"], row["gauge"] + row["measures"]):
+    for gauge in range(row["gauge"], row["gauge"] + watch["measures"]):
         if s.gauges[gauge]["queued"] < key:
             key, entry = s.gauges[gauge]["queued"], GAUGES + gauge
-    for slot in range(row["slot"], row["slot"] + row["levels"]):
+    for slot in range(row["slot"], row["slot"] + watch["levels"]):
         if s.slots[slot]["queued"] < key:
             key, entry = s.slots[slot]["queued"], slot
     return key, entry
@@ -77,14 +88,13 @@ def _pass_time(
     feed: int, now_ms: int, settle_ms: int, s: State, track: Rows, place: Int64, turn: Int64, n: int
 ) -> tuple[int, int]:
     """What `kernel._pass_time` does, to one feed: the rows filled, and DONE, NO_ROOM or FAULT."""
-    row = s.feeds[feed]
     last_key = int(np.int64(-1))
     last_entry = int(np.int64(0))
     while True:
         key, entry = _earliest(feed, s)
         if key > now_ms:
             return n, DONE
-        time = s.gauges[entry - GAUGES]["wake"] if entry < 0 else due_at(entry, s)
+        time = wake_of(entry - GAUGES, s) if entry < 0 else due_at(entry, s)
         if time == UNQUEUED:
             set_queued(entry, UNQUEUED, s)
             continue
@@ -94,7 +104,7 @@ def _pass_time(
             continue
         if key < track[feed]["now"] or (key == last_key and entry < last_entry):
             return n, FAULT
-        if n + ROWS_PER_LEVEL * row["levels"] > len(s.out):
+        if not has_room(feed, s, n):
             return n, NO_ROOM
         set_queued(entry, UNQUEUED, s)
         before = n
@@ -127,31 +137,30 @@ def _pass_marks(
     return n, DONE
 
 
-@njit(nogil=True, inline="always")
-def _is_quiet(value: float, row: Any, levels: Rows) -> bool:
-    """Whether no condition begins to hold on an idle feed."""
-    for k in range(row["level"], row["level"] + row["levels"]):
-        level = levels[k]
-        if holds(level["op"], value, 0.0, level["lo"], level["hi"]):
-            return False
-    return True
-
-
 @njit(nogil=True)
-def _quiet_between(row: Any, levels: Rows) -> tuple[float, float]:
-    """Values, both inclusive, between which no condition on the reading holds; none where that cannot be said so."""
-    low, high = -np.inf, np.inf
-    for k in range(row["level"], row["level"] + row["levels"]):
-        level = levels[k]
-        if level["op"] == ABOVE:
-            high = min(high, level["lo"])
-        elif level["op"] == BELOW:
-            low = max(low, level["lo"])
-        elif level["op"] == OUTSIDE:
-            low, high = max(low, level["lo"]), min(high, level["hi"])
-        else:
-            return np.inf, -np.inf
-    return low, high
+def _look(
+    feed: int, time: int, value: float, arrival: int, calm: bool, settle_ms: int, s: State, n: int
+) -> tuple[int, int]:
+    """What `kernel.evaluate` does with a reading once time has passed to it; as `_pass_time`. `calm`: see `is_calm`."""
+    busy = s.feeds[feed]["busy"]
+    if busy & ~MEASURED == 0 and calm:
+        if busy != 0:
+            keep(feed, time, value, arrival, s)
+        return n, DONE
+    calm = busy & ~(MEASURED | TAKES) == 0 and is_undisturbed(feed, time, s)
+    if not calm:
+        n, complete = catch_up(feed, time, arrival, settle_ms, s, n)
+        if not complete:
+            return n, NO_ROOM
+    if not has_room(feed, s, n):
+        return n, NO_ROOM
+    if busy & MEASURED == 0:
+        n = look_plain(feed, time, value, arrival, settle_ms, s, n)
+    elif calm:
+        n = look_calm(feed, time, value, arrival, settle_ms, s, n)
+    else:
+        n = look_measured(feed, time, value, arrival, settle_ms, s, n)
+    return n, DONE
 
 
 def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
@@ -179,6 +188,7 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         turn: Int64,
         feeds: Rows,
         slots: Rows,
+        watches: Rows,
         levels: Rows,
         measures: Rows,
         gauges: Rows,
@@ -190,10 +200,7 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         out: Rows,
     ) -> tuple[int, int, int]:
         _ = stamp
-        s = State(
-            borrowed(feeds), borrowed(slots), borrowed(levels), borrowed(measures), borrowed(gauges), borrowed(cells),
-            borrowed(times), borrowed(faces), borrowed(heap), borrowed(meta), borrowed(out),
-        )  # fmt: skip
+        s = lend(State(feeds, slots, watches, levels, measures, gauges, cells, times, faces, heap, meta, out))
         n = int(np.int64(0))
         decisions = 0
         ended = DONE
@@ -210,7 +217,6 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                 continue
             row = feeds[f]
             last_event, last_stamp = track[f]["event"], track[f]["stamp"]
-            low, high = _quiet_between(row, levels)
             while i < upto and feed[i] == name:
                 time = event_time[i]
                 if quality[i] & NOT_EVALUATED_BITS or time < start_ms or time >= end_ms:
@@ -221,7 +227,8 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                 if time <= last_event or stamped <= last_stamp:
                     ended = FAULT
                     break
-                if row["busy"] == 0 and (low <= value[i] <= high or _is_quiet(value[i], row, levels)):
+                calm = row["lo"] <= value[i] <= row["hi"] or is_calm(row["watch"], value[i], s)
+                if row["busy"] == 0 and calm:
                     decisions += row["scenes"]
                     last_event, last_stamp = time, stamped
                     i += 1
@@ -237,17 +244,7 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                     ended = FAULT
                     break
                 before = n
-                if row["busy"] != 0:
-                    n, complete = catch_up(f, time, came, settle_ms, s, n)
-                    if not complete or n + ROWS_PER_LEVEL * row["levels"] > len(out):
-                        ended = NO_ROOM
-                elif n + ROWS_PER_LEVEL * row["levels"] > len(out):
-                    ended = NO_ROOM
-                if ended == DONE and (row["busy"] != 0 or not _is_quiet(value[i], row, levels)):
-                    if row["measures"] == 0:
-                        n = look_plain(f, time, value[i], came, settle_ms, s, n)
-                    else:
-                        n = look_measured(f, time, value[i], came, settle_ms, s, n)
+                n, ended = _look(f, time, value[i], came, calm, settle_ms, s, n)
                 for k in range(before, n):
                     place[k], turn[k] = stamped, BY_READING + beyond
                 meta[HEAP_SIZE] = 0
@@ -274,9 +271,10 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
         resumed: Int64,
         place: Int64,
         turn: Int64,
-        s: State,
+        state: State,
     ) -> tuple[int, int, int]:
         _ = stamp
+        s = lend(state)
         n = int(np.int64(0))
         for f in range(begin, upto):
             if _earliest(f, s)[0] == UNQUEUED:

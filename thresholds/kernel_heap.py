@@ -1,8 +1,11 @@
-"""The heap of moments at which time alone may have something to say."""
+"""The heap of moments at which time alone may have something to say.
+
+Each entry has four below it, which are one cache line: half as many steps as with two, and each is one line.
+"""
 
 from numba import njit
 
-from thresholds.kernel_state import GAUGES, HEAP_ROOM, HEAP_SIZE, RESUMED, UNQUEUED, State
+from thresholds.kernel_state import ABSENT, GAUGES, HEAP_ROOM, HEAP_SIZE, RESUMED, UNQUEUED, UNTOLD, State
 
 
 @njit(nogil=True)
@@ -32,12 +35,13 @@ def _sink(size: int, at: int, key: int, slot: int, s: State) -> None:
     """Put (key, slot) where it belongs in the part of the heap under `at`, whose own entry is given up."""
     heap = s.heap
     while True:
-        child = 2 * at + 1
-        if child >= size:
+        first = 4 * at + 1
+        if first >= size:
             break
-        right = child + 1
-        if right < size and _before(heap[right]["key"], heap[right]["slot"], heap[child]["key"], heap[child]["slot"]):
-            child = right
+        child = first
+        for other in range(first + 1, min(first + 4, size)):
+            if _before(heap[other]["key"], heap[other]["slot"], heap[child]["key"], heap[child]["slot"]):
+                child = other
         if _before(key, slot, heap[child]["key"], heap[child]["slot"]):
             break
         heap[at]["key"] = heap[child]["key"]
@@ -57,6 +61,14 @@ def pop(s: State) -> None:
 
 
 @njit(nogil=True)
+def put_off(key: int, s: State) -> None:
+    """Give the first entry a later key."""
+    slot = s.heap[0]["slot"]
+    set_queued(slot, key, s)
+    _sink(s.meta[HEAP_SIZE], 0, key, slot, s)
+
+
+@njit(nogil=True)
 def _sweep(s: State) -> None:
     """Throw out entries that an earlier one of their slot has replaced: at most one a slot stays."""
     heap, meta = s.heap, s.meta
@@ -71,7 +83,7 @@ def _sweep(s: State) -> None:
             kept += 1
     for i in range(kept):
         set_queued(heap[i]["slot"], heap[i]["key"], s)
-    for i in range(kept // 2 - 1, -1, -1):
+    for i in range((kept + 2) // 4 - 1, -1, -1):
         _sink(kept, i, heap[i]["key"], heap[i]["slot"], s)
     meta[HEAP_SIZE] = kept
 
@@ -86,7 +98,7 @@ def push(key: int, slot: int, s: State) -> None:
     at = meta[HEAP_SIZE]
     meta[HEAP_SIZE] = at + 1
     while at > 0:
-        parent = (at - 1) >> 1
+        parent = (at - 1) >> 2
         if not _before(key, slot, heap[parent]["key"], heap[parent]["slot"]):
             break
         heap[at]["key"] = heap[parent]["key"]
@@ -124,11 +136,22 @@ def arm_slot(slot: int, settle_ms: int, s: State) -> None:
 
 
 @njit(nogil=True, forceinline=True)
+def wake_of(gauge: int, s: State) -> int:
+    """Event time at which a gauge may change next by time alone."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    feed = s.feeds[state["feed"]]
+    if m["kind"] == ABSENT and feed["busy"] & UNTOLD == 0:
+        return int(feed["event"] + m["window"])
+    return int(state["wake"])
+
+
+@njit(nogil=True)
 def arm_gauge(gauge: int, settle_ms: int, s: State) -> None:
     """The same for a gauge and when it wakes."""
-    state = s.gauges[gauge]
-    if state["wake"] == UNQUEUED:
+    wake = wake_of(gauge, s)
+    if wake == UNQUEUED:
         return
-    moment = moment_of(state["feed"], state["wake"], settle_ms, s)
-    if moment < state["queued"]:
+    moment = moment_of(s.gauges[gauge]["feed"], wake, settle_ms, s)
+    if moment < s.gauges[gauge]["queued"]:
         push(moment, GAUGES + gauge, s)

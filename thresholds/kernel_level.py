@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from thresholds.kernel_baseline import deviates
-from thresholds.kernel_heap import arm_gauge, arm_slot
+from thresholds.kernel_heap import arm_gauge, arm_slot, wake_of
 from thresholds.kernel_measure import pass_to, set_wake, take
 from thresholds.kernel_state import (
     ABOVE,
@@ -20,6 +20,7 @@ from thresholds.kernel_state import (
     BY_TIME,
     CLEARED,
     CLEARING,
+    COUNT,
     EQUALS,
     EXPIRY,
     IDLE,
@@ -27,6 +28,7 @@ from thresholds.kernel_state import (
     INSIDE,
     LAPSED,
     LAST_BIT,
+    MEANS,
     MOVED,
     NEVER,
     NOT_EQUALS,
@@ -36,9 +38,11 @@ from thresholds.kernel_state import (
     RAISING,
     READING,
     ROWS_PER_LEVEL,
+    SCHEDULE,
     SOME,
     STILL,
     UNQUEUED,
+    UNTOLD,
     WITHIN,
     Row,
     State,
@@ -69,6 +73,23 @@ def holds(op: int, value: float, other: float, lo: float, hi: float) -> bool:
     if op >= AWAY:
         return deviates(op, value, other, lo, hi)
     return False
+
+
+@njit(nogil=True)
+def is_calm(watch: int, value: float, s: State) -> bool:
+    """Whether a reading begins nothing at levels that are idle and compare it."""
+    which = s.watches[watch]
+    for k in range(which["level"], which["level"] + which["levels"]):
+        level = s.levels[k]
+        if level["measure"] == READING and holds(level["op"], value, 0.0, level["lo"], level["hi"]):
+            return False
+    return True
+
+
+@njit(nogil=True, forceinline=True)
+def has_room(feed: int, s: State, n: int) -> bool:
+    """Whether what one moment of a feed may give goes into `out` behind `n` rows."""
+    return bool(n + ROWS_PER_LEVEL * s.watches[s.feeds[feed]["watch"]]["levels"] <= len(s.out))
 
 
 @njit(nogil=True, forceinline=True)
@@ -246,34 +267,101 @@ def _look_at(
     return _look_active(slot, beyond, reading, time, arrival, settle_ms, s, n)
 
 
-@njit(nogil=True)
-def look_plain(feed: int, time: int, value: float, arrival: int, settle_ms: int, s: State, n: int) -> int:
-    """A reading at every level of a feed for which nothing is measured; the new number of rows."""
+@njit(nogil=True, forceinline=True)
+def is_running(busy: int, rank: int) -> bool:
+    """Whether a level may not be idle."""
+    return (busy >> min(rank, LAST_BIT)) & 1 == 1
+
+
+@njit(nogil=True, forceinline=True)
+def keep(feed: int, time: int, value: float, arrival: int, s: State) -> None:
+    """Let a reading be the last one of its feed."""
     row = s.feeds[feed]
     row["event"] = time
     row["arrival"] = arrival // 1_000_000
     row["value"] = value
-    for rank in range(row["levels"]):
-        level = s.levels[row["level"] + rank]
-        if not (row["busy"] >> min(rank, LAST_BIT)) & 1 and not holds(
-            level["op"], value, 0.0, level["lo"], level["hi"]
-        ):
+
+
+@njit(nogil=True)
+def look_plain(feed: int, time: int, value: float, arrival: int, settle_ms: int, s: State, n: int) -> int:
+    """A reading at every level of a feed for which nothing is measured; the new number of rows."""
+    keep(feed, time, value, arrival, s)
+    row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
+    for rank in range(watch["levels"]):
+        level = s.levels[watch["level"] + rank]
+        if not is_running(row["busy"], rank) and not holds(level["op"], value, 0.0, level["lo"], level["hi"]):
             continue
         n = _look_at(row["slot"] + rank, value, 0.0, bool(np.bool_(True)), time, arrival, settle_ms, s, n)
     return n
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True)
 def look_measured(feed: int, time: int, value: float, arrival: int, settle_ms: int, s: State, n: int) -> int:
     """A reading at every measure and every level of a feed; the new number of rows."""
+    _hear(feed, time, value, arrival, s)
+    n = _look_levels(feed, bool(np.bool_(True)), time, arrival, settle_ms, s, n)
+    s.feeds[feed]["busy"] &= ~UNTOLD
+    return n
+
+
+@njit(nogil=True, forceinline=True)
+def told_of(feed: int, s: State) -> int:
+    """How many gauges of a feed, from the first one on, have to be told of a reading."""
+    row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
+    return int(watch["takes"] if row["busy"] & UNTOLD == 0 else watch["measures"])
+
+
+@njit(nogil=True)
+def _hear(feed: int, time: int, value: float, arrival: int, s: State) -> None:
+    """Give a reading to every gauge of a feed that has to be told."""
     row = s.feeds[feed]
     before = row["value"]
-    row["event"] = time
-    row["arrival"] = arrival // 1_000_000
-    row["value"] = value
-    for gauge in range(row["gauge"], row["gauge"] + row["measures"]):
+    keep(feed, time, value, arrival, s)
+    for gauge in range(row["gauge"], row["gauge"] + told_of(feed, s)):
         take(gauge, time, value, before, s)
-    return _look_levels(feed, bool(np.bool_(True)), time, arrival, settle_ms, s, n)
+
+
+@njit(nogil=True)
+def look_calm(feed: int, time: int, value: float, arrival: int, settle_ms: int, s: State, n: int) -> int:
+    """A reading at a feed with windows of which no level runs and no gauge has to wake; the new number of rows."""
+    _hear(feed, time, value, arrival, s)
+    row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
+    for rank in range(watch["levels"]):
+        level = s.levels[watch["level"] + rank]
+        if level["program"] != READING:
+            level = s.levels[level["faces"] + s.gauges[row["gauge"] + level["program"]]["face"]]
+        if level["measure"] == READING:
+            begins = holds(level["op"], value, 0.0, level["lo"], level["hi"])
+        elif level["measure"] >= watch["takes"]:
+            begins = False
+        else:
+            gauge = s.gauges[row["gauge"] + level["measure"]]
+            begins = gauge["known"] == 1 and holds(
+                level["op"], gauge["value"], gauge["other"], level["lo"], level["hi"]
+            )
+        if begins:
+            return _look_levels(feed, bool(np.bool_(True)), time, arrival, settle_ms, s, n)
+    for k in range(watch["takes"]):
+        m = s.measures[watch["measure"] + k]
+        if m["kind"] == SCHEDULE or (m["kind"] == COUNT and m["of"] == MEANS):
+            # It wakes at a time of its own; when that is by the clock of the feed, every reading says anew.
+            set_wake(row["gauge"] + k, bool(np.bool_(False)), s)
+            arm_gauge(row["gauge"] + k, settle_ms, s)
+    return n
+
+
+@njit(nogil=True, forceinline=True)
+def is_undisturbed(feed: int, time: int, s: State) -> bool:
+    """Whether no gauge of a feed has to wake by a reading of event time `time`; silence is told by arrival."""
+    row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
+    first = int(UNQUEUED)
+    for gauge in range(row["gauge"], row["gauge"] + watch["takes"]):
+        first = min(first, s.gauges[gauge]["wake"])
+    return first > time
 
 
 @njit(nogil=True)
@@ -283,11 +371,15 @@ def wake(feed: int, time: int, overtaken: bool, arrival: int, settle_ms: int, s:
     `overtaken`: by a reading that is there already, so that nothing is absent.
     """
     row = s.feeds[feed]
-    for gauge in range(row["gauge"], row["gauge"] + row["measures"]):
+    gauges = range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["measures"])
+    for gauge in gauges:
+        s.gauges[gauge]["wake"] = wake_of(gauge, s)
+    row["busy"] |= UNTOLD
+    for gauge in gauges:
         if s.gauges[gauge]["wake"] <= time and not (overtaken and is_absence(gauge, s)):
             pass_to(gauge, time, s)
     n = _look_levels(feed, bool(np.bool_(False)), time, arrival, settle_ms, s, n)
-    for gauge in range(row["gauge"], row["gauge"] + row["measures"]):
+    for gauge in gauges:
         s.gauges[gauge]["woke"] = 0
     return n
 
@@ -298,19 +390,20 @@ def is_absence(gauge: int, s: State) -> bool:
     return bool(s.measures[s.gauges[gauge]["measure"]]["kind"] == ABSENT)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True)
 def _look_levels(feed: int, reading: bool, time: int, arrival: int, settle_ms: int, s: State, n: int) -> int:
     """Every level of a measured feed at a reading, or those whose gauges woke; then say when gauges wake next."""
     row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
     used = np.int64(0)
-    for rank in range(row["levels"]):
+    for rank in range(watch["levels"]):
         slot = row["slot"] + rank
-        turned = _turn(slot, s.levels[row["level"] + rank], settle_ms, s)
+        turned = _turn(slot, s.levels[watch["level"] + rank], settle_ms, s)
         measure = s.levels[s.slots[slot]["level"]]["measure"]
         n = _look_measure(slot, measure, reading, turned, time, arrival, settle_ms, s, n)
         if measure != READING and s.slots[slot]["phase"] != IDLE:
             used |= np.int64(1) << min(measure, LAST_BIT)
-    for k in range(row["measures"]):
+    for k in range(told_of(feed, s)):
         gauge = row["gauge"] + k
         if s.gauges[gauge]["begun"] == 1:
             set_wake(gauge, (used >> min(k, LAST_BIT)) & 1 == 1, s)
@@ -384,7 +477,7 @@ def _take_length(state: Row, old_by: int, by: int, arg: int, event: int) -> None
         state["due"] = max(state["onset"] + arg, event)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True)
 def catch_up(feed: int, time: int, arrival: int, settle_ms: int, s: State, n: int) -> tuple[int, bool]:
     """What time alone does to a feed before a reading of event time `time`, earliest first.
 
@@ -392,19 +485,20 @@ def catch_up(feed: int, time: int, arrival: int, settle_ms: int, s: State, n: in
     so absence never begins here. Gives the new number of rows, and whether that was all (else there was no more room).
     """
     row = s.feeds[feed]
+    watch = s.watches[row["watch"]]
     while True:
         first = time
-        for gauge in range(row["gauge"], row["gauge"] + row["measures"]):
-            if s.gauges[gauge]["wake"] < first and not is_absence(gauge, s):
-                first = s.gauges[gauge]["wake"]
+        for gauge in range(row["gauge"], row["gauge"] + watch["takes"]):
+            first = min(first, s.gauges[gauge]["wake"])
         best = int(np.int64(-1))
-        for slot in range(row["slot"], row["slot"] + row["levels"]):
-            due = due_at(slot, s)
-            if due < first:
-                first, best = due, slot
+        for rank in range(watch["levels"]):
+            if is_running(row["busy"], rank):
+                due = due_at(row["slot"] + rank, s)
+                if due < first:
+                    first, best = due, row["slot"] + rank
         if first == time:
             return n, True
-        if n + ROWS_PER_LEVEL * row["levels"] > len(s.out):
+        if n + ROWS_PER_LEVEL * watch["levels"] > len(s.out):
             return n, False
         if best >= 0:
             n = end(best, first, arrival, s, n)

@@ -5,7 +5,9 @@ reaches from the beginning of the (N-1)th pane before the present one to that in
 so nothing is ever taken off a sum, memory is the same however many readings come, and a reading costs the same at any
 length of window. Panes lie in blocks of N: of the present block each pane holds its own, of the block before each holds
 itself and all that follow it (two-stack sliding windows, after van Herk and Gil & Werman); the present block is summed
-up as it goes. So the number is a function of the panes alone.
+up as it goes. So the number is a function of the panes alone. The cells of a gauge, in groups
+as wide as a pane: all but the pane in hand; the pane in hand; the sum of those of the present block that are over; the
+panes. While no pane ends, a reading needs the first two.
 """
 
 import math
@@ -40,11 +42,13 @@ from thresholds.kernel_state import (
 )
 
 _LN10_10 = math.log(10.0) / 10.0
+_OPEN, _SUM, PANES = 1, 2, 3
+"""Places of groups of cells: of the pane in hand, the sum, the first pane."""
 _LOUDEST = 3_000.0
 """In dB: beyond it the energy is no finite number."""
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True)
 def _merge(kind: int, into: int, what: int, width: int, s: State) -> None:
     """Add the cells from `what` on to those from `into` on; the first one is always how many readings they are."""
     cells = s.cells
@@ -79,40 +83,71 @@ def _merge(kind: int, into: int, what: int, width: int, s: State) -> None:
 
 @njit(nogil=True, forceinline=True)
 def _clear(begin: int, end: int, cell: int, width: int, s: State) -> None:
-    """Empty the groups of cells from `begin` up to `end`; group 0 is the sum, group 1 + j is pane j."""
+    """Empty the groups of cells from `begin` up to `end`."""
     for k in range(cell + begin * width, cell + end * width):
         s.cells[k] = 0.0
 
 
 @njit(nogil=True, forceinline=True)
-def _roll(gauge: int, pane: int, s: State) -> None:
-    """Bring a gauge to a pane, not before the one in hand."""
+def _copy(into: int, what: int, width: int, s: State) -> None:
+    for k in range(width):
+        s.cells[into + k] = s.cells[what + k]
+
+
+@njit(nogil=True)
+def _fold(kind: int, first: int, panes: int, width: int, s: State) -> None:
+    """Let each pane hold itself and all that follow it."""
+    cells = s.cells
+    if width == 2 and kind not in (MAX, MIN):
+        n, amount = 0.0, 0.0
+        for at in range(first + 2 * (panes - 1), first - 1, -2):
+            n += cells[at]
+            amount = cells[at + 1] + amount
+            cells[at], cells[at + 1] = n, amount
+        return
+    for j in range(panes - 2, -1, -1):
+        _merge(kind, first + j * width, first + (j + 1) * width, width, s)
+
+
+@njit(nogil=True)
+def _roll(gauge: int, time: int, s: State) -> None:
+    """Bring a gauge of a sliding window to the pane of an instant behind the pane in hand."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"] + m["width"]
-    if state["pane"] == NO_PANE:
-        state["pane"], state["here"] = pane, pane - (pane // panes) * panes
+    panes, pane_ms, width, kind, cell = m["panes"], m["pane_ms"], m["width"], m["kind"], state["cell"]
+    past = time - state["end"]
+    if state["end"] == NO_PANE or past >= (panes - 1) * pane_ms:
+        _start_over(gauge, (time // pane_ms + 1) * pane_ms, s)
         return
-    if pane <= state["pane"]:
-        return
-    # Without a division: most readings open a pane, and a division costs as much as all the rest.
+    # Most often it is the next one, and a division costs as much as all the rest.
+    steps = 1 if past < pane_ms else 1 + past // pane_ms
+    state["end"] += steps * pane_ms
     here = state["here"]
-    there = here + (pane - state["pane"])
-    state["pane"] = pane
+    there = here + steps
+    first = cell + PANES * width
+    _copy(first + here * width, cell + _OPEN * width, width, s)
     if there < panes:
-        state["here"] = there
-        _merge(kind, cell, cell + (1 + here) * width, width, s)
-        _clear(2 + here, 2 + there, cell, width, s)
-    elif there < 2 * panes:
-        there -= panes
-        state["here"] = there
-        _clear(2 + here, 1 + panes, cell, width, s)
-        for j in range(panes - 2, -1, -1):
-            _merge(kind, cell + (1 + j) * width, cell + (2 + j) * width, width, s)
-        _clear(0, 2 + there, cell, width, s)
+        _merge(kind, cell + _SUM * width, cell + _OPEN * width, width, s)
+        _clear(PANES + here + 1, PANES + there, cell, width, s)
     else:
-        state["here"] = pane - (pane // panes) * panes
-        _clear(0, 1 + panes, cell, width, s)
+        there -= panes
+        _clear(PANES + here + 1, PANES + panes, cell, width, s)
+        _fold(kind, first, panes, width, s)
+        _clear(_SUM, PANES + there, cell, width, s)
+        state["before"] = 1
+    state["here"] = there
+    _clear(_OPEN, _SUM, cell, width, s)
+    _copy(cell, cell + _SUM * width, width, s)
+    if state["before"] == 1 and there + 1 < panes:
+        _merge(kind, cell, first + (there + 1) * width, width, s)
+
+
+@njit(nogil=True)
+def _start_over(gauge: int, end: int, s: State) -> None:
+    """Begin a window with an empty pane, which ends at `end`, and nothing before it."""
+    state = s.gauges[gauge]
+    state["end"], state["here"], state["before"] = end, 0, 0
+    _clear(0, PANES, state["cell"], s.measures[state["measure"]]["width"], s)
 
 
 @njit(nogil=True)
@@ -122,7 +157,7 @@ def _enter(gauge: int, time: int, s: State) -> int:
     m = s.measures[state["measure"]]
     index = border(time, m, s)
     last = index + 1 == m["first"] + m["count"]
-    state["until"] = UNQUEUED if last else s.times[index + 1]
+    state["end"] = UNQUEUED if last else s.times[index + 1]
     return index
 
 
@@ -130,28 +165,24 @@ def _enter(gauge: int, time: int, s: State) -> int:
 def _to_pane(gauge: int, time: int, s: State) -> None:
     """Bring a gauge to the pane that a time lies in."""
     state = s.gauges[gauge]
-    m = s.measures[state["measure"]]
-    if m["count"] == 0:
-        _roll(gauge, time // m["pane_ms"], s)
-    elif state["pane"] == NO_PANE or time >= state["until"]:
-        _roll(gauge, _enter(gauge, time, s), s)
+    if time < state["end"]:
+        return
+    if s.measures[state["measure"]]["count"] == 0:
+        _roll(gauge, time, s)
+    else:
+        _enter(gauge, time, s)
+        _start_over(gauge, state["end"], s)
 
 
 @njit(nogil=True, forceinline=True)
 def _tell(gauge: int, s: State) -> None:
-    """Work out the number of a window, if it has one."""
+    """Work out the number of a window, if it has one: of the pane in hand and of all others together."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    panes, width, kind, cell = m["panes"], m["width"], m["kind"], state["cell"] + m["width"]
-    here = state["here"]
-    # The sum, the pane in hand, and what is left of the block before, put together in the first cells.
-    total = cell - width
-    for k in range(width):
-        s.cells[total + k] = s.cells[cell + k]
-    _merge(kind, total, cell + (1 + here) * width, width, s)
-    if here + 1 < panes:
-        _merge(kind, total, cell + (2 + here) * width, width, s)
-    n = s.cells[total]
+    kind, cells = m["kind"], s.cells
+    rest = state["cell"]
+    here = rest + m["width"]
+    n = cells[rest] + cells[here]
     state["known"] = 0
     if n == 0.0 and m["count"] > 0:
         # The count of a calendar's new window is known at once; an empty sliding window says nothing.
@@ -159,24 +190,47 @@ def _tell(gauge: int, s: State) -> None:
         return
     if n == 0.0 or n < m["need_n"] or state["at"] - state["since"] < m["need_ms"]:
         return
-    first = s.cells[total + 1]
     if kind == MEAN:
-        state["value"] = first / n
+        state["value"] = (cells[rest + 1] + cells[here + 1]) / n
     elif kind == LEQ:
-        state["value"] = 10.0 * math.log10(first / n) if first > 0.0 else -np.inf
-    elif kind == CHANGE:
-        value = s.feeds[state["feed"]]["value"]
-        state["value"] = value - first
-        state["other"] = s.cells[total + 2] - value
-    elif kind == RATE:
-        if not s.cells[total + 3] > 0.0:
-            return
-        state["value"] = s.cells[total + 4] / s.cells[total + 3]
-        if math.isnan(state["value"]):
+        energy = (cells[rest + 1] + cells[here + 1]) / n
+        state["value"] = 10.0 * math.log10(energy) if energy > 0.0 else -np.inf
+    elif kind in (MAX, MIN, CHANGE, RATE):
+        if not _tell_of_parts(gauge, rest, here, s):
             return
     else:
-        state["value"] = first
+        state["value"] = cells[rest + 1] + cells[here + 1]
     state["known"] = 1
+
+
+@njit(nogil=True)
+def _tell_of_parts(gauge: int, rest: int, here: int, s: State) -> bool:
+    """The same of what is not a sum, where an empty part must not count; whether there is a number."""
+    state = s.gauges[gauge]
+    kind, cells = s.measures[state["measure"]]["kind"], s.cells
+    if cells[here] == 0.0:
+        here = rest
+    if cells[rest] == 0.0:
+        rest = here
+    if kind == MAX:
+        state["value"] = max(cells[rest + 1], cells[here + 1])
+    elif kind == MIN:
+        state["value"] = min(cells[rest + 1], cells[here + 1])
+    elif kind == CHANGE:
+        value = s.feeds[state["feed"]]["value"]
+        state["value"] = value - min(cells[rest + 1], cells[here + 1])
+        state["other"] = max(cells[rest + 2], cells[here + 2]) - value
+    else:
+        spread, slope = cells[rest + 3], cells[rest + 4]
+        if rest != here:
+            dt = cells[here + 1] - cells[rest + 1]
+            share = cells[here] / (cells[rest] + cells[here])
+            spread += cells[here + 3] + dt * dt * cells[rest] * share
+            slope += cells[here + 4] + dt * (cells[here + 2] - cells[rest + 2]) * cells[rest] * share
+        if not spread > 0.0 or math.isnan(slope / spread):
+            return False
+        state["value"] = slope / spread
+    return True
 
 
 @njit(nogil=True, forceinline=True)
@@ -199,9 +253,8 @@ def _add(gauge: int, time: int, amount: float, s: State) -> None:
     """Add one to the pane in hand."""
     state = s.gauges[gauge]
     m = s.measures[state["measure"]]
-    width, kind = m["width"], m["kind"]
-    cells = s.cells
-    at = state["cell"] + (2 + state["here"]) * width
+    kind, cells = m["kind"], s.cells
+    at = state["cell"] + m["width"]
     have = cells[at]
     cells[at] = have + 1.0
     if kind == RATE:
@@ -256,7 +309,7 @@ def take(gauge: int, time: int, value: float, before: float, s: State) -> None:
         hear(gauge, time, value, before, s)
         return
     if kind == SCHEDULE:
-        if fresh or now >= state["until"]:
+        if now >= state["end"]:
             state["face"] = s.faces[_enter(gauge, now, s)]
         return
     if kind == STUCK:
@@ -286,7 +339,7 @@ def pass_to(gauge: int, time: int, s: State) -> None:
     if kind == ABSENT:
         state["value"], state["known"] = 1.0, 1
     elif kind == SCHEDULE:
-        if time >= state["until"]:
+        if time >= state["end"]:
             state["face"] = s.faces[_enter(gauge, time, s)]
     elif kind <= WINDOWED:
         _to_pane(gauge, state["at"], s)
@@ -320,10 +373,10 @@ def set_wake(gauge: int, used: bool, s: State) -> None:
         return
     state["wake"] = UNQUEUED
     if kind == SCHEDULE:
-        state["wake"] = state["until"]
+        state["wake"] = state["end"]
     elif kind <= WINDOWED:
-        if used and s.cells[state["cell"]] > 0.0:
-            state["wake"] = state["until"] if m["count"] > 0 else (state["pane"] + 1) * m["pane_ms"]
+        if used and s.cells[state["cell"]] + s.cells[state["cell"] + m["width"]] > 0.0:
+            state["wake"] = state["end"]
         if state["block_n"] > 0.0:
             state["wake"] = min(state["wake"], _block_end(state, m))
 

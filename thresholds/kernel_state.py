@@ -1,7 +1,7 @@
 """The arrays of the threshold kernel: what it keeps, what it reads, what it gives.
 
-Everything a loop touches for one feed lies together: a quiet reading of a quiet feed costs one cache line of state,
-and that one is only read.
+What a loop touches for one feed lies together, in whole cache lines: a quiet reading of a quiet feed costs one, which
+is only read where nothing is measured; of a window it costs two more, and another one when a pane ends.
 """
 
 from typing import Any, NamedTuple
@@ -91,20 +91,39 @@ RAISED = 3
 CLEARED = 4
 """Kinds of transition, as in `thresholds.transition`."""
 
+LINE = 64
+"""Bytes of a cache line."""
+
+
+def _in_lines(fields: list[tuple[str, str]]) -> np.dtype[np.void]:
+    """A row of whole cache lines."""
+    row = np.dtype(fields, align=True)
+    names = list(row.names or ())
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [row[name] for name in names],
+            "offsets": [row.fields[name][1] for name in names] if row.fields else [],
+            "itemsize": -(-row.itemsize // LINE) * LINE,
+        }
+    )
+
+
 FEED = np.dtype(
-    {
-        "names": [
-            "event", "arrival", "value", "busy", "slot", "level", "levels", "scenes", "gauge", "measure", "measures",
-        ],
-        "formats": ["i8", "i8", "f8", "i8", "i4", "i4", "i4", "i4", "i4", "i4", "i4"],
-        "offsets": [0, 8, 16, 24, 32, 36, 40, 44, 48, 52, 56],
-        "itemsize": 64,
-    }
+    [
+        ("event", "i8"), ("arrival", "i8"), ("value", "f8"), ("lo", "f8"), ("hi", "f8"), ("busy", "i8"),
+        ("slot", "i4"), ("gauge", "i4"), ("watch", "i4"), ("scenes", "i4"),
+    ],
+    align=True,
 )  # fmt: skip
 """State of a feed, one cache line. The last reading looked at (event time in ms, arrival in ms, value), kept only while
-a level is not idle or where something is measured (there NaN until the first reading); one bit for each level that may
-not be idle, and `MEASURED`; the first slot; the first row of `LEVEL` and how many; how many scenes watch it; the first
-gauge, the first row of `MEASURE` and how many."""
+a level is not idle or where something is measured (there NaN until the first reading); from where to where, itself
+included, a reading makes no level begin that compares the reading; one bit for each level that may not be idle, and
+`MEASURED`, `TAKES`, `UNTOLD`; the first slot; the first gauge; the row of `WATCH`, and how many scenes that are."""
+
+WATCH = np.dtype([("level", "i4"), ("levels", "i4"), ("measure", "i4"), ("measures", "i4"), ("takes", "i4")])
+"""What watches a feed: the first row of `LEVEL` and how many, the first row of `MEASURE` and how many, of which so many
+come first that are of something else than absence."""
 
 SLOT = np.dtype(
     [
@@ -149,24 +168,28 @@ same for ever (NaN: none). `block_ms`: length of the blocks whose means are coun
 readings are). Of a baseline `of` is how many parts it has, `window` for how long it has to learn, and the borders are
 the days of its zone, whose faces say who works."""
 
-GAUGE = np.dtype(
+GAUGE = _in_lines(
     [
-        ("at", "i8"), ("since", "i8"), ("last", "i8"), ("pane", "i8"), ("here", "i8"), ("until", "i8"), ("wake", "i8"),
-        ("block", "i8"), ("block_sum", "f8"), ("block_n", "f8"), ("value", "f8"), ("other", "f8"),
-        ("begun", "i4"), ("known", "i4"), ("face", "i4"), ("woke", "i4"),
-        ("queued", "i8"), ("cell", "i8"), ("feed", "i4"), ("measure", "i4"),
-    ],
-    align=True,
+        ("at", "i8"), ("last", "i8"), ("since", "i8"), ("end", "i8"), ("wake", "i8"), ("value", "f8"),
+        ("measure", "i4"), ("cell", "i4"), ("here", "i4"), ("known", "u1"), ("begun", "u1"), ("before", "u1"),
+        ("woke", "u1"),
+        ("other", "f8"), ("block", "i8"), ("block_sum", "f8"), ("block_n", "f8"), ("queued", "i8"),
+        ("feed", "i4"), ("face", "i4"),
+    ]
 )  # fmt: skip
-"""State of a measure of a feed: event time up to which it has been brought; since when the feed is heard without a gap,
-or its value is the same; the last reading; the pane in hand and its place in its block, or the part of a baseline;
-where the calendar's window, the face in force or the visit of a part ends; when it may change next by time alone;
-the block whose mean is counted, with its sum and number of readings; the number (and the other one, of a change and
-of a deviation, of which it is the spread) with whether there is one; the face in force; then what a snapshot does
-not hold: its earliest key on the heap, its first cell, its feed, its row of `MEASURE`. `woke`: why it is being
-looked at."""
+"""State of a measure of a feed, of whose two cache lines most readings need the first. Event time up to which it has
+been brought; the last reading; since when the feed is heard without a gap, or its value is the same; where the pane in
+hand, the calendar's window, the face in force or the visit of a part ends (`NO_PANE`: there is none yet); when it may
+change next by time alone (of absence stale where the feed is not `UNTOLD`); the number; its row of `MEASURE`; its first
+cell; the place of the pane in hand in its block, or the part of a baseline; whether there is a number; whether a
+reading has come; whether the block before still counts (of a baseline, whether it has begun); why it is being looked
+at. Then the other number, of a change and of a deviation, of which it is the spread; the block whose mean is counted,
+with its sum and number of readings; its earliest key on the heap; its feed; the face in force."""
 
-SAVED = tuple(name for name in GAUGE.names or () if name not in ("woke", "queued", "cell", "feed", "measure"))
+SAVED = (
+    "at", "last", "since", "end", "wake", "value", "here", "face", "known", "begun", "before",
+    "other", "block", "block_sum", "block_n",
+)  # fmt: skip
 """Of a gauge, what a snapshot holds."""
 
 HEAP = np.dtype([("key", "i8"), ("slot", "i8")])
@@ -188,31 +211,38 @@ HEAP_SIZE = 0
 HEAP_ROOM = 1
 RESUMED = 2
 DECISIONS = 3
-TOUCHED = 4
-META = 5
+META = 4
 """Places in `meta`, int64: entries on the heap, how many may be, ms until which nobody listened, readings looked at
-summed over scenes, and the bin for what is read ahead. META: their number."""
+summed over scenes. META: their number."""
 
 UNQUEUED = 1 << 62
 """`queued` where there is no entry on the heap; also `wake` where time alone changes nothing."""
 
 NO_PANE = -(1 << 62)
+"""`end` of a gauge that is in no pane yet."""
 NO_NOW = -(1 << 62)
 """For `now` of `evaluate` where time passes by the readings only."""
 
 ROWS_PER_LEVEL = 2
 """Most rows of one moment and level: the end of a delay, and what the reading itself does then."""
 
-LAST_BIT = 62
+LAST_BIT = 60
 """Of `busy`: levels of a feed from this rank on share it. The same of measures, in the mask of those in use."""
 MEASURED = -(1 << 63)
-"""Of `busy`: something is measured for the feed, so that every reading has to be looked at."""
+"""Of `busy`: something is measured for the feed, so that its last reading is kept."""
+TAKES = 1 << 62
+"""Of `busy`: something else than absence is, so that gauges have to be given every reading."""
+UNTOLD = 1 << 61
+"""Of `busy`: its gauges have to be told of the next reading even of absence. Where they need not, all of absence have
+begun, nothing is absent, each has an entry on the heap no later than it may be, and each wakes `window` after the last
+reading: so a reading moves absence on by being kept as the last one."""
 
 EXPIRY = 1
 EVENT = 2
 """Why a gauge woke: readings left its window, which begins nothing; or something happened that may begin a level."""
 
-BLOCK = 64
+BLOCK = 32
+"""Readings whose memory is asked for together."""
 NOT_EVALUATED_BITS = np.uint8(NOT_EVALUATED)
 
 
@@ -222,6 +252,7 @@ class State(NamedTuple):
     Attributes:
         feeds: State, `FEED`, shape (feeds,).
         slots: State, `SLOT`, shape (slots,).
+        watches: Table, `WATCH`, shape (rows,); row 0 is of a feed that nothing watches.
         levels: Table, `LEVEL`, shape (rows,).
         measures: Table, `MEASURE`, shape (rows,).
         gauges: State, `GAUGE`, shape (gauges,).
@@ -235,6 +266,7 @@ class State(NamedTuple):
 
     feeds: Rows
     slots: Rows
+    watches: Rows
     levels: Rows
     measures: Rows
     gauges: Rows

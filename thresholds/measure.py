@@ -8,6 +8,8 @@ from thresholds import kernel_state as kernel
 PANES = 60
 """Most panes of a window."""
 
+_LINE = 8
+"""Cells of a cache line."""
 _WIDTH = {kernel.CHANGE: 3, kernel.RATE: 5}
 
 
@@ -54,7 +56,8 @@ class Measure(NamedTuple):
 
     @property
     def cells(self) -> int:
-        """Cells of all panes, of the sum of the present block, and of the whole window; or of a baseline."""
+        """Cells of all panes and of three groups before them (`kernel_measure`), or of a baseline, in whole lines."""
+        cells = (self.panes + 3) * self.width if self.panes else 0
         if self.kind == kernel.BASELINE:
-            return cells_for(self.of)
-        return (self.panes + 2) * self.width if self.panes else 0
+            cells = cells_for(self.of)
+        return -(-cells // _LINE) * _LINE

@@ -11,7 +11,7 @@ from city.device import Device
 from core.errors import DataLossError
 from core.reading import ReadingBatch
 from core.severity import Severity
-from tests.unit.thresholds.parts import Watched, rows, scene, seconds
+from tests.unit.thresholds.parts import T0_MS, Watched, rows, scene, seconds
 from thresholds import kernel_state as kernel
 from thresholds.engine import Engine
 from thresholds.scene import Scene
@@ -238,3 +238,26 @@ def test_a_scene_of_the_set_is_found_by_its_index() -> None:
     watched = Watched(*scenes)
     raised = watched.engine.on_batch(ReadingBatch.of([0], [1], [6]))
     assert [watched.engine.scenes.scenes[index].id for index in raised.scene.tolist()] == ["a", "b"]
+
+
+def test_a_delay_that_a_schedule_shortens_while_silence_holds_it_ends_by_time() -> None:
+    """With readings at 23:59:44 and 23:59:48 the delay of midnight is over at the second one."""
+    midnight_s = (1_700_064_000_000 - T0_MS) / 1000
+    level = {"changed_by": {"up": 3, "in": "1m"}, "for": "3 of 4", "clear_for": "2 samples"}
+    night = {"when": {"hours": "00:00-06:00"}, "levels": {"minor": {"for": "1s", "clear_for": "2s"}}}
+    held = scene(level, overrides=[night])
+    held = held.model_copy(update={"feeds": held.feeds.model_copy(update={"silent_after": 5_000})})
+    watched = Watched(held)
+    watched.read((midnight_s - 20, 1), (midnight_s - 16, 5), (midnight_s - 12, 6))
+    assert watched.wait(midnight_s + 60) == [("raised", midnight_s - 12)]
+
+
+def test_a_clock_that_jumps_ahead_wakes_a_schedule_sooner() -> None:
+    """The turn of a schedule comes by the clock of the feed, which every reading sets."""
+    midnight_s = (1_700_064_000_000 - T0_MS) / 1000
+    night = scene({"above": 5}, when={"hours": "00:00-06:00"})
+    watched = Watched(night)
+    watched.read((midnight_s - 40, 9), arrival=midnight_s - 40)
+    watched.read((midnight_s - 30, 9), arrival=midnight_s - 39)
+    assert watched.wait(midnight_s - 8.1) == []
+    assert watched.wait(midnight_s - 8) == [("raised", midnight_s)]
