@@ -28,6 +28,7 @@ def load_scenes(
     extra_metrics: Sequence[str] = (),
     cases: Callable[[], CaseCatalogue] | None = None,
     devices: Collection[Device] | None = None,
+    alone: bool = False,
 ) -> tuple[SceneSet, list[Finding]]:
     """Every scene in the files and folders of `paths` that is right, and a finding for each mistake in the others.
 
@@ -40,6 +41,7 @@ def load_scenes(
         extra_metrics: Further metrics that exist, e.g. those of a recording.
         cases: Gives the case catalogue, asked for if a scene names a leaf; without it leaves are not looked up.
         devices: The devices that there are; a row of a table that is for none of them is a mistake then.
+        alone: Other scenes that these name are somewhere else: whoever asks looks for them.
     """
     findings: list[Finding] = []
     known = Catalogue(catalogue, frozenset(extra_metrics), cases, devices)
@@ -53,7 +55,7 @@ def load_scenes(
             if first is not one:
                 message = f"the id {one.scene.id} is used by {first.path}:{first.mark.line} already: give it another"
                 findings.append(Finding(path, *one.mark, Code.DUPLICATE_ID, message))
-    if not findings:
+    if not findings and not alone:
         # Only now: a scene that is wrong is not there for others to name, and that would be told as well.
         for finding in _unknown_scenes(loaded):
             findings.append(finding[1])

@@ -145,7 +145,7 @@ def _move_clear_value(content: dict[str, Any], path: str, before: object, value:
 
 
 def _of_file(path: Path, catalogue: Catalogue, metrics: Sequence[str]) -> Scene:
-    scenes, findings = load_scenes([path], catalogue, extra_metrics=metrics)
+    scenes, findings = load_scenes([path], catalogue, extra_metrics=metrics, alone=True)
     return _only(scenes, findings, str(path))
 
 

@@ -24,7 +24,7 @@ from tests.distributed.hour import METRIC, Hour
 from tests.distributed.sides import PARTITIONS, line, plan_records
 
 KEEP_MS = 1 << 40
-SESSION_S = 3
+SESSION_S = 6
 
 
 class Cluster:

@@ -41,7 +41,7 @@ def test_a_worker_and_history_that_are_killed_under_load_say_what_one_machine_sa
                 history.kill()
             load.finish()
         with role(config):
-            told = cluster.wait_told(len(expected), 60)
+            told = cluster.wait_told(len(expected), 150)
             wait_until(lambda: records_held(folder) == len(records), 60, "history has everything")
     assert_same(told, expected)
     assert_in_order(told)

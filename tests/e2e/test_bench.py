@@ -14,7 +14,9 @@ _FETCHED = {"peers": "make ekuiper", "scale": "make kafka"}
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.distributed if name == "scale" else ()) for name in NAMES]
+)
 def test_a_short_round_reports_in_the_documented_form(name: str, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     command = [

@@ -563,7 +563,7 @@ def test_without_libyaml_mistakes_are_told_as_well(tmp_path: Path, monkeypatch: 
     assert told(folder(tmp_path, "- " * 999)) == ["14-water.yaml:1: not YAML: nested far too deep"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 9), st.sampled_from(SIGNS)), max_size=5))
 def test_nothing_that_a_file_holds_makes_the_check_fail(tmp_path: Path, cuts: list[tuple[int, int, str]]) -> None:
     text = GOOD

@@ -48,11 +48,11 @@ class Waiting(Ground):
         inner = super().history
 
         class Slow:
-            def readings(self, of: Selection, progress: Callable[[int, int], None]) -> object:
+            def as_stored(self, of: Selection, progress: Callable[[int, int], None], *, keep: bool) -> object:
                 Waiting.asked.set()
                 assert Waiting.let.wait(30)
                 progress(0, 1)
-                return inner.readings(of, progress)
+                return inner.as_stored(of, progress, keep=keep)
 
             def __getattr__(self, name: str) -> object:
                 return getattr(inner, name)
