@@ -9,6 +9,7 @@ import pytest
 
 from console.hub import Beside
 from core.clock import rfc3339
+from history.as_stored import HoldsByFeed
 from history.query import Selection
 from runtime.backtest.ground import Ground
 from runtime.backtest.service import BacktestService
@@ -52,6 +53,7 @@ class Waiting(Ground):
                 Waiting.asked.set()
                 assert Waiting.let.wait(30)
                 progress(0, 1)
+                assert isinstance(inner, HoldsByFeed)
                 return inner.as_stored(of, progress, keep=keep)
 
             def __getattr__(self, name: str) -> object:
