@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from core.errors import UnavailableError
 from runtime.cli_score import show
+from runtime.ending import Ending
 from runtime.gateways import Count
 from runtime.known_scenes import quick_scenes
 from runtime.private import STOP_S, broker_line
@@ -58,16 +58,14 @@ def demo(
         )
     view: View = LiveView(console) if attended else Line(console, quiet=quiet)
     system = SimulatedSystem(there, scenario, broker=broker, history=True, on_line=view.note)
-    stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with system:
-            for number in before:  # only now: until here there is nothing to sum up, and they just end it
-                signal.signal(number, lambda *_: stop.set())
+            ending = Ending(*before)  # only now: until here there is nothing to sum up, and they just end it
             begin = time.monotonic()
             with view:
-                _watch(system, view, stop, length, begin)
-            hurry, ended = stop.is_set(), time.monotonic()
+                _watch(system, view, ending, length, begin)
+            hurry, ended = ending.is_asked(), time.monotonic()
             count, complete = finish(system, hurry=hurry, patience_s=_DRAIN_S)
             result = system.result(count, ended - begin, slack_s=3 * period + _SLACK_S)
             if hurry and not complete:
@@ -90,14 +88,14 @@ def failed(result: dict[str, Any]) -> int:
     return 1 if result["lost"] or result["doubled"] or result["incidents"]["missed"] else 0
 
 
-def _watch(system: SimulatedSystem, view: View, stop: threading.Event, length: float, begin: float) -> None:
-    while not stop.is_set():
+def _watch(system: SimulatedSystem, view: View, ending: Ending, length: float, begin: float) -> None:
+    while not ending.is_asked():
         left = length - (time.monotonic() - begin)
         count = system.count()
         view.show(system.status(), system.cases(), count, system.hub_url, max(0.0, left))
         if left <= 0 or count.finished:
             return
-        stop.wait(min(view.every_s, max(0.05, left)))
+        ending.wait(min(view.every_s, max(0.05, left)))
 
 
 def finish(system: SimulatedSystem, *, hurry: bool, patience_s: float) -> tuple[Count, bool]:

@@ -9,51 +9,29 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from alerts.change import AlertChange
-from alerts.lifecycle import AlertStage
 from alerts.sinks.backoff import Backoff
 from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
-from alerts.stored import Durability
-from city.cases import cases_when_asked
-from city.catalogue import load_catalogue
-from city.device import DeviceType
-from city.leaf import CaseCatalogue
-from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
 from history.ledger import archived_seq
-from ingest.journal import FeedNames, Journal
-from ingest.registry import FeedRegistry
-from ingest.sequencing import Sequencer
 from ingest.session import Session, SessionOptions
-from ingest.unknown import FILE as UNKNOWN_FILE
-from ingest.unknown import UnknownDevices
 from runtime.accounts import load_accounts
-from runtime.alert_scenes import AlertScenes
 from runtime.broker.base import PIPELINE_USER
-from runtime.chain import Chain
 from runtime.config import Config
-from runtime.device_list import DeviceList, DeviceShelf, read_and_keep
-from runtime.device_watch import DeviceWatch, mark_of
-from runtime.door import Door
+from runtime.device_watch import DeviceWatch
 from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
 from runtime.pipeline import LoopOptions, Pipeline
-from runtime.recovery import encode_devices, encode_rules, recover
-from runtime.rules import RuleShelf, load_or_refuse
-from runtime.scene_source import scene_paths
+from runtime.pipeline_parts import Parts, open_parts
 from runtime.scene_watch import SceneWatch
-from runtime.snapshots import Snapshots
 from runtime.supervisor import announce
-from thresholds.engine import Engine
-from thresholds.scene_set import SceneSet
 
 log = logging.getLogger("scenewatch.pipeline")
 
@@ -63,25 +41,6 @@ _KEEP_S = 1.0
 _SWITCH_S = 0.0002
 _LONGEST_WAIT_S = 5.0
 _NEWEST = 20
-
-
-@dataclass(slots=True)
-class _Parts:
-    """What is open and recovered."""
-
-    door: Door
-    journal: Journal
-    chain: Chain
-    store: AlertStore
-    snapshots: Snapshots
-    names: FeedNames
-    shelf: RuleShelf
-    device_shelf: DeviceShelf
-    device_mark: object
-    unknown: UnknownDevices
-    paths: Sequence[Path]
-    types: Mapping[str, DeviceType]
-    cases: Callable[[], CaseCatalogue]
 
 
 def run(config: Config) -> None:
@@ -97,39 +56,13 @@ def run(config: Config) -> None:
     held = alone_in(config.data.dir)
     # The loop and the delivery share one interpreter: at the usual 5 ms an alert would wait for it several times.
     sys.setswitchinterval(_SWITCH_S)
-    parts = _open(config)
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_read, False)
-    recording = config.pipeline.clock == "recording"
-    session = Session(session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
+    parts = open_parts(config)
     latency = LatencyLog()
     delivery = make_delivery(config, parts.store, stop, latency)
-    pipeline = Pipeline(
-        LoopOptions(
-            max_ahead_ms=config.ingest.max_ahead,
-            max_pack=config.ingest.max_pack,
-            clock_tolerance_ms=config.ingest.clock_tolerance,
-            snapshot_every_ms=config.pipeline.snapshot_every,
-            recording=recording,
-        ),
-        session=session,
-        door=parts.door,
-        journal=parts.journal,
-        keep=JournalKeep(
-            parts.journal,
-            keep_ms=config.journal.keep,
-            keep_bytes=config.journal.keep_mib << 20,
-            archived=_archived(config),
-            unarchived_bytes=config.history.waiting_mib << 20,
-        ),
-        chain=parts.chain,
-        store=parts.store,
-        snapshots=parts.snapshots,
-        shelf=parts.shelf,
-        device_shelf=parts.device_shelf,
-        unknown=parts.unknown,
+    pipeline = _loop(
+        config,
+        parts,
         deliver=delivery.wake if delivery else lambda: None,
-        wake_fds=(wake_read, wake_write),
         on_ready=lambda: announce({"status": ops.address, "scenes": len(parts.chain.engine.scenes.scenes)}),
     )
     signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
@@ -161,14 +94,47 @@ def run(config: Config) -> None:
             if sink is not None:
                 sink.stop()
         keeper.join(1.0)
-        parts.unknown.write()
         ops.close()
-        parts.journal.close()
-        parts.names.close()
-        parts.store.close()
+        parts.close()
         held.close()
     if broken:
         raise broken[0]
+
+
+def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready: Callable[[], None]) -> Pipeline:
+    """The loop over what is open."""
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    recording = config.pipeline.clock == "recording"
+    session = Session(session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
+    return Pipeline(
+        LoopOptions(
+            max_ahead_ms=config.ingest.max_ahead,
+            max_pack=config.ingest.max_pack,
+            clock_tolerance_ms=config.ingest.clock_tolerance,
+            snapshot_every_ms=config.pipeline.snapshot_every,
+            recording=recording,
+        ),
+        session=session,
+        door=parts.door,
+        journal=parts.journal,
+        keep=JournalKeep(
+            parts.journal,
+            keep_ms=config.journal.keep,
+            keep_bytes=config.journal.keep_mib << 20,
+            archived=_archived(config),
+            unarchived_bytes=config.history.waiting_mib << 20,
+        ),
+        chain=parts.chain,
+        store=parts.store,
+        snapshots=parts.snapshots,
+        shelf=parts.shelf,
+        device_shelf=parts.device_shelf,
+        unknown=parts.unknown,
+        deliver=deliver,
+        wake_fds=(wake_read, wake_write),
+        on_ready=on_ready,
+    )
 
 
 def alone_in(folder: Path) -> IO[bytes]:
@@ -213,150 +179,6 @@ def _archived(config: Config) -> Callable[[], int] | None:
     """Asks up to which journal entry history has it; None where there is no history."""
     folder = config.history.dir
     return None if config.history.kind == "none" or folder is None else lambda: archived_seq(folder)
-
-
-def _open(config: Config) -> _Parts:
-    types = load_catalogue(config.ingest.device_types)
-    paths = scene_paths(config, types)
-    folder = config.data.dir
-    device_shelf = DeviceShelf(folder / "devices", types)
-    mark = mark_of(config.ingest.devices)
-    devices, findings = _wanted_devices(config, types, device_shelf)
-    registry = FeedRegistry(config.ingest.max_feeds)
-    names = FeedNames(folder / "feeds.sqlite")
-    registry.load(names.load())
-    journal = Journal(
-        folder / "journal",
-        durability=config.journal.durability,
-        segment_bytes=config.journal.segment_mib << 20,
-    )
-    store = AlertStore(folder / "alerts.db", Durability(config.journal.durability))
-    snapshots = Snapshots(folder / "state")
-    shelf = RuleShelf(folder / "rules", types, config.scenes.metrics)
-    cases = cases_when_asked(config.scenes.cases, types)
-    wanted = _wanted(config, paths, types, cases, shelf)
-    before = snapshots.devices()
-    known = devices if before in {None, devices.version} else device_shelf.take(str(before))
-    door = Door(registry, names, known, types)
-    chain = _recovered(config, wanted, shelf, door, journal, snapshots, store, _Devices(devices, before, device_shelf))
-    door.admit(range(len(registry)))
-    device_shelf.cease(devices.version, journal.last_seq)
-    unknown = UnknownDevices(folder / UNKNOWN_FILE)
-    unknown.forget(devices.devices.__contains__)
-    return _Parts(
-        door, journal, chain, store, snapshots, names, shelf, device_shelf, None if findings else mark, unknown, paths,
-        types, cases,
-    )  # fmt: skip
-
-
-def _wanted_devices(
-    config: Config, types: Mapping[str, DeviceType], shelf: DeviceShelf
-) -> tuple[DeviceList, list[str]]:
-    """The device list in the file; where that is wrong, the one that held last, and what is wrong."""
-    try:
-        return read_and_keep(config.ingest.devices, types, shelf), []
-    except ConfigError as error:
-        last = shelf.last()
-        if last is None:
-            raise
-        findings = str(error).splitlines()
-        for line in findings:
-            log.warning("%s; version %s goes on running", line, last)
-        return shelf.take(last), findings
-
-
-def _wanted(
-    config: Config,
-    paths: Sequence[Path],
-    types: Mapping[str, DeviceType],
-    cases: Callable[[], CaseCatalogue],
-    shelf: RuleShelf,
-) -> SceneSet:
-    """The scenes in the files; where a file is wrong, those that decided last go on."""
-    try:
-        return load_or_refuse(paths, types, config.scenes.metrics, cases)
-    except ConfigError as error:
-        last = shelf.last()
-        if last is None:
-            raise
-        for line in str(error).splitlines():
-            log.warning("%s; version %s goes on running", line, last)
-        return shelf.take(last)
-
-
-@dataclass(slots=True)
-class _Devices:
-    """The device list that is wanted, and the version that the journal has come to."""
-
-    wanted: DeviceList
-    noted: str | None
-    shelf: DeviceShelf
-
-    def switch(self, chain: Chain, door: Door, version: str) -> list[AlertChange]:
-        """Let the list of a version hold; what follows."""
-        self.noted = version
-        if version == door.known.version:
-            chain.devices = version
-            return []
-        found = self.wanted if version == self.wanted.version else self.shelf.take(version)
-        known, names = found.after(door.known)
-        return chain.switch_devices(version, door.switch(known, door.feeds_of(names, 0, len(door.registry))))
-
-
-def _recovered(
-    config: Config,
-    wanted: SceneSet,
-    shelf: RuleShelf,
-    door: Door,
-    journal: Journal,
-    snapshots: Snapshots,
-    store: AlertStore,
-    devices: _Devices,
-) -> Chain:
-    """A chain at the end of the journal, deciding by the scenes and about the devices that are wanted from here on."""
-    before = snapshots.rules() or wanted.version
-    scenes = wanted if before == wanted.version else shelf.take(before)
-    recording = config.pipeline.clock == "recording"
-    engine = Engine(scenes, max_feeds=config.ingest.max_feeds, settle_ms=config.scenes.settle)
-    door.bind_to(engine)
-    chain = Chain(
-        Sequencer(config.ingest.max_feeds),
-        engine,
-        AlertStage(AlertScenes(scenes), door, wall=not recording),
-        wall_ns,
-        tells_ledger=config.dispatch.ledger,
-    )
-    chain.devices = door.known.version
-
-    def switch(version: str) -> list[AlertChange]:
-        if version == engine.scenes.version:
-            return []
-        return chain.switch(wanted if version == wanted.version else shelf.take(version))
-
-    def switch_devices(version: str) -> list[AlertChange]:
-        return devices.switch(chain, door, version)
-
-    replayed = recover(
-        chain,
-        journal,
-        snapshots,
-        switch_rules=switch,
-        switch_devices=switch_devices,
-        write=store.write,
-        judge=store.judge,
-        tell=store.tell,
-    )
-    if replayed:
-        log.warning("%d journal entries replayed after the last snapshot", replayed)
-    shelf.keep(wanted)
-    if engine.scenes.version != wanted.version or journal.last_seq == 0:
-        journal.append([encode_rules(wanted.version)])
-        store.write(chain.switch(wanted))
-    if devices.noted != devices.wanted.version:
-        journal.append([encode_devices(devices.wanted.version)])
-        store.write(switch_devices(devices.wanted.version))
-    store.tell(chain.take_ledger())
-    return chain
 
 
 def session_options(config: Config, *, client_id: str | None = None) -> SessionOptions:
@@ -423,14 +245,14 @@ def _feedback(config: Config, pipeline: Pipeline, stop: threading.Event) -> Feed
     )
 
 
-def _keep(parts: _Parts, stop: threading.Event) -> None:
+def _keep(parts: Parts, stop: threading.Event) -> None:
     while not stop.wait(_KEEP_S):
         with contextlib.suppress(UnavailableError):  # a full disk: the loop says so at its next alert
             parts.store.checkpoint()
         parts.unknown.write()
 
 
-def _status(pipeline: Pipeline, parts: _Parts, delivery: Delivery | None, latency: LatencyLog) -> Status:
+def _status(pipeline: Pipeline, parts: Parts, delivery: Delivery | None, latency: LatencyLog) -> Status:
     # In this order: what the loop says it has settled is in the store when the store is asked.
     loop = pipeline.status()
     counts = parts.store.counts()

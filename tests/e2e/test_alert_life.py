@@ -30,6 +30,7 @@ class Hand:
         self.client.loop_start()
 
     def publish(self, what: str, payload: str, *, retain: bool = False) -> None:
+        wait_until(self.client.is_connected, 10, "the gateway is connected")
         self.client.publish(f"sw/v1/{GATEWAY}/{what}", payload, qos=1, retain=retain).wait_for_publish(5)
 
     def reading(self, at: int, value: object, device: str = "pit-0000") -> None:

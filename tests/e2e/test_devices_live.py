@@ -31,6 +31,7 @@ class Sender:
         for value in values:
             self._at += 1000
             payload = f'{{"t": {self._at}, "v": {{"depth_cm": {value}}}}}'
+            wait_until(self._client.is_connected, 10, "the gateway is connected")
             self._client.publish(f"sw/v1/{GATEWAY}/tele/{device}", payload, qos=1).wait_for_publish(5)
 
     def close(self) -> None:

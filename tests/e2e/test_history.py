@@ -44,6 +44,7 @@ def test_what_a_sensor_sent_is_in_history_within_seconds_and_a_restart_is_a_hole
 def send(gateway: mqtt.Client, began: int, numbers: range) -> None:
     for i in numbers:
         payload = f'{{"t": {began + i}, "v": {{"depth_cm": {i}}}}}'
+        wait_until(gateway.is_connected, 10, "the gateway is connected")
         gateway.publish("sw/v1/gw-1/tele/pit-1", payload, qos=1).wait_for_publish(10)
 
 

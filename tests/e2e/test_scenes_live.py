@@ -26,6 +26,7 @@ def sender(system: System) -> tuple[mqtt.Client, Send]:
 
     def send(device: str, at: int, value: float) -> None:
         payload = f'{{"t": {at}, "v": {{"depth_cm": {value}}}}}'
+        wait_until(client.is_connected, PATIENCE_S, "the gateway is connected")
         client.publish(f"sw/v1/{GATEWAY}/tele/{device}", payload, qos=1).wait_for_publish(5)
 
     return client, send

@@ -96,6 +96,7 @@ def test_readings_at_an_outside_broker_open_cases(tmp_path: Path, broker: Addres
         gateway.username_pw_set(GATEWAY, "gateway-word")
         gateway.connect(*broker)
         gateway.loop_start()
+        wait_until(gateway.is_connected, 10, "the gateway is connected")
         for at in (1_000, 2_000):
             payload = f'{{"t": {at}, "v": {{"depth_cm": 30}}}}'
             gateway.publish(f"sw/v1/{GATEWAY}/tele/pit-0000", payload, qos=1).wait_for_publish(5)
