@@ -244,9 +244,15 @@ class Bridge:
                 self._session.breach(str(breach))
                 return
             tap.consumed_to(taken.consumed)
+            others, taken.others = taken.others, b""
+            if others and not self._session.connected:
+                # The answer to our CONNECT may come in one piece with what the broker kept: it was there first.
+                tap.put_aside(others)
+                self._session.read_control()
+                others = b""
             self._keep(taken)
-            if taken.others:
-                tap.put_aside(taken.others)
+            if others:
+                tap.put_aside(others)
                 self._session.read_control()
             if taken.complete:
                 return
