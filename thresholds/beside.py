@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from thresholds import located
-from thresholds.finding import Code, Finding
+from thresholds.finding import Code, Finding, decoded
 from thresholds.limit_table import without_ends
 from thresholds.located import Mark, Value, find, mark_of
 from thresholds.wording import closest
@@ -64,13 +64,7 @@ def _read(file: Path, scene: Path, mark: Mark, findings: list[Finding]) -> str |
     if len(content) > LARGEST:
         findings.append(Finding(file, 1, 1, Code.TABLE, "the table is over two megabytes: split the scene"))
         return None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        findings.append(Finding(file, line, column, Code.UNREADABLE, "the file is not UTF-8 here: save it as UTF-8"))
-        return None
+    return decoded(file, content, findings)
 
 
 def with_rows(text: str, rows: str) -> str | None:

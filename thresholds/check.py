@@ -11,7 +11,7 @@ from city.leaf import CaseCatalogue
 from thresholds.across import references
 from thresholds.beside import NO_TABLE, Beside, line_in_document, take_in, with_rows
 from thresholds.examine import Catalogue, examine
-from thresholds.finding import Code, Finding
+from thresholds.finding import Code, Finding, decoded
 from thresholds.located import Mark, Value, mark_of, read
 from thresholds.scene import Scene
 from thresholds.scene_set import DECIDES, SceneSet
@@ -147,13 +147,7 @@ def _text(path: Path, findings: list[Finding]) -> str | None:
     if len(content) > _LARGEST:
         findings.append(Finding(path, 1, 1, Code.UNREADABLE, "the file is over four megabytes: that is no scene"))
         return None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        findings.append(Finding(path, line, column, Code.UNREADABLE, "the file is not UTF-8 here: save it as UTF-8"))
-        return None
+    return decoded(path, content, findings)
 
 
 def _scenes(

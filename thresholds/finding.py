@@ -82,3 +82,14 @@ class Finding:
             "message": self.message,
             "hint": self.hint or None,
         }
+
+
+def decoded(path: Path, content: bytes, findings: list[Finding]) -> str | None:
+    """The text of a file; None, and a finding at its place, where it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        findings.append(Finding(path, line, column, Code.UNREADABLE, "the file is not UTF-8 here: save it as UTF-8"))
+        return None
