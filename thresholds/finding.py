@@ -36,8 +36,6 @@ class Code(enum.StrEnum):
     """The device type does not measure this."""
     DUPLICATE_ID = "S014"
     """Two scenes have one id."""
-    NOT_YET = "S015"
-    """Part of the language that a version does not evaluate; this one evaluates all of it."""
     OVERRIDE = "S016"
     """An override does not go with the ladder, or with another override."""
     EMPTY = "S017"
