@@ -15,21 +15,21 @@ from city.cases import cases_when_asked, load_cases
 from city.catalogue import load_catalogue, shipped
 from ingest.rejected import Reason, Rejected
 from runtime import device_types_reference
-from runtime.config import load_config
 from runtime.case_reference import with_counts
+from runtime.config import load_config
 from runtime.config_reference import reference
 from runtime.main import app
 from thresholds.check import load_scenes
-from thresholds.finding import Code
 from thresholds.conditions import CLEAR_KEYS, CONDITIONS
-from tools.draw_conditions import FOLDER, PICTURES, Picture, draw
+from thresholds.finding import Code
 from tools.check_docs import broken, documents
+from tools.draw_conditions import FOLDER, PICTURES, Picture, draw
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 FINDINGS = (DOCS / "reference/scene-findings.md").read_text(encoding="utf-8")
 CASES = cases_when_asked()
-EXAMPLES = re.findall(r"^## (S\d+) [^\n]*\n\n[^\n]*\n\n```yaml\n(.*?)^```", FINDINGS, re.M | re.S)
+EXAMPLES = re.findall(r"^## (S\d+) [^\n]*\n\n[^\n]*\n\n```yaml\n(.*?)^```", FINDINGS, re.MULTILINE | re.DOTALL)
 
 
 def test_every_link_and_path_leads_somewhere() -> None:
@@ -64,7 +64,7 @@ def test_the_example_configuration_loads() -> None:
 
 
 def test_every_kind_of_finding_is_explained() -> None:
-    assert re.findall(r"^## (S\d+) (.*)$", FINDINGS, re.M) == [
+    assert re.findall(r"^## (S\d+) (.*)$", FINDINGS, re.MULTILINE) == [
         (code.value, code.name.lower().replace("_", " ")) for code in Code
     ]
 
@@ -79,7 +79,9 @@ def test_an_example_of_a_finding_has_just_that_finding(code: str, text: str, tmp
 
 def test_the_counts_in_the_reference_of_the_case_catalogue_are_current() -> None:
     page = (DOCS / "reference/case-catalogue.md").read_text(encoding="utf-8")
-    assert page == with_counts(page, CASES()), "run: .venv/bin/python -m runtime.case_reference docs/reference/case-catalogue.md"
+    assert page == with_counts(page, CASES()), (
+        "run: .venv/bin/python -m runtime.case_reference docs/reference/case-catalogue.md"
+    )
 
 
 def test_the_example_of_the_case_catalogue_is_a_catalogue(tmp_path: Path) -> None:
