@@ -9,6 +9,7 @@ from ingest import kernel
 from ingest.codec import ClockTick, Codec, GatewayState
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
+from ingest.rows import Rows
 
 ROWS = 32_768
 """Rows that one call fills at most; far more than one socket read of single readings holds."""
@@ -123,6 +124,7 @@ class Decoder:
         nothing = np.zeros(0, np.uint8)
         self.take(nothing, 0, 0, arrival=0, latest_ms=0)
         kernel.frame(nothing, 0, 0)
+        self._codec.warm_up()
         FeedRegistry(1).add("", "", "")
 
     @staticmethod
@@ -142,7 +144,9 @@ class Decoder:
         message = parse_publish(data[body:stop].tobytes(), head, version5=self.version5)
         topic, payload, packet_id = message
         for item in self._codec.decode(topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms):
-            if isinstance(item, tuple):
+            if isinstance(item, Rows):
+                rows = self._put(rows, item)
+            elif isinstance(item, tuple):
                 self._feed[rows], self._event_time[rows], self._value[rows], self._quality[rows] = item
                 rows += 1
             elif isinstance(item, Rejected):
@@ -155,6 +159,13 @@ class Decoder:
             self._acks[acked : acked + 4] = (0x40, 2, packet_id >> 8, packet_id & 255)
             acked += 4
         return rows, acked
+
+    def _put(self, at: int, rows: Rows) -> int:
+        """Copy rows of one message behind the first `at`; where the next one goes."""
+        end = at + len(rows)
+        self._feed[at:end], self._event_time[at:end] = rows.feed, rows.event_time
+        self._value[at:end], self._quality[at:end] = rows.value, rows.quality
+        return end
 
     def _flush(self, taken: Taken, rows: int, arrival: int) -> None:
         if rows:

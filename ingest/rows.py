@@ -1,0 +1,81 @@
+"""What a codec makes of a message: rows, one at a time or as arrays, and what every codec checks in the same way."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from core.reading import Float64, Int32, Int64, UInt8
+from ingest.rejected import Reason, Rejected
+
+Row = tuple[int, int, float, int]
+"""(feed, event_time ms, value, quality bits)."""
+
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999; what is past it is in another unit."""
+_MAX_NAME = 64
+
+Resolve = Callable[[str, str, str], int | Reason]
+"""(gateway, device, metric) -> feed, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Many rows of one message as arrays of one length, in the message's order.
+
+    Attributes:
+        feed: Dense feed index, int32, shape (n,).
+        event_time: ms since the epoch, int64, shape (n,).
+        value: In the metric's unit, float64, finite, shape (n,).
+        quality: `Quality` bits, uint8, shape (n,).
+    """
+
+    feed: Int32
+    event_time: Int64
+    value: Float64
+    quality: UInt8
+
+    def __len__(self) -> int:
+        return len(self.feed)
+
+
+def finite(number: float | Decimal) -> float | None:
+    """The number as a double; None where it is not a finite one."""
+    try:
+        value = float(number)
+    except (OverflowError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def feed_of(resolve: Resolve, topic: str, names: tuple[str, str, str], value: float, sample: bytes) -> int | Rejected:
+    """The feed of (gateway, device, metric), or the refusal of a reading of it."""
+    gateway, device, metric = names
+    if not (_is_name(device) and _is_name(metric)):
+        return Rejected(Reason.BAD_NAME, topic, f"{device!r}/{metric!r} cannot be a name", sample)
+    feed = resolve(gateway, device, metric)
+    if isinstance(feed, Reason):
+        return Rejected(feed, topic, f"{device}/{metric} of gateway {gateway}", sample, (device, metric, value))
+    return feed
+
+
+def checked_time(topic: str, at_ms: int, latest_ms: int, sample: bytes) -> int | Rejected:
+    """An event time, or its refusal."""
+    if not 0 <= at_ms <= LAST_MS:
+        return Rejected(Reason.BAD_TIME, topic, f"{at_ms} ms is not between 1970 and 9999", sample)
+    if at_ms > latest_ms:
+        return Rejected(
+            Reason.AHEAD, topic, f"{at_ms} ms is too far in the future; is it in ms, is the clock set?", sample
+        )
+    return at_ms
+
+
+def of_clock(rejected: Rejected, device: str, metrics: tuple[str, ...], time: object) -> Rejected:
+    """The refusal of a time that is ahead, with what it says about the device's clock."""
+    if rejected.reason is not Reason.AHEAD or not isinstance(time, int | float):
+        return rejected
+    return replace(rejected, ahead=(device, metrics, int(time)))
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= _MAX_NAME and name.isprintable() and not set(name) & set("/+#")
