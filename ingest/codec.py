@@ -16,11 +16,12 @@ from ingest.rows import LAST_MS, Resolve, Row, Rows, checked_time, feed_of, fini
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """A gateway said, or its will said for it, whether it is online."""
+    """A gateway said, or its will said for it, whether it is online; or whether a device behind it is."""
 
     gateway: str
     online: bool
     at_ms: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,15 @@ class ClockTick:
     at_ms: int
 
 
-Said = Row | Rows | GatewayState | ClockTick | Rejected
+@dataclass(frozen=True, slots=True)
+class Rebirth:
+    """An edge node of Sparkplug has to be asked for its births."""
+
+    group: str
+    edge_node: str
+
+
+Said = Row | Rows | GatewayState | ClockTick | Rebirth | Rejected
 """One thing that a message says."""
 
 
@@ -46,6 +55,15 @@ class Form(Protocol):
         """Have its kernels compiled; no state changes."""
 
 
+class Namespace(Protocol):
+    """How the messages under topics of somebody else's are written."""
+
+    def decode(
+        self, topic: str, payload: bytes, *, retained: bool, at_least_once: bool, arrival: int, latest_ms: int
+    ) -> Iterator[Said]:
+        """Everything that one message says, at most `max_pack` readings, in its order."""
+
+
 _NO_FORMS: Mapping[str, Form] = MappingProxyType({})
 
 
@@ -57,6 +75,7 @@ class Codec:
         max_pack: Most readings of one message.
         recording: Whether `clock` messages are listened to.
         forms: Further forms by the last level of their topic.
+        sparkplug: What decodes topics under `spBv1.0`; None where nothing of that is expected.
     """
 
     def __init__(
@@ -66,14 +85,39 @@ class Codec:
         max_pack: int,
         recording: bool = False,
         forms: Mapping[str, Form] = _NO_FORMS,
+        sparkplug: Namespace | None = None,
     ) -> None:
         self._resolve = resolve
         self._max_pack = max_pack
         self._recording = recording
         self._forms = forms
+        self._sparkplug = sparkplug
 
-    def decode(self, topic: str, payload: bytes, *, retained: bool, arrival: int, latest_ms: int) -> Iterator[Said]:
-        """Everything that one message says, in its order; readings that are wrong do not take good ones with them."""
+    def decode(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retained: bool,
+        arrival: int,
+        latest_ms: int,
+        at_least_once: bool = False,
+    ) -> Iterator[Said]:
+        """Everything that one message says, in its order; readings that are wrong do not take good ones with them.
+
+        Args:
+            topic: Where it was published.
+            payload: Its content.
+            retained: Whether the broker kept it for whoever subscribes.
+            arrival: When it came, ns.
+            latest_ms: Event times past this are refused.
+            at_least_once: Whether it came at QoS 1.
+        """
+        if self._sparkplug is not None and topic.startswith("spBv1.0/"):
+            yield from self._sparkplug.decode(
+                topic, payload, retained=retained, at_least_once=at_least_once, arrival=arrival, latest_ms=latest_ms
+            )
+            return
         parts = topic.split("/")
         if len(parts) < 4 or parts[0] != "sw" or parts[1] != "v1" or not parts[2]:
             yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.reading import ReadingBatch
 from ingest import kernel
-from ingest.codec import ClockTick, Codec, GatewayState
+from ingest.codec import ClockTick, Codec, GatewayState, Rebirth
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
 from ingest.rows import Rows
@@ -30,6 +30,7 @@ class Taken:
         acks: PUBACK packets in the order received, to be sent when the entries are durable.
         others: Whole control packets, for the MQTT client.
         rejected: What was refused.
+        rebirths: Edge nodes of Sparkplug that have to be asked for their births.
         consumed: Where the next packet starts in the bytes given.
         complete: False if it stopped because the columns were full: call again from `consumed`.
         slow: How many messages went the slow way.
@@ -39,6 +40,7 @@ class Taken:
     acks: bytes = b""
     others: bytes = b""
     rejected: list[Rejected] = field(default_factory=list)
+    rebirths: list[Rebirth] = field(default_factory=list)
     consumed: int = 0
     complete: bool = True
     slow: int = 0
@@ -143,7 +145,10 @@ class Decoder:
         head = int(data[at])
         message = parse_publish(data[body:stop].tobytes(), head, version5=self.version5)
         topic, payload, packet_id = message
-        for item in self._codec.decode(topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms):
+        for item in self._codec.decode(
+            topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms,
+            at_least_once=packet_id is not None,
+        ):  # fmt: skip
             if isinstance(item, Rows):
                 rows = self._put(rows, item)
             elif isinstance(item, tuple):
@@ -151,6 +156,8 @@ class Decoder:
                 rows += 1
             elif isinstance(item, Rejected):
                 taken.rejected.append(item)
+            elif isinstance(item, Rebirth):
+                taken.rebirths.append(item)
             else:
                 self._flush(taken, rows, arrival)
                 rows = 0

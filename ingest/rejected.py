@@ -42,6 +42,10 @@ class Reason(enum.StrEnum):
     OVERSIZED_PACK = "oversized_pack"
     BAD_NAME = "bad_name"
     """A device or metric name that is empty, too long or has a control character."""
+    NO_BIRTH = "no_birth"
+    """Sparkplug: sent by an alias that no birth gave, or behind a gap in which a birth may have been missed."""
+    BAD_QUALITY = "bad_quality"
+    """Sparkplug: its sender says that the value is bad or stale."""
     REGISTRY_FULL = "registry_full"
     """More feeds than `ingest.max_feeds`."""
 
@@ -62,8 +66,10 @@ class Rejected:
     @property
     def gateway(self) -> str:
         """The gateway it came from, `-` where the topic does not say."""
-        parts = self.topic.split("/", 3)
-        return parts[2] if len(parts) > 3 and parts[:2] == ["sw", "v1"] else "-"
+        parts = self.topic.split("/", 4)
+        if len(parts) > 3 and parts[:2] == ["sw", "v1"]:
+            return parts[2]
+        return parts[3] if len(parts) > 3 and parts[0] == "spBv1.0" and parts[3] else "-"
 
     def to_json(self, now_ms: int, count: int) -> bytes:
         """The notice published on `sw/v1/out/rejected/{gateway}`."""

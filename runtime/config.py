@@ -129,6 +129,17 @@ class Ingest(_Section):
     max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
 
 
+class SparkplugSection(_Section):
+    """Sparkplug B 3.0 as a way in, beside the topics of our own."""
+
+    enabled: bool = Field(True, description="subscribe to spBv1.0/..., and ask edge nodes for births that were missed")
+    host_id: str = Field(
+        "scenewatch",
+        pattern=r"^[^/+#]{0,64}$",
+        description="our name in the STATE message that edge nodes may wait for; empty: none is published",
+    )
+
+
 class JournalSection(_Section):
     """The log that everything else reads."""
 
@@ -378,6 +389,7 @@ class Config(_Section):
     data: Data = Data()
     broker: Broker = Broker()
     ingest: Ingest = Ingest()
+    sparkplug: SparkplugSection = SparkplugSection()
     journal: JournalSection = JournalSection()
     scenes: Scenes = Scenes()
     pipeline: PipelineSection = PipelineSection()

@@ -43,6 +43,7 @@ class Door:
         self._persisted = len(registry)
         self._engine: Engine | None = None
         self._own = {names: feed for feed, names in self._named(OWN)}
+        self._gateways = _gateways(known)
 
     def bind_to(self, engine: Engine) -> None:
         """Bind every known feed to the scenes of `engine`, and those to come."""
@@ -65,6 +66,13 @@ class Door:
         if self._engine is not None:
             self._engine.bind(feed, self.known.devices[device], metric)
         return feed
+
+    def lists(self, gateway: str, device: str) -> bool:
+        """Whether the list has a gateway (with an empty name), or a device behind it."""
+        if not device:
+            return gateway in self._gateways
+        found = self.known.devices.get(device)
+        return found is not None and found.gateway == gateway
 
     def own_feed(self, gateway: str, device: str, metric: str) -> int:
         """The feed of a metric of `OWN`, which no device can send to; -1 where the device may send nothing at all."""
@@ -131,6 +139,7 @@ class Door:
     def switch(self, known: DeviceList, feeds: Collection[int]) -> dict[int, Device]:
         """Let another list hold from here on; the devices of `feeds`, which are all that it may concern."""
         self.known = known
+        self._gateways = _gateways(known)
         return {feed: self._feed(feed)[0] for feed in feeds}
 
     def admit(self, feeds: Collection[int]) -> None:
@@ -169,3 +178,7 @@ class Door:
             # It was taken off the list, or stands behind another gateway now: as if it were retired.
             found = Device(name, gateway, state=State.RETIRED.value)
         return found, metric
+
+
+def _gateways(known: DeviceList) -> frozenset[str]:
+    return frozenset(device.gateway for device in known.devices.values())
