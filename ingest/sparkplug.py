@@ -17,13 +17,6 @@ from ingest.rows import LAST_MS, Resolve, Rows, checked_time, feed_of, finite, o
 from ingest.sparkplug_pb2 import Payload
 
 NAMESPACE = "spBv1.0"
-TOPICS = tuple(
-    f"{NAMESPACE}/+/{kind}/{{gateway}}{rest}"
-    for kind, rest in (
-        ("NBIRTH", ""), ("NDEATH", ""), ("NDATA", ""), ("DBIRTH", "/+"), ("DDEATH", "/+"), ("DDATA", "/+"),
-    )
-)  # fmt: skip
-"""What a host subscribes to, with `{gateway}` for the edge node: what its own commands are published on is left out."""
 
 _ABSENT = (1 << 64) - 1
 _BITS = {1: 8, 2: 16, 3: 32, 4: 64, 5: 8, 6: 16, 7: 32, 8: 64}
@@ -36,8 +29,8 @@ _TYPES = (
 _GOOD = 192
 _QUALITY = b"Quality"
 _BD_SEQ = b"bdSeq"
-_NODE_KINDS = frozenset({"NBIRTH", "NDEATH", "NDATA"})
-_DEVICE_KINDS = frozenset({"DBIRTH", "DDEATH", "DDATA"})
+_NODE_KINDS = ("NBIRTH", "NDEATH", "NDATA")
+_DEVICE_KINDS = ("DBIRTH", "DDEATH", "DDATA")
 
 
 Listed = Callable[[str, str], bool]
@@ -306,6 +299,13 @@ class Sparkplug:
             yield Rebirth(*key)
 
 
+def topics_of(gateway: str) -> list[str]:
+    """What a host subscribes to of an edge node, or of all (`+`): everything but commands, which are its own."""
+    return [f"{NAMESPACE}/+/{kind}/{gateway}" for kind in _NODE_KINDS] + [
+        f"{NAMESPACE}/+/{kind}/{gateway}/+" for kind in _DEVICE_KINDS
+    ]
+
+
 def rebirth_command(rebirth: Rebirth, now_ms: int) -> tuple[str, bytes]:
     """(topic, payload) of the command that asks an edge node for its births."""
     metric = Payload.Metric(name=b"Node Control/Rebirth", timestamp=now_ms, datatype=_BOOLEAN, boolean_value=True)
@@ -380,4 +380,4 @@ def _is_good(metric: Payload.Metric) -> bool:
     return True
 
 
-__all__ = ["NAMESPACE", "TOPICS", "Sparkplug", "metric_name", "rebirth_command"]
+__all__ = ["NAMESPACE", "Sparkplug", "metric_name", "rebirth_command", "topics_of"]

@@ -16,14 +16,18 @@ from city.device import Device, DeviceType
 from city.leaf import CaseCatalogue
 from core.clock import wall_ns
 from core.errors import ConfigError
+from ingest.births import FILE as BIRTHS_FILE
+from ingest.births import Births
 from ingest.registry import FeedRegistry
 from ingest.session import Session
+from ingest.sparkplug import topics_of
 from ingest.unknown import FILE as UNKNOWN_FILE
 from ingest.unknown import UnknownDevices
 from runtime.config import Config
 from runtime.device_list import DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
 from runtime.door import Door
+from runtime.edge_nodes import Edges
 from runtime.ops import OpsServer
 from runtime.pipeline_role import end_when_a_thread_breaks, session_options
 from runtime.rules import load_or_refuse
@@ -109,9 +113,17 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
     stop = threading.Event()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
-    options = session_options(config, client_id=f"{config.broker.client_id}-bridge-{stream.bridge}")
-    subscribed = _topics(door.known.devices, stream.bridges, stream.bridge)
-    session = Session(options, subscribed, wake_fd=wake_read)
+    sparkplug = config.sparkplug
+    options = session_options(
+        config,
+        client_id=f"{config.broker.client_id}-bridge-{stream.bridge}",
+        host_id=sparkplug.host_id if sparkplug.enabled and given.leads else "",
+    )
+    mine = _gateways(door.known.devices, stream.bridges, stream.bridge)
+    subscribed = [topic.replace("+", gateway, 1) for gateway in mine for topic in _ALL]
+    optional = [topic for gateway in mine for topic in topics_of(gateway)] if sparkplug.enabled else []
+    session = Session(options, subscribed, optional=optional, wake_fd=wake_read)
+    births = Births(config.data.dir / BIRTHS_FILE)
     position = config.data.dir / "bridge-feedback"
     unknown = UnknownDevices(config.data.dir / UNKNOWN_FILE)
     unknown.forget(door.known.devices.__contains__)
@@ -131,6 +143,7 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         outgoing=_outgoing(config, topics, door),
         publisher=Publisher(address, f"bridge-{stream.bridge}"),
         unknown=unknown,
+        edges=Edges(door, births, max_pack=config.ingest.max_pack),
         csv_of=lambda version: (given.lists / f"{version}.csv").read_bytes(),
         wake_fds=(wake_read, wake_write),
         on_ready=lambda: announce({"status": ops.address, "kafka": str(address)}),
@@ -163,6 +176,7 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         if reader is not None:
             reader.stop()
         unknown.write()
+        births.close()
         ops.close()
     if broken:
         raise broken[0]
@@ -181,13 +195,12 @@ def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:
     )
 
 
-def _topics(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequence[str]:
-    """What this bridge subscribes to: everything, or its share of the gateways."""
+def _gateways(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequence[str]:
+    """Whose messages this bridge subscribes to: everybody's, which is `+`, or its share of the gateways."""
     if bridges == 1:
-        return _ALL
+        return ("+",)
     gateways = {device.gateway for device in devices.values()}
-    mine = sorted(gateway for gateway in gateways if partition_of(gateway, bridges) == bridge)
-    return [topic.replace("+", gateway, 1) for gateway in mine for topic in _ALL]
+    return sorted(gateway for gateway in gateways if partition_of(gateway, bridges) == bridge)
 
 
 def _scenes(

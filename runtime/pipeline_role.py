@@ -21,6 +21,7 @@ from alerts.store import AlertStore
 from core.errors import ConfigError, UnavailableError
 from history.ledger import archived_seq
 from ingest.session import Session, SessionOptions
+from ingest.sparkplug import topics_of
 from runtime.accounts import load_accounts
 from runtime.broker.base import PIPELINE_USER
 from runtime.config import Config
@@ -106,7 +107,13 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     recording = config.pipeline.clock == "recording"
-    session = Session(session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
+    sparkplug = config.sparkplug.enabled and not recording
+    session = Session(
+        session_options(config, host_id=config.sparkplug.host_id if sparkplug else ""),
+        _RECORDING_TOPICS if recording else _TOPICS,
+        optional=topics_of("+") if sparkplug else (),
+        wake_fd=wake_read,
+    )
     return Pipeline(
         LoopOptions(
             max_ahead_ms=config.ingest.max_ahead,
@@ -131,6 +138,7 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
         shelf=parts.shelf,
         device_shelf=parts.device_shelf,
         unknown=parts.unknown,
+        edges=parts.edges,
         deliver=deliver,
         wake_fds=(wake_read, wake_write),
         on_ready=on_ready,
@@ -181,8 +189,8 @@ def _archived(config: Config) -> Callable[[], int] | None:
     return None if config.history.kind == "none" or folder is None else lambda: archived_seq(folder)
 
 
-def session_options(config: Config, *, client_id: str | None = None) -> SessionOptions:
-    """How the broker of the configuration is reached, under its client id or another one.
+def session_options(config: Config, *, client_id: str | None = None, host_id: str = "") -> SessionOptions:
+    """How the broker of the configuration is reached, under its client id or another one, and as which Sparkplug host.
 
     Raises:
         ConfigError: If a password or an authority cannot be read.
@@ -200,6 +208,7 @@ def session_options(config: Config, *, client_id: str | None = None) -> SessionO
         user=user,
         password=password,
         client_id=client_id or broker.client_id,
+        host_id=host_id,
         version5=broker.protocol == 5,
         qos=broker.qos,
         receive_maximum=broker.receive_maximum,

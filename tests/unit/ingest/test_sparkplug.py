@@ -430,6 +430,50 @@ def test_the_command_that_asks_for_births_is_what_the_standard_says() -> None:
     assert command == wire.Read("Node Control/Rebirth", T0, 1.0, historical=False)
 
 
+# ---- what somebody else's program sends
+
+# Recorded from the Python helpers and generated code of Eclipse Tahu, as mqtt-spb-wrapper 2.1.2 ships them; the clock of
+# the machine stood at TAHU for metrics, and was set to 2023-11-14 for payloads.
+TAHU = 1_795_642_662_200
+TAHU_DEATH = "12120a05626453657118b8ba92a5a13420045800"
+TAHU_NBIRTH = (
+    "0880d095ffbc3112120a05626453657118b8ba92a5a1342004580112210a144e6f646520436f6e74726f6c2f5265626972746818b8ba92a5a1"
+    "34200b700012200a0e537570706c792f566f6c74616765100118b8ba92a5a1342009650000bc4112120a026938100a18b8ba92a5a134200150"
+    "fb0112140a03693136100b18b8ba92a5a134200250d4fd0312160a03693332100c18b8ba92a5a13420035090ddfbff0f121b0a03693634100d"
+    "18b8ba92a5a134200458809ce8afedffffffff0112120a027538100e18b8ba92a5a134200550c80112140a03753136100f18b8ba92a5a13420"
+    "0650e0d40312160a03753332101018b8ba92a5a13420075080d0acf30e121b0a03753634101118b8ba92a5a1342008588080a0cfc8e0c8e38a"
+    "0112130a046f70656e101218b8ba92a5a134200b7001121e0a056c6162656c101318b8ba92a5a134200c7a0a6e6f727468206761746512190a"
+    "0573696e6365101418b8ba92a5a134200d5880d095ffbc311800"
+)
+TAHU_DBIRTH = (
+    "0880d095ffbc31121e0a0864657074685f636d102818b8ba92a5a134200a69000000000080284012180a09626174746572795f7610291880d0"
+    "95ffbc31200938011801"
+)
+TAHU_DDATA = (
+    "08e0a499ffbc311214102818b8ba92a5a134200a690000000000802b401216102818b8ba92a5a134200a2801690000000000002a401802"
+)
+TAHU_NDATA = "08e0a499ffbc311211100c18b8ba92a5a1342003508fddfbff0f120d101218b8ba92a5a134200b70001803"
+
+
+def test_what_eclipse_tahu_sends_is_understood() -> None:
+    host = Host()
+    host.now = TAHU
+    told, other = host.hears("g/NBIRTH/n1", bytes.fromhex(TAHU_NBIRTH))
+    assert {one[2]: one[4] for one in told} == {
+        "Supply.Voltage": 23.5, "i8": -5.0, "i16": -300.0, "i32": -70_000.0, "i64": -5e9, "u8": 200.0, "u16": 60_000.0,
+        "u32": 4e9, "u64": 1e19, "open": 1.0,
+    }  # fmt: skip
+    assert {one[3] for one in told} == {TAHU}
+    assert reasons(other) == [Reason.NOT_A_NUMBER] * 2, "label is a String, since a DateTime"
+    told, other = host.hears("g/DBIRTH/n1/pit-1", bytes.fromhex(TAHU_DBIRTH))
+    assert told == [("n1", "pit-1", "depth_cm", TAHU, 12.25, 0)]
+    told, other = host.hears("g/DDATA/n1/pit-1", bytes.fromhex(TAHU_DDATA))
+    assert [one[3:] for one in told] == [(TAHU, 13.75, 0), (TAHU, 13.0, Quality.HISTORICAL)]
+    told, other = host.hears("g/NDATA/n1", bytes.fromhex(TAHU_NDATA))
+    assert ([one[2:5:2] for one in told], other) == ([("i32", -70_001.0), ("open", 0.0)], [])
+    assert host.hears("g/NDEATH/n1", bytes.fromhex(TAHU_DEATH)) == ([], []), "its bdSeq is 0, that of the birth 1"
+
+
 # ---- against the slow twin
 
 

@@ -1,0 +1,115 @@
+"""An edge node of Sparkplug B, played by paho and bytes written by hand, against the whole system and a real broker."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from queue import Queue
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.chaos.system import System, wait_until
+from tests.chaos.truth import GATEWAY, SCENE
+from tests.reference.sparkplug_twin import encoded, metric, number_field, payload
+
+pytestmark = pytest.mark.broker
+
+DEVICE = "pit-1"
+PATIENCE_S = 20
+T0 = 1_700_000_000_000
+
+
+class EdgeNode:
+    """Waits for its primary host, says its births, sends readings one second after the other, and answers a rebirth."""
+
+    def __init__(self, system: System) -> None:
+        self.births = 0
+        self.heard: Queue[tuple[str, bytes]] = Queue()
+        self._seq = 0
+        self._at = T0
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="edge", protocol=mqtt.MQTTv5)
+        self._client.username_pw_set(GATEWAY, system.accounts.gateways[GATEWAY])
+        self._client.will_set(self._topic("NDEATH"), payload([self._bd()]), qos=1)
+        self._client.on_message = lambda _, __, message: self.heard.put((message.topic, bytes(message.payload)))
+        self._client.on_connect = lambda *_: self._client.subscribe([(self._topic("NCMD"), 0), ("spBv1.0/STATE/+", 1)])
+        self._client.connect("127.0.0.1", system.broker_port)
+        self._client.loop_start()
+
+    def hears(self, kind: str) -> bytes:
+        """The next message, which has to be of a kind."""
+        topic, content = self.heard.get(timeout=PATIENCE_S)
+        assert f"/{kind}" in topic
+        return content
+
+    def is_born(self) -> None:
+        self.births += 1
+        self._seq = 0
+        rebirth = metric(number_field(14, 0), name="Node Control/Rebirth", datatype=11, time=self._at)
+        depth = metric(name="depth_cm", alias=5, datatype=10, time=self._at, null=True)
+        self._send("NBIRTH", "", [self._bd(), rebirth], qos=0)
+        self._send("DBIRTH", DEVICE, [depth], qos=0)
+
+    def says(self, value: float, *, qos: int) -> None:
+        self._at += 1000
+        self._send("DDATA", DEVICE, [metric(encoded(10, value), alias=5, time=self._at)], qos=qos)
+
+    def loses_a_message(self) -> None:
+        self._seq += 1
+
+    def breaks_off(self) -> None:
+        sock = self._client.socket()
+        self._client.loop_stop()
+        assert sock is not None
+        sock.close()
+
+    def _topic(self, kind: str, device: str = "") -> str:
+        return f"spBv1.0/any/{kind}/{GATEWAY}" + (f"/{device}" if device else "")
+
+    def _bd(self) -> bytes:
+        return metric(number_field(11, 0), name="bdSeq", datatype=4)
+
+    def _send(self, kind: str, device: str, metrics: list[bytes], *, qos: int) -> None:
+        content = payload(metrics, time=self._at, seq=self._seq)
+        self._seq = (self._seq + 1) % 256
+        self._client.publish(self._topic(kind, device), content, qos=qos).wait_for_publish(PATIENCE_S)
+
+
+def readings(system: System, count: int) -> None:
+    wait_until(lambda: system.status().get("readings") == count, PATIENCE_S, f"{count} readings")
+
+
+def test_an_edge_node_is_read_asked_for_births_and_read_on_after_a_kill(tmp_path: Path) -> None:
+    with System(tmp_path, f"device,gateway,state\n{DEVICE},{GATEWAY},active\n", SCENE) as system:
+        node = EdgeNode(system)
+        assert json.loads(node.hears("STATE"))["online"] is True
+        node.is_born()
+        for value in (1.0, 30.0, 30.0):
+            node.says(value, qos=0)
+        readings(system, 3)
+        wait_until(lambda: system.status()["cases"] == 1, PATIENCE_S, "what an edge node says is decided like the rest")
+
+        node.loses_a_message()
+        node.says(2.0, qos=0)
+        node.hears("NCMD")
+        node.is_born()
+        node.says(3.0, qos=0)
+        readings(system, 4)
+        assert system.status()["rejected"] == {"no_birth": 1}
+
+        victim = system.status()["pid"]
+        os.kill(victim, signal.SIGKILL)
+        assert json.loads(node.hears("STATE"))["online"] is False
+        for value in (4.0, 30.0, 5.0):  # QoS 1: the broker keeps it, and the births of before the kill tell what it is
+            node.says(value, qos=1)
+        wait_until(lambda: system.restarted(victim), PATIENCE_S, "the pipeline is back")
+        assert json.loads(node.hears("STATE"))["online"] is True
+        node.hears("NCMD")
+        node.is_born()
+        node.says(6.0, qos=0)
+        # As many as are behind the last snapshot, and those of since.
+        wait_until(lambda: (T0 + 9000) in [at for _, at in system.readings_in_journal()], PATIENCE_S, "the last one")
+        assert sorted(at for _, at in system.readings_in_journal()) == [T0 + 1000 * n for n in (1, 2, 3, 5, 6, 7, 8, 9)]
+        assert system.status()["rejected"] == {}
+        node.breaks_off()
