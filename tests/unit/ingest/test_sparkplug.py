@@ -6,16 +6,20 @@ References: Sparkplug 3.0.0, chapters 4 to 6 (verified: yes).
 import math
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.reading import Quality
-from ingest.codec import GatewayState, Rebirth, Said
+from core.reading import Quality, ReadingBatch
+from ingest.codec import Codec, GatewayState, Rebirth, Said
+from ingest.decoder import Decoder
 from ingest.edge_nodes import ASK_MS, EdgeNodes
+from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
 from ingest.rows import Rows
 from ingest.sparkplug import Sparkplug, rebirth_command
+from tests.laws.test_door_laws import frame
 from tests.reference import sparkplug_twin as wire
 from tests.reference.sparkplug_twin import encoded, metric, payload
 
@@ -432,8 +436,8 @@ def test_the_command_that_asks_for_births_is_what_the_standard_says() -> None:
 
 # ---- what somebody else's program sends
 
-# Recorded from the Python helpers and generated code of Eclipse Tahu, as mqtt-spb-wrapper 2.1.2 ships them; the clock of
-# the machine stood at TAHU for metrics, and was set to 2023-11-14 for payloads.
+# Recorded from the Python helpers and generated code of Eclipse Tahu, as mqtt-spb-wrapper 2.1.2 ships them; the clock
+# stood at TAHU for metrics, and was set to 2023-11-14 for payloads.
 TAHU = 1_795_642_662_200
 TAHU_DEATH = "12120a05626453657118b8ba92a5a13420045800"
 TAHU_NBIRTH = (
@@ -472,6 +476,34 @@ def test_what_eclipse_tahu_sends_is_understood() -> None:
     told, other = host.hears("g/NDATA/n1", bytes.fromhex(TAHU_NDATA))
     assert ([one[2:5:2] for one in told], other) == ([("i32", -70_001.0), ("open", 0.0)], [])
     assert host.hears("g/NDEATH/n1", bytes.fromhex(TAHU_DEATH)) == ([], []), "its bdSeq is 0, that of the birth 1"
+
+
+# ---- through the decoder
+
+
+def test_the_decoder_gives_columns_states_and_whom_to_ask_in_their_order() -> None:
+    registry = FeedRegistry(16)
+    sparkplug = Sparkplug(registry.add, EdgeNodes(), max_pack=10)
+    decoder = Decoder(registry, Codec(registry.add, max_pack=10, sparkplug=sparkplug), max_pack=10)
+    stream = b"".join(
+        frame(f"spBv1.0/g/{topic}", content, packet_id=packet_id)
+        for topic, content, packet_id in (
+            ("NBIRTH/n1", nbirth(), None), ("DBIRTH/n1/pit-1", dbirth(), None), ("DDATA/n1/pit-1", ddata(2), 7),
+            ("DDATA/n1/pit-1", ddata(3), 8), ("DDATA/n1/pit-1", ddata(9), 9),
+        )
+    )  # fmt: skip
+    data = np.frombuffer(stream, np.uint8)
+    taken = decoder.take(data, 0, len(data), arrival=T0 * 1_000_000, latest_ms=T0 + 300_000)
+    assert taken.entries[:2] == [
+        GatewayState("n1", online=True, at_ms=T0),
+        GatewayState("n1", online=True, at_ms=T0, device="pit-1"),
+    ]
+    (batch,) = taken.entries[2:]
+    assert isinstance(batch, ReadingBatch)
+    assert batch.value.tolist() == [1.5, 2.5, 2.5]
+    assert taken.rebirths == [Rebirth("g", "n1")]
+    assert [one.reason for one in taken.rejected] == [Reason.NO_BIRTH]
+    assert taken.acks == b"".join(bytes([0x40, 2, 0, number]) for number in (7, 8, 9)), "it is told what was refused"
 
 
 # ---- against the slow twin

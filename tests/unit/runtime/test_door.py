@@ -195,3 +195,14 @@ def test_a_list_that_changes_all_the_time_is_refused(
     monkeypatch.setattr(shelf, "keep", lambda *_: False)
     with pytest.raises(ConfigError, match="it changes while it is read"):
         read_and_keep(path, TYPES, shelf)
+
+
+def test_the_list_knows_gateways_and_who_is_behind_them(door: Door) -> None:
+    assert door.lists("g", "")
+    assert door.lists("g", "a")
+    assert not door.lists("other", "")
+    assert not door.lists("other", "a")
+    assert not door.lists("g", "x")
+    switched(door, Device("a", "other", LEVEL))
+    assert door.lists("other", "a")
+    assert not door.lists("g", "")
