@@ -96,7 +96,7 @@ class Session:
         self.options = options
         self.connected = False
         self.subscribed = False
-        """Whether the broker has confirmed the subscriptions: from then on QoS 1 loses nothing."""
+        """Whether the broker has confirmed the subscriptions of this connection: from then on QoS 1 loses nothing."""
         self.reconnects = 0
         self.resumed = False
         self.failures = 0
@@ -265,7 +265,7 @@ class Session:
         """No connection any more: the next one is tried at once only if this one had lasted."""
         lasted = self.connected and time.monotonic() - self._since >= _STEADY_S
         self.failures = 0 if lasted else self.failures + 1
-        self.connected = False
+        self.connected = self.subscribed = False
 
     def _on_connect(
         self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, __: object

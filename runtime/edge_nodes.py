@@ -70,5 +70,6 @@ class Edges:
     def ask(self, rebirths: Iterable[Rebirth], session: Session, now_ms: int) -> None:
         """Ask these edge nodes, and some of those that wait since there was no connection."""
         self._asks.extend(rebirths)
-        for _ in range(min(len(self._asks), _ASKS_PER_STEP) if session.connected else 0):
+        # Not before the subscriptions stand: the births would be missed again.
+        for _ in range(min(len(self._asks), _ASKS_PER_STEP) if session.subscribed else 0):
             session.publish(*rebirth_command(self._asks.popleft(), now_ms))

@@ -33,7 +33,7 @@ class EdgeNode:
         self._client.username_pw_set(GATEWAY, system.accounts.gateways[GATEWAY])
         self._client.will_set(self._topic("NDEATH"), payload([self._bd()]), qos=1)
         self._client.on_message = lambda _, __, message: self.heard.put((message.topic, bytes(message.payload)))
-        self._client.on_connect = lambda *_: self._client.subscribe([(self._topic("NCMD"), 0), ("spBv1.0/STATE/+", 1)])
+        self._client.on_connect = self._listen
         self._client.connect("127.0.0.1", system.broker_port)
         self._client.loop_start()
 
@@ -63,6 +63,9 @@ class EdgeNode:
         self._client.loop_stop()
         assert sock is not None
         sock.close()
+
+    def _listen(self, *_: object) -> None:
+        self._client.subscribe([(self._topic("NCMD"), 0), ("spBv1.0/STATE/+", 1)])
 
     def _topic(self, kind: str, device: str = "") -> str:
         return f"spBv1.0/any/{kind}/{GATEWAY}" + (f"/{device}" if device else "")

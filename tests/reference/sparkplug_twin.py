@@ -126,7 +126,7 @@ def read(data: bytes, types: Mapping[int | str, int]) -> list[Read]:
             continue
         assert isinstance(content, bytes)
         parts = dict(fields(content))
-        who = parts[2] if 2 in parts else bytes(parts[1]).decode()  # type: ignore[arg-type]
+        who = parts[2] if 2 in parts else bytes(parts[1]).decode()
         assert isinstance(who, int | str)
         time = parts.get(3, sent)
         assert time is None or isinstance(time, int)
