@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from core.reading import Float64, Int32, Int64, UInt8
 from ingest.rejected import Reason, Rejected
@@ -39,11 +38,11 @@ class Rows:
         return len(self.feed)
 
 
-def finite(number: float | Decimal) -> float | None:
+def finite(number: float) -> float | None:
     """The number as a double; None where it is not a finite one."""
     try:
         value = float(number)
-    except (OverflowError, ValueError):
+    except OverflowError:
         return None
     return value if math.isfinite(value) else None
 

@@ -6,8 +6,11 @@ from typing import Protocol
 from city.device import Device, DeviceType
 from city.life import State
 from city.own import OWN
+from ingest.codec import Codec, Namespace
 from ingest.registry import NUL, FeedRegistry, RegistryFull
 from ingest.rejected import Reason
+from ingest.senml import forms_of
+from ingest.units import FeedUnits
 from runtime.device_list import DeviceList
 from thresholds.engine import Engine
 
@@ -44,12 +47,18 @@ class Door:
         self._engine: Engine | None = None
         self._own = {names: feed for feed, names in self._named(OWN)}
         self._gateways = _gateways(known)
+        self._units = FeedUnits(registry.max_feeds, self.unit)
 
     def bind_to(self, engine: Engine) -> None:
         """Bind every known feed to the scenes of `engine`, and those to come."""
         self._engine = engine
         for feed in range(len(self.registry)):
             engine.bind(feed, *self._feed(feed))
+
+    def codec(self, *, max_pack: int, recording: bool = False, sparkplug: Namespace | None = None) -> Codec:
+        """Decodes every documented form of message to feeds of this door."""
+        forms = forms_of(self.registry, self.resolve, self._units, max_pack=max_pack)
+        return Codec(self.resolve, max_pack=max_pack, recording=recording, forms=forms, sparkplug=sparkplug)
 
     def resolve(self, gateway: str, device: str, metric: str) -> int | Reason:
         """The feed, or why there is none."""
@@ -130,6 +139,13 @@ class Door:
         unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else OWN.get(metric, "")
         return device, metric, unit
 
+    def unit(self, feed: int) -> str | None:
+        """The unit that the device type has for a feed's metric, "" for none; None where there is no type."""
+        device, metric = self._feed(feed)
+        kind = self._types.get(device.type)
+        known = None if kind is None else kind.metrics.get(metric)
+        return None if known is None else known.unit
+
     def feeds_of(self, devices: Collection[str], first: int, end: int) -> list[int]:
         """The feeds from `first` to before `end` whose device has one of the names; another thread may ask."""
         wanted = {name.encode() for name in devices}
@@ -140,6 +156,7 @@ class Door:
         """Let another list hold from here on; the devices of `feeds`, which are all that it may concern."""
         self.known = known
         self._gateways = _gateways(known)
+        self._units.forget(feeds)
         return {feed: self._feed(feed)[0] for feed in feeds}
 
     def admit(self, feeds: Collection[int]) -> None:

@@ -21,7 +21,7 @@ from alerts.store import AlertStore
 from core.clock import ManualClock, SystemClock, rfc3339, wall_ns
 from core.reading import ReadingBatch
 from ingest.clocks import Clocks
-from ingest.codec import ClockTick, Codec, GatewayState
+from ingest.codec import ClockTick, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import (
     Journal,
@@ -119,7 +119,7 @@ class Pipeline:
         self._wake_read, self._wake_write = wake_fds
         self.feedback_position = chain.feedback_position
         self._clock = ManualClock() if options.recording else SystemClock()
-        codec = Codec(door.resolve, max_pack=options.max_pack, recording=options.recording, sparkplug=edges.sparkplug)
+        codec = door.codec(max_pack=options.max_pack, recording=options.recording, sparkplug=edges.sparkplug)
         self._decoder = Decoder(door.registry, codec, version5=session.options.version5, max_pack=options.max_pack)
         # A recording's readings arrive when they were taken.
         self._clocks = None if options.recording else clocks_of(door, options.clock_tolerance_ms)

@@ -17,7 +17,7 @@ from alerts.event import Feedback
 from core.clock import SystemClock
 from core.errors import UnavailableError
 from core.reading import ReadingBatch, is_derived
-from ingest.codec import ClockTick, Codec
+from ingest.codec import ClockTick
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import Listening, encode_clock, encode_listening
 from ingest.rejected import Reason, Rejected, RejectionLog
@@ -109,7 +109,7 @@ class Bridge:
         self._on_ready: Callable[[], None] | None = on_ready
         self._on_said_safe = on_said_safe
         self._clock = SystemClock()
-        codec = Codec(door.resolve, max_pack=options.max_pack, sparkplug=edges.sparkplug)
+        codec = door.codec(max_pack=options.max_pack, sparkplug=edges.sparkplug)
         version5 = session.options.version5
         self._decoder = Decoder(door.registry, codec, version5=version5, max_pack=options.max_pack)
         self._clocks = clocks_of(door, options.clock_tolerance_ms)
