@@ -1,7 +1,8 @@
-"""Frames are taken apart here by other people's code: paho's reader of packets, and msgspec's of JSON."""
+"""Frames are taken apart here by other people's code: paho's reader of packets, msgspec's of JSON, cbor2's of CBOR."""
 
 from collections.abc import Iterator
 
+import cbor2
 import msgspec
 import numpy as np
 import pytest
@@ -10,10 +11,18 @@ from hypothesis import strategies as st
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from simulators.district import District
-from simulators.encode import Encoder, number_text, time_text
+from city.catalogue import load_catalogue
+from core.reading import ReadingBatch
+from ingest.decoder import Decoder
+from ingest.registry import FeedRegistry
+from runtime.device_list import DeviceList
+from runtime.door import Door
+from simulators.district import District, Speaks
+from simulators.encode import Encoder, Segment
+from simulators.forms import number_text, time_text
 from simulators.play import split
 from simulators.run import feeds
+from simulators.senml import UNITS
 from simulators.world import World
 from tests.unit.simulators.parts import joined, world
 
@@ -49,35 +58,54 @@ def through_paho(data: bytes) -> list[MQTTMessage]:
     return found
 
 
-def messages(played: World, chunk_ms: int = 1_000, *, packs: bool | None = None) -> Iterator[MQTTMessage]:
+def messages(played: World, chunk_ms: int = 1_000, *, speaks: Speaks | None = None) -> Iterator[MQTTMessage]:
+    for segment in segments(played, chunk_ms, speaks=speaks):
+        found = through_paho(segment.frames)
+        assert len(found) == segment.messages
+        yield from found
+
+
+def segments(played: World, chunk_ms: int = 1_000, *, speaks: Speaks | None = None) -> Iterator[Segment]:
     district = played.district
-    forms = None if packs is None else np.full(len(district.gateways), packs)
-    encoder = Encoder(district, packs=forms)
+    forms = None if speaks is None else np.full(len(district.gateways), speaks, np.uint8)
+    encoder = Encoder(district, forms=forms)
     held: list[object] = []
     for begin in range(played.scenario.begin_ms, played.scenario.end_ms, chunk_ms):
         end = min(begin + chunk_ms, played.scenario.end_ms)
         now, held = split([*held, *played.reports(begin, end)], end)  # type: ignore[list-item,assignment]
-        for segment in encoder.segments(now, begin, 10):
-            found = through_paho(segment.frames)
-            assert len(found) == segment.messages
-            yield from found
+        yield from encoder.segments(now, begin, 10)
 
 
 def decoded(message: MQTTMessage) -> list[tuple[str, str, int, float]]:
     level = message.topic.split("/")
     assert level[:2] == ["sw", "v1"]
+    if level[3] == "senml-cbor":
+        head, *records = cbor2.loads(message.payload)
+        assert head.keys() == {-1, -3}
+        return [record_of(r[0], head[-3] + r[6], r[2] if 2 in r else r[4], r.get(1)) for r in records]
     body = msgspec.json.decode(message.payload)
+    if level[3] == "senml":
+        assert body[0] == {"bver": 10}
+        return [record_of(r["n"], r["t"], r["v"] if "v" in r else r["vb"], r.get("u")) for r in body[1:]]
     if level[3] == "pack":
         return [(device, metric, t, float(value)) for device, metric, t, value in body["r"]]
     assert level[3] == "tele"
     return [(level[4], metric, body["t"], float(value)) for metric, value in body["v"].items()]
 
 
-@pytest.mark.parametrize("packs", ["as the district has it", "singles", "packs"])
-def test_what_paho_and_msgspec_read_is_what_the_sensors_said(there: District, packs: str) -> None:
+def record_of(name: str, seconds: float, value: float, unit: str | None) -> tuple[str, str, int, float]:
+    """A record in the catalogue's unit, with time and value to the digits that a sensor has."""
+    device, metric = name.split("/")
+    sent = UNITS.get(metric)
+    assert unit == (sent.symbol if sent else None)
+    in_unit = value if isinstance(value, bool) else round(value / 10.0 ** (sent.power if sent else 0), 6)
+    return device, metric, round(seconds * 1000), float(in_unit)
+
+
+@pytest.mark.parametrize("speaks", [None, *Speaks])
+def test_what_paho_and_others_read_is_what_the_sensors_said(there: District, speaks: Speaks | None) -> None:
     played = world(there, 180, incidents=20, faults=5)
-    form = {"singles": False, "packs": True}.get(packs)
-    on_wire = sorted(row for message in messages(played, packs=form) for row in decoded(message))
+    on_wire = sorted(row for message in messages(played, speaks=speaks) for row in decoded(message))
     names = feeds(played)
     batch = joined(played)
     said = sorted(
@@ -87,6 +115,36 @@ def test_what_paho_and_msgspec_read_is_what_the_sensors_said(there: District, pa
     # What is still held back at the end comes in a batch, but not on a wire that has been closed.
     assert len(on_wire) >= 0.97 * len(said)
     assert set(on_wire) <= set(said)
+
+
+def test_the_door_takes_every_form_and_the_units_that_it_brings(there: District) -> None:
+    played = world(there, 120, incidents=20, faults=5)
+    known = DeviceList("v", {device.id: device for device in there.devices})
+    door = Door(FeedRegistry(10_000), _NoNames(), known, load_catalogue())
+    decoder = Decoder(door.registry, door.codec(max_pack=1_000), max_pack=1_000)
+    said = {}
+    names = feeds(played)
+    batch = joined(played)
+    for feed, event, value in zip(batch.feed.tolist(), batch.event_ms.tolist(), batch.value.tolist(), strict=True):
+        said[*names[feed], event] = value
+    readings = 0
+    for speaks in Speaks:
+        for segment in segments(played, speaks=speaks):
+            data = np.frombuffer(segment.frames, np.uint8)
+            taken = decoder.take(data, 0, len(data), arrival=10**18, latest_ms=1 << 62)
+            assert not taken.rejected
+            for entry in taken.entries:
+                assert isinstance(entry, ReadingBatch)
+                columns = (entry.feed, entry.event_time, entry.value)
+                for feed, event, value in zip(*(column.tolist() for column in columns), strict=True):
+                    assert said[*door.registry.names(feed)[1:], event] == value
+                    readings += 1
+    assert readings > 4 * 0.9 * len(said)
+
+
+class _NoNames:
+    def append(self, first: int, keys: object) -> None:
+        """Names are kept nowhere."""
 
 
 def test_every_gateway_publishes_under_its_own_name_with_fresh_packet_ids(there: District) -> None:
