@@ -54,9 +54,16 @@ class Speaks(enum.IntEnum):
     PACKS = 1
     SENML = 2
     SENML_CBOR = 3
+    SPARKPLUG = 4
 
 
-_SHARES = ((Speaks.SENML_CBOR, 0.15), (Speaks.SENML, 0.15), (Speaks.PACKS, 0.2), (Speaks.SINGLES, 0.5))
+_SHARES = (
+    (Speaks.SENML_CBOR, 0.15),
+    (Speaks.SENML, 0.15),
+    (Speaks.PACKS, 0.2),
+    (Speaks.SPARKPLUG, 0.1),
+    (Speaks.SINGLES, 0.4),
+)
 """Of the gateways of sensors; all recorders send packs."""
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from simulators.district import District, Speaks
 from simulators.forms import Form, Packs, Rows, Singles, Tabled
 from simulators.senml import SenmlCbor, SenmlJson
+from simulators.sparkplug import Births, Data
 from simulators.world import Reports
 
 _DAY_MS = 86_400_000
@@ -42,17 +43,22 @@ class Encoder:
         district: Whose.
         qos: 0 or 1.
         forms: In which form each gateway speaks, a `Speaks`; None for what the district says.
+
+    Attributes:
+        births: What gateways that speak Sparkplug have to say before anything else.
     """
 
     def __init__(self, district: District, *, qos: int = 1, forms: NDArray[np.uint8] | None = None) -> None:
         self._district = district
         self._qos = qos
         self._speaks = district.speaks if forms is None else forms
+        self.births = Births(district, self._speaks == Speaks.SPARKPLUG)
         self._forms: Mapping[int, Form] = {
             Speaks.SINGLES: Singles(district, qos),
             Speaks.PACKS: Tabled(Packs(), district, qos),
             Speaks.SENML: Tabled(SenmlJson(), district, qos),
             Speaks.SENML_CBOR: Tabled(SenmlCbor(), district, qos),
+            Speaks.SPARKPLUG: Data(district, self.births, qos),
         }
         self._next = np.ones(len(district.gateways), np.int64)
 

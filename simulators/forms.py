@@ -97,7 +97,7 @@ def time_text(t_ms: Ints) -> Bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """Frames of the devices of one kind with the same metrics, and where in them what is patched stands."""
 
     table: Bytes
@@ -128,7 +128,7 @@ class Singles:
     def __init__(self, district: District, qos: int) -> None:
         self._district = district
         self._qos = qos
-        self._layouts: dict[tuple[int, bool], _Layout] = {}
+        self._layouts: dict[tuple[int, bool], Layout] = {}
 
     def rows(self, reports: Reports, which: Ints, again: NDArray[np.bool_]) -> Iterator[Rows]:
         """One piece a report: its frame."""
@@ -172,12 +172,12 @@ class Singles:
         start = 2 if frame[1] < 128 else 3
         return start + 2 + (frame[start] << 8 | frame[start + 1])
 
-    def _layout(self, kind: int, whole: bool) -> _Layout:  # noqa: FBT001 - half of a key
+    def _layout(self, kind: int, whole: bool) -> Layout:  # noqa: FBT001 - half of a key
         if (kind, whole) not in self._layouts:
             self._layouts[kind, whole] = self._made(kind, whole)
         return self._layouts[kind, whole]
 
-    def _made(self, number: int, whole: bool) -> _Layout:  # noqa: FBT001 - as above
+    def _made(self, number: int, whole: bool) -> Layout:  # noqa: FBT001 - as above
         kind, fleet = self._district.kinds[number], self._district.fleets[number]
         metrics = tuple(i for i, m in enumerate(kind.metrics) if whole or m.main)
         payload = b'{"t":' + b"0" * _TIME_DIGITS + b',"v":{'
@@ -192,7 +192,7 @@ class Singles:
             publish_packet(f"sw/v1/{d.gateway}/tele/{d.id}", payload, packet_id=1 if self._qos else 0) for d in devices
         ]
         start = len(frames[0]) - len(payload)
-        return _Layout(
+        return Layout(
             np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1), metrics,
             slice(start + 5, start + 5 + _TIME_DIGITS),
             tuple(slice(start + s.start, start + s.stop) for s in values),
@@ -225,7 +225,7 @@ class Tabled:
         self._table = table
         self._district = district
         self._qos = qos
-        self._layouts: dict[tuple[int, int], _Layout] = {}
+        self._layouts: dict[tuple[int, int], Layout] = {}
         self._topics = [f"sw/v1/{gateway}/{table.level}" for gateway in district.gateways]
 
     def rows(self, reports: Reports, which: Ints, again: NDArray[np.bool_]) -> Iterator[Rows]:
@@ -256,17 +256,17 @@ class Tabled:
             packet_id = packet_id % 65_000 + 1
         return b"".join(out), len(out)
 
-    def _layout(self, kind: int, metric: int) -> _Layout:
+    def _layout(self, kind: int, metric: int) -> Layout:
         if (kind, metric) not in self._layouts:
             self._layouts[kind, metric] = self._made(kind, metric)
         return self._layouts[kind, metric]
 
-    def _made(self, number: int, metric: int) -> _Layout:
+    def _made(self, number: int, metric: int) -> Layout:
         kind, fleet = self._district.kinds[number], self._district.fleets[number]
         devices = self._district.devices[fleet.first : fleet.first + len(fleet)]
         pieces = [self._table.piece(device.id, kind, metric) for device in devices]
         table = np.frombuffer(b"".join(piece for piece, _, _ in pieces), np.uint8).reshape(len(pieces), -1)
-        return _Layout(table, (metric,), pieces[0][1], (pieces[0][2],))
+        return Layout(table, (metric,), pieces[0][1], (pieces[0][2],))
 
 
 class Packs:

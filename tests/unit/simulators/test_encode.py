@@ -14,7 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from city.catalogue import load_catalogue
 from core.reading import ReadingBatch
 from ingest.decoder import Decoder
+from ingest.edge_nodes import EdgeNodes
 from ingest.registry import FeedRegistry
+from ingest.sparkplug import Sparkplug
 from runtime.device_list import DeviceList
 from runtime.door import Door
 from simulators.district import District, Speaks
@@ -23,8 +25,10 @@ from simulators.forms import number_text, time_text
 from simulators.play import split
 from simulators.run import feeds
 from simulators.senml import UNITS
+from simulators.sparkplug import Births, Numbering
 from simulators.world import World
-from tests.unit.simulators.parts import joined, world
+from tests.reference import sparkplug_twin as wire
+from tests.unit.simulators.parts import BEGIN, joined, world
 
 
 class _Bytes:
@@ -76,8 +80,39 @@ def segments(played: World, chunk_ms: int = 1_000, *, speaks: Speaks | None = No
         yield from encoder.segments(now, begin, 10)
 
 
+ALIASES: dict[tuple[str, int], tuple[str, str, int]] = {}
+"""(gateway, alias) to (device, metric, data type), as births say it."""
+
+
+@pytest.fixture(autouse=True)
+def aliases(there: District) -> None:
+    births = Births(there, np.ones(len(there.gateways), np.bool_))
+    for number, gateway in enumerate(there.gateways):
+        for topic, rest in births.messages(number, 0, 0):
+            for _, content in wire.fields(rest):
+                metric = dict(wire.fields(bytes(content)))  # type: ignore[arg-type]
+                if 2 in metric:
+                    device, name = topic.split("/")[4], bytes(metric[1]).decode()  # type: ignore[arg-type]
+                    ALIASES[gateway, int(metric[2])] = (device, name, int(metric[4]))
+
+
+def sparkplug(gateway: str, device: str, payload: bytes) -> list[tuple[str, str, int, float]]:
+    types = {alias: kind for (name, alias), (*_, kind) in ALIASES.items() if name == gateway}
+    found = []
+    for one in wire.read(payload, types):
+        assert isinstance(one.who, int)
+        assert one.time is not None
+        assert one.value is not None
+        assert ALIASES[gateway, one.who][0] == device
+        found.append((device, ALIASES[gateway, one.who][1], one.time, one.value))
+    return found
+
+
 def decoded(message: MQTTMessage) -> list[tuple[str, str, int, float]]:
     level = message.topic.split("/")
+    if level[0] == "spBv1.0":
+        assert level[1:3] == ["district", "DDATA"]
+        return sparkplug(level[3], level[4], message.payload)
     assert level[:2] == ["sw", "v1"]
     if level[3] == "senml-cbor":
         head, *records = cbor2.loads(message.payload)
@@ -121,7 +156,12 @@ def test_the_door_takes_every_form_and_the_units_that_it_brings(there: District)
     played = world(there, 120, incidents=20, faults=5)
     known = DeviceList("v", {device.id: device for device in there.devices})
     door = Door(FeedRegistry(10_000), _NoNames(), known, load_catalogue())
-    decoder = Decoder(door.registry, door.codec(max_pack=1_000), max_pack=1_000)
+    host = Sparkplug(door.resolve, EdgeNodes(), max_pack=1_000)
+    decoder = Decoder(door.registry, door.codec(max_pack=1_000, sparkplug=host), max_pack=1_000)
+    births = Births(there, np.ones(len(there.gateways), np.bool_))
+    said_so = b"".join(Numbering(1).births(births.messages(i, 0, BEGIN), BEGIN)[0] for i in range(len(there.gateways)))
+    heard = np.frombuffer(said_so, np.uint8)
+    assert not decoder.take(heard, 0, len(heard), arrival=10**18, latest_ms=1 << 62).rejected
     said = {}
     names = feeds(played)
     batch = joined(played)
@@ -139,7 +179,7 @@ def test_the_door_takes_every_form_and_the_units_that_it_brings(there: District)
                 for feed, event, value in zip(*(column.tolist() for column in columns), strict=True):
                     assert said[*door.registry.names(feed)[1:], event] == value
                     readings += 1
-    assert readings > 4 * 0.9 * len(said)
+    assert readings > len(Speaks) * 0.9 * len(said)
 
 
 class _NoNames:
@@ -151,13 +191,36 @@ def test_every_gateway_publishes_under_its_own_name_with_fresh_packet_ids(there:
     gateway_of = {device.id: device.gateway for device in there.devices}
     last: dict[str, int] = {}
     for message in messages(world(there, 180)):
-        gateway = message.topic.split("/")[2]
+        gateway = message.topic.split("/")[3 if message.topic.startswith("spBv1.0") else 2]
         assert all(gateway_of[device] == gateway for device, *_ in decoded(message))
         assert message.qos == 1
         assert not message.retain
         assert message.mid == last.get(gateway, 0) % 65_000 + 1
         last[gateway] = message.mid
     assert len(last) > 5
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_an_edge_node_counts_on_behind_its_births_and_from_0_after_others(there: District, qos: int) -> None:
+    encoder = Encoder(there, qos=qos, forms=np.full(len(there.gateways), Speaks.SPARKPLUG, np.uint8))
+    played = world(there, 60)
+    everything = encoder.segments(list(played.reports(BEGIN, BEGIN + 60_000)), BEGIN, 60_000)
+    first = max(everything, key=lambda segment: segment.messages)
+    assert first.messages > 2
+    numbering, births = Numbering(qos), encoder.births
+    packets, count = numbering.births(births.messages(first.gateway, 7, BEGIN + 1), BEGIN + 1)
+    seqs = []
+    for stream in (packets, numbering.again(first.frames, BEGIN + 2), packets, first.frames):
+        found = through_paho(stream)
+        fields = [dict(wire.fields(message.payload)) for message in found]
+        seqs.append([field[3] for field in fields])
+    total = count + first.messages
+    assert [*seqs[0], *seqs[1]] == [number % 256 for number in range(total)]
+    assert [*seqs[2], *seqs[3]] == [number % 256 for number in range(total)], "as the encoder counts"
+    again = through_paho(numbering.again(first.frames, BEGIN + 3))
+    assert [m.payload[-20:] for m in again] == [m.payload[-20:] for m in through_paho(first.frames)]
+    assert {dict(wire.fields(message.payload))[1] for message in again} == {BEGIN + 3}
+    assert numbering.births(births.messages(first.gateway, 7, BEGIN + 4), BEGIN + 4)[1] == count
 
 
 def test_qos_0_has_no_packet_id(there: District) -> None:
