@@ -23,7 +23,7 @@ from ingest.unknown import UnknownDevices
 from runtime.config import Config
 from runtime.device_list import DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
-from runtime.door import Door
+from runtime.door import TOPICS, Door
 from runtime.ops import OpsServer
 from runtime.pipeline_role import end_when_a_thread_breaks, session_options
 from runtime.rules import load_or_refuse
@@ -42,7 +42,6 @@ from thresholds.scene_set import SceneSet
 log = logging.getLogger("scenewatch.stream")
 
 _KEEP_S = 1.0
-_ALL = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 
 
 class _NoNames:
@@ -184,10 +183,10 @@ def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:
 def _topics(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequence[str]:
     """What this bridge subscribes to: everything, or its share of the gateways."""
     if bridges == 1:
-        return _ALL
+        return TOPICS
     gateways = {device.gateway for device in devices.values()}
     mine = sorted(gateway for gateway in gateways if partition_of(gateway, bridges) == bridge)
-    return [topic.replace("+", gateway, 1) for gateway in mine for topic in _ALL]
+    return [topic.replace("+", gateway, 1) for gateway in mine for topic in TOPICS]
 
 
 def _scenes(

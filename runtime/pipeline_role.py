@@ -25,6 +25,7 @@ from runtime.accounts import load_accounts
 from runtime.broker.base import PIPELINE_USER
 from runtime.config import Config
 from runtime.device_watch import DeviceWatch
+from runtime.door import TOPICS
 from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
@@ -35,8 +36,7 @@ from runtime.supervisor import announce
 
 log = logging.getLogger("scenewatch.pipeline")
 
-_TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
-_RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
+_RECORDING_TOPICS = (*TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
 _SWITCH_S = 0.0002
 _LONGEST_WAIT_S = 5.0
@@ -106,7 +106,7 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     recording = config.pipeline.clock == "recording"
-    session = Session(session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
+    session = Session(session_options(config), _RECORDING_TOPICS if recording else TOPICS, wake_fd=wake_read)
     return Pipeline(
         LoopOptions(
             max_ahead_ms=config.ingest.max_ahead,
