@@ -26,7 +26,7 @@ from ingest.unknown import UnknownDevices
 from runtime.config import Config
 from runtime.device_list import DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
-from runtime.door import Door
+from runtime.door import TOPICS, Door
 from runtime.edge_nodes import Edges
 from runtime.ops import OpsServer
 from runtime.pipeline_role import end_when_a_thread_breaks, session_options
@@ -46,7 +46,6 @@ from thresholds.scene_set import SceneSet
 log = logging.getLogger("scenewatch.stream")
 
 _KEEP_S = 1.0
-_ALL = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 
 
 class _NoNames:
@@ -120,7 +119,7 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         host_id=sparkplug.host_id if sparkplug.enabled and given.leads else "",
     )
     mine = _gateways(door.known.devices, stream.bridges, stream.bridge)
-    subscribed = [topic.replace("+", gateway, 1) for gateway in mine for topic in _ALL]
+    subscribed = [topic.replace("+", gateway, 1) for gateway in mine for topic in TOPICS]
     optional = [topic for gateway in mine for topic in topics_of(gateway)] if sparkplug.enabled else []
     session = Session(options, subscribed, optional=optional, wake_fd=wake_read)
     births = Births(config.data.dir / BIRTHS_FILE)

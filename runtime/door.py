@@ -14,6 +14,8 @@ from ingest.units import FeedUnits
 from runtime.device_list import DeviceList
 from thresholds.engine import Engine
 
+TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/senml", "sw/v1/+/senml-cbor", "sw/v1/+/state")
+"""Where the messages come in that a door's codec decodes."""
 _OUT = {State.SUSPENDED.value: Reason.SUSPENDED_DEVICE, State.RETIRED.value: Reason.RETIRED_DEVICE}
 
 

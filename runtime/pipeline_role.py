@@ -26,6 +26,7 @@ from runtime.accounts import load_accounts
 from runtime.broker.base import PIPELINE_USER
 from runtime.config import Config
 from runtime.device_watch import DeviceWatch
+from runtime.door import TOPICS
 from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
@@ -36,8 +37,7 @@ from runtime.supervisor import announce
 
 log = logging.getLogger("scenewatch.pipeline")
 
-_TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
-_RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
+_RECORDING_TOPICS = (*TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
 _SWITCH_S = 0.0002
 _LONGEST_WAIT_S = 5.0
@@ -110,7 +110,7 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     sparkplug = config.sparkplug.enabled and not recording
     session = Session(
         session_options(config, host_id=config.sparkplug.host_id if sparkplug else ""),
-        _RECORDING_TOPICS if recording else _TOPICS,
+        _RECORDING_TOPICS if recording else TOPICS,
         optional=topics_of("+") if sparkplug else (),
         wake_fd=wake_read,
     )
