@@ -39,6 +39,7 @@ def test_by_itself_it_loses_nothing_and_every_incident_is_found(tmp_path: Path) 
     """With every kind of fault under way: what was doubled or held back on purpose is no loss."""
     done = simulate(
         "--sensors", "280", "--cameras", "20", "--rate", "140", "--seconds", "20", "--incidents", "8", "--faults", "13",
+        "--seed", "9",  # gateways of every form
         "--truth", str(tmp_path / "truth.json"), "--json", str(tmp_path / "out.json"),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

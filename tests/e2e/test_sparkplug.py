@@ -3,20 +3,34 @@
 import json
 import os
 import signal
+import threading
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
+import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.system import bare_broker
+from ingest.codec import Rebirth
+from ingest.sparkplug import rebirth_command, topics_of
+from runtime.broker.base import PIPELINE_USER
+from runtime.broker.mosquitto import find_mosquitto
+from simulators import district
+from simulators.district import Speaks
+from simulators.gateway import EdgeNode as SimulatedNode
+from simulators.play import connector
+from simulators.sparkplug import Births, death
 from tests.chaos.system import System, wait_until
 from tests.chaos.truth import GATEWAY, SCENE
-from tests.reference.sparkplug_twin import encoded, metric, number_field, payload
+from tests.reference.sparkplug_twin import encoded, fields, metric, number_field, payload
 
 pytestmark = pytest.mark.broker
 
 DEVICE = "pit-1"
+KINDS = ["rumqttd", pytest.param("mosquitto", marks=pytest.mark.skipif(not find_mosquitto(), reason="no mosquitto"))]
 PATIENCE_S = 20
 T0 = 1_700_000_000_000
 
@@ -77,6 +91,62 @@ class EdgeNode:
         content = payload(metrics, time=self._at, seq=self._seq)
         self._seq = (self._seq + 1) % 256
         self._client.publish(self._topic(kind, device), content, qos=qos).wait_for_publish(PATIENCE_S)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_simulated_edge_node_says_who_it_is_whenever_it_comes_or_is_asked_and_its_will_who_is_gone(kind: str) -> None:
+    there = district.make(5, 140, 0)
+    number = int(np.flatnonzero(there.speaks == Speaks.SPARKPLUG)[0])
+    births = Births(there, there.speaks == Speaks.SPARKPLUG)
+    name, many = there.gateways[number], births.count(number)
+    heard: Queue[tuple[str, dict[int, int | bytes]]] = Queue()
+
+    def hears(*kinds: str) -> list[dict[int, int | bytes]]:
+        """So many messages more, which are of these kinds."""
+        found = [heard.get(timeout=PATIENCE_S) for _ in kinds]
+        assert [topic.split("/")[2] for topic, _ in found] == list(kinds)
+        return [content for _, content in found]
+
+    with bare_broker(kind, list(there.gateways)) as (address, accounts):
+        host = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="host", protocol=mqtt.MQTTv5)
+        host.username_pw_set(PIPELINE_USER, accounts.pipeline_password)
+        host.on_message = lambda _, __, message: heard.put((message.topic, dict(fields(message.payload))))
+        ready = threading.Event()
+        host.on_subscribe = lambda *_: ready.set()
+        host.connect(address.host, address.port)
+        host.subscribe([(topic, 1) for topic in topics_of("+")])
+        host.loop_start()
+        assert ready.wait(PATIENCE_S)
+        node = SimulatedNode(
+            name, connector(address.host, address.port, accounts.gateways), partial(births.messages, number), 1
+        )
+        every = ["NBIRTH", *["DBIRTH"] * (many - 1)]
+        node.come(T0)
+        wait_until(lambda: pumped(node) and heard.qsize() >= many, PATIENCE_S, "births")
+        first = hears(*every)
+        assert [content[3] for content in first] == list(range(many))
+        host.publish(*rebirth_command(Rebirth("district", name), T0))
+        wait_until(lambda: pumped(node) and heard.qsize() >= many, PATIENCE_S, "births again")
+        again = hears(*every)
+        assert [content[3] for content in again] == list(range(many))
+        node.leave("will", T0)
+        wait_until(lambda: pumped(node) and node.connection is None, PATIENCE_S, "it is gone")
+        (gone,) = hears("NDEATH")
+        assert gone[2] == death(0)[2:]
+        node.come(T0)
+        wait_until(lambda: pumped(node) and heard.qsize() >= many, PATIENCE_S, "births of its next life")
+        hears(*every)
+        node.leave("disconnect", T0)
+        wait_until(lambda: pumped(node) and node.connection is None, PATIENCE_S, "it is gone again")
+        (gone,) = hears("NDEATH")
+        assert gone[2] == death(1)[2:]
+        host.disconnect()
+        host.loop_stop()
+
+
+def pumped(node: SimulatedNode) -> bool:
+    node.pump(1)
+    return True
 
 
 def readings(system: System, count: int) -> None:

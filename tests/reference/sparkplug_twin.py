@@ -7,6 +7,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5
 SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}
@@ -116,7 +117,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             at += size
 
 
-def read(data: bytes, types: Mapping[int | str, int]) -> list[Read]:
+def read(data: bytes, types: Mapping[Any, int]) -> list[Read]:
     """The metrics of a DATA message whose births gave these types, by alias or name; a value that is none is None."""
     found = []
     top = list(fields(data))

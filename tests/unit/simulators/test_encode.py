@@ -90,9 +90,9 @@ def aliases(there: District) -> None:
     for number, gateway in enumerate(there.gateways):
         for topic, rest in births.messages(number, 0, 0):
             for _, content in wire.fields(rest):
-                metric = dict(wire.fields(bytes(content)))  # type: ignore[arg-type]
+                metric = dict(wire.fields(bytes(content)))
                 if 2 in metric:
-                    device, name = topic.split("/")[4], bytes(metric[1]).decode()  # type: ignore[arg-type]
+                    device, name = topic.split("/")[4], bytes(metric[1]).decode()
                     ALIASES[gateway, int(metric[2])] = (device, name, int(metric[4]))
 
 
@@ -112,7 +112,7 @@ def decoded(message: MQTTMessage) -> list[tuple[str, str, int, float]]:
     level = message.topic.split("/")
     if level[0] == "spBv1.0":
         assert level[1:3] == ["district", "DDATA"]
-        return sparkplug(level[3], level[4], message.payload)
+        return sparkplug(level[3], level[4], bytes(message.payload))
     assert level[:2] == ["sw", "v1"]
     if level[3] == "senml-cbor":
         head, *records = cbor2.loads(message.payload)
@@ -212,14 +212,14 @@ def test_an_edge_node_counts_on_behind_its_births_and_from_0_after_others(there:
     seqs = []
     for stream in (packets, numbering.again(first.frames, BEGIN + 2), packets, first.frames):
         found = through_paho(stream)
-        fields = [dict(wire.fields(message.payload)) for message in found]
+        fields = [dict(wire.fields(bytes(message.payload))) for message in found]
         seqs.append([field[3] for field in fields])
     total = count + first.messages
     assert [*seqs[0], *seqs[1]] == [number % 256 for number in range(total)]
     assert [*seqs[2], *seqs[3]] == [number % 256 for number in range(total)], "as the encoder counts"
     again = through_paho(numbering.again(first.frames, BEGIN + 3))
     assert [m.payload[-20:] for m in again] == [m.payload[-20:] for m in through_paho(first.frames)]
-    assert {dict(wire.fields(message.payload))[1] for message in again} == {BEGIN + 3}
+    assert {dict(wire.fields(bytes(message.payload)))[1] for message in again} == {BEGIN + 3}
     assert numbering.births(births.messages(first.gateway, 7, BEGIN + 4), BEGIN + 4)[1] == count
 
 
