@@ -58,7 +58,7 @@ def test_by_itself_it_loses_nothing_and_every_incident_is_found(tmp_path: Path) 
     assert {fault.kind for fault in truth.faults} == set(faults.ALL)
 
 
-def times_of(form: str, payload: bytes) -> list[int]:
+def times_of(form: str, payload: bytes | bytearray) -> list[int]:
     """The event times of a message's readings, ms."""
     body = cbor2.loads(payload) if form == "senml-cbor" else msgspec.json.decode(payload)
     match form:

@@ -40,7 +40,7 @@ times: st.SearchStrategy[object] = st.one_of(
 names = st.sampled_from(
     ["a/depth", "a:press", "a", URN, URN + "_depth", "b/depth", "c/depth", "a/x", "", "a/b/c", None, 3]
 )
-bases = st.sampled_from(["", "a/", "b", URN + ":", "a", None, []])
+bases: st.SearchStrategy[object] = st.sampled_from(["", "a/", "b", URN + ":", "a", None, []])
 units = st.sampled_from(["m", "cm", "Pa", "kPa", "MPa", "%", "/", "V", "", "count", None, 3])
 fields = {
     "bn": bases, "bt": times, "bu": units, "bv": numbers, "bs": numbers, "n": names, "u": units, "v": numbers,

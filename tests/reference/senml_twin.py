@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -111,7 +112,7 @@ def take(
     said.readings.append((device, metric, at, value, int(relative)))
 
 
-def fault_of_record(record: dict[str, Any], values: list[str]) -> str | None:
+def fault_of_record(record: dict[str, Any], values: Sequence[str]) -> str | None:
     if len(values) > 1:
         return "malformed"
     if not values:

@@ -1,7 +1,7 @@
 """SenML as its RFC and its senders write it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -22,7 +22,7 @@ Reading = tuple[str, str, int, float, int]
 class Gateway:
     """A gateway `g` and its devices, in front of the codec."""
 
-    def __init__(self, units: dict[tuple[str, str], str | None], *, max_pack: int = 100) -> None:
+    def __init__(self, units: Mapping[tuple[str, str], str | None], *, max_pack: int = 100) -> None:
         self.registry = FeedRegistry(64)
         self._units = units
         feed_units = FeedUnits(64, lambda feed: units[self.registry.names(feed)[1:]])
@@ -117,16 +117,17 @@ def test_rfc_6_the_same_in_cbor() -> None:
 
 
 def test_rfc_5_1_3_what_has_another_unit_under_one_name_is_refused() -> None:
-    places = [{"u": "lon", "t": t, "v": 24.30621} for t in (0, 60)] + [{"u": "lat", "v": 60.07965}]
     pack = [
-        {"bn": ONE_WIRE, "bt": 1.320067464e09, "bu": "%RH", "v": 20},
-        *places, {"t": 60, "v": 20.3}, {"t": 120, "v": 20.7}, {"u": "%EL", "t": 150, "v": 98}, {"t": 180, "v": 21.2},
+        {"bn": ONE_WIRE, "bt": 1.320067464e09, "bu": "%RH", "v": 20}, {"u": "lon", "v": 24.30621},
+        {"u": "lat", "v": 60.07965}, {"t": 60, "v": 20.3}, {"u": "lon", "t": 60, "v": 24.30622},
+        {"u": "lat", "t": 60, "v": 60.07965}, {"t": 120, "v": 20.7}, {"u": "lon", "t": 120, "v": 24.30623},
+        {"u": "lat", "t": 120, "v": 60.07966}, {"u": "%EL", "t": 150, "v": 98}, {"t": 180, "v": 21.2},
+        {"u": "lon", "t": 180, "v": 24.30628}, {"u": "lat", "t": 180, "v": 60.07967},
     ]  # fmt: skip
-    readings, rejected = Gateway({(ONE_WIRE, "value"): "%{RH}"}).take(
-        [{label: "%{RH}" if value == "%RH" else value for label, value in record.items()} for record in pack]
-    )
-    assert [value for *_, value, _ in readings] == [20, 20.3, 20.7, 21.2]
-    assert reasons(rejected) == ["wrong_unit"] * 4
+    readings, rejected = Gateway({(ONE_WIRE, "value"): "%"}).take(pack)
+    assert [value for *_, value, _ in readings] == [20, 20.3, 20.7, 98, 21.2]  # nobody can tell one percentage apart
+    assert [at for _, _, at, *_ in readings] == [1_320_067_464_000 + 1000 * t for t in (0, 60, 120, 150, 180)]
+    assert reasons(rejected) == ["wrong_unit"] * 8
 
 
 def test_rfc_5_1_5_text_and_data_are_no_readings_and_take_nothing_with_them() -> None:

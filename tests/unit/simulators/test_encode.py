@@ -153,7 +153,7 @@ def test_what_paho_and_others_read_is_what_the_sensors_said(there: District, spe
 
 
 def test_the_door_takes_every_form_and_the_units_that_it_brings(there: District) -> None:
-    played = world(there, 120, incidents=20, faults=5)
+    played = world(there, 60, incidents=20, faults=5)
     known = DeviceList("v", {device.id: device for device in there.devices})
     door = Door(FeedRegistry(10_000), _NoNames(), known, load_catalogue())
     host = Sparkplug(door.resolve, EdgeNodes(), max_pack=1_000)
