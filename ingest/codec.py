@@ -39,7 +39,12 @@ class Rebirth:
     edge_node: str
 
 
-Said = Row | Rows | GatewayState | ClockTick | Rebirth | Rejected
+@dataclass(frozen=True, slots=True)
+class HostAway:
+    """Somebody said of us, as a host of Sparkplug, that we are away: a will of an earlier connection that came late."""
+
+
+Said = Row | Rows | GatewayState | ClockTick | Rebirth | HostAway | Rejected
 """One thing that a message says."""
 
 

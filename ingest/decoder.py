@@ -6,7 +6,7 @@ import numpy as np
 
 from core.reading import ReadingBatch
 from ingest import kernel
-from ingest.codec import ClockTick, Codec, GatewayState, Rebirth
+from ingest.codec import ClockTick, Codec, GatewayState, HostAway, Rebirth
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
 from ingest.rows import Rows
@@ -31,6 +31,7 @@ class Taken:
         others: Whole control packets, for the MQTT client.
         rejected: What was refused.
         rebirths: Edge nodes of Sparkplug that have to be asked for their births.
+        away: Whether edge nodes were told that we are away.
         consumed: Where the next packet starts in the bytes given.
         complete: False if it stopped because the columns were full: call again from `consumed`.
         slow: How many messages went the slow way.
@@ -41,6 +42,7 @@ class Taken:
     others: bytes = b""
     rejected: list[Rejected] = field(default_factory=list)
     rebirths: list[Rebirth] = field(default_factory=list)
+    away: bool = False
     consumed: int = 0
     complete: bool = True
     slow: int = 0
@@ -158,6 +160,8 @@ class Decoder:
                 taken.rejected.append(item)
             elif isinstance(item, Rebirth):
                 taken.rebirths.append(item)
+            elif isinstance(item, HostAway):
+                taken.away = True
             else:
                 self._flush(taken, rows, arrival)
                 rows = 0

@@ -10,13 +10,14 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from core.reading import Quality
-from ingest.codec import GatewayState, Rebirth, Said
+from ingest.codec import GatewayState, HostAway, Rebirth, Said, read_json
 from ingest.edge_nodes import EdgeNode, EdgeNodes, Heard, Key, Metric, Table, metric_name
 from ingest.rejected import Reason, Rejected
 from ingest.rows import LAST_MS, Resolve, Rows, checked_time, feed_of, finite, of_clock
 from ingest.sparkplug_pb2 import Payload
 
 NAMESPACE = "spBv1.0"
+STATE = f"{NAMESPACE}/STATE/"
 
 _ABSENT = (1 << 64) - 1
 _BITS = {1: 8, 2: 16, 3: 32, 4: 64, 5: 8, 6: 16, 7: 32, 8: 64}
@@ -108,6 +109,9 @@ class Sparkplug:
         self, topic: str, payload: bytes, *, retained: bool, at_least_once: bool, arrival: int, latest_ms: int
     ) -> Iterator[Said]:
         """Everything that one message says; metrics that are wrong do not take good ones with them."""
+        if topic.startswith(STATE):
+            yield from _host_state(payload)
+            return
         parts = topic.split("/")
         kind = parts[2] if len(parts) > 3 else ""
         if not (
@@ -306,6 +310,18 @@ def topics_of(gateway: str) -> list[str]:
     ]
 
 
+def state_of(host_id: str) -> list[str]:
+    """The topic of a host's state; none where it has no name."""
+    return [f"{STATE}{host_id}"] if host_id else []
+
+
+def _host_state(payload: bytes) -> Iterator[HostAway]:
+    """What is said of us; only our own state is subscribed to."""
+    state = read_json(payload)
+    if isinstance(state, dict) and state.get("online") is False:
+        yield HostAway()
+
+
 def rebirth_command(rebirth: Rebirth, now_ms: int) -> tuple[str, bytes]:
     """(topic, payload) of the command that asks an edge node for its births."""
     metric = Payload.Metric(name=b"Node Control/Rebirth", timestamp=now_ms, datatype=_BOOLEAN, boolean_value=True)
@@ -380,4 +396,4 @@ def _is_good(metric: Payload.Metric) -> bool:
     return True
 
 
-__all__ = ["NAMESPACE", "Sparkplug", "metric_name", "rebirth_command", "topics_of"]
+__all__ = ["NAMESPACE", "STATE", "Sparkplug", "metric_name", "rebirth_command", "state_of", "topics_of"]

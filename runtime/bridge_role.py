@@ -20,7 +20,7 @@ from ingest.births import FILE as BIRTHS_FILE
 from ingest.births import Births
 from ingest.registry import FeedRegistry
 from ingest.session import Session
-from ingest.sparkplug import topics_of
+from ingest.sparkplug import state_of, topics_of
 from ingest.unknown import FILE as UNKNOWN_FILE
 from ingest.unknown import UnknownDevices
 from runtime.config import Config
@@ -121,6 +121,7 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
     mine = _gateways(door.known.devices, stream.bridges, stream.bridge)
     subscribed = [topic.replace("+", gateway, 1) for gateway in mine for topic in TOPICS]
     optional = [topic for gateway in mine for topic in topics_of(gateway)] if sparkplug.enabled else []
+    optional += state_of(options.host_id)
     session = Session(options, subscribed, optional=optional, wake_fd=wake_read)
     births = Births(config.data.dir / BIRTHS_FILE)
     position = config.data.dir / "bridge-feedback"

@@ -1,10 +1,10 @@
 """Sparkplug's part of a loop that owns a session: what is known of edge nodes, kept on disk, and whom to ask."""
 
 from collections import deque
-from collections.abc import Iterable
 
 from ingest.births import Births
 from ingest.codec import Rebirth
+from ingest.decoder import Taken
 from ingest.edge_nodes import EdgeNodes
 from ingest.session import Session
 from ingest.sparkplug import Sparkplug, rebirth_command
@@ -67,9 +67,15 @@ class Edges:
         """
         self._births.write(changed)
 
-    def ask(self, rebirths: Iterable[Rebirth], session: Session, now_ms: int) -> None:
-        """Ask these edge nodes, and some of those that wait since there was no connection."""
-        self._asks.extend(rebirths)
+    def answer(self, taken: Taken, session: Session, now_ms: int) -> None:
+        """What has to be said upon what was taken."""
+        self._asks.extend(taken.rebirths)
+        self.ask(session, now_ms)
+        if taken.away and session.subscribed:  # before, it is going to be said anyway
+            session.tell_state()
+
+    def ask(self, session: Session, now_ms: int) -> None:
+        """Ask edge nodes that wait for it."""
         # Not before the subscriptions stand: the births would be missed again.
         for _ in range(min(len(self._asks), _ASKS_PER_STEP) if session.subscribed else 0):
             session.publish(*rebirth_command(self._asks.popleft(), now_ms))

@@ -196,6 +196,7 @@ class Pipeline:
             "transitions": chain.transitions,
             "feeds": len(self._door.registry),
             "barred": self._door.barred,
+            "edge_nodes": len(self._edges),
             "devices": len(self._door.known.devices),
             "device_list": self._door.known.version,
             "batches": self._batches,
@@ -265,7 +266,7 @@ class Pipeline:
         self._journal.append([_encode(entry) for entry in taken.entries])
         self._edges.keep(self._edges.take_changed())
         self._session.acknowledge(taken.acks)
-        self._edges.ask(taken.rebirths, self._session, self._clock.now_ms())
+        self._edges.answer(taken, self._session, self._clock.now_ms())
         received = wall_ns() if self._options.recording else None
         for entry in taken.entries:
             if isinstance(entry, ReadingBatch):
@@ -408,7 +409,7 @@ class Pipeline:
             return
         self._next_misc = now + 1000
         self._session.misc()
-        self._edges.ask((), self._session, self._clock.now_ms())
+        self._edges.ask(self._session, self._clock.now_ms())
         self._note_still_listening(now)
         for _ in range(min(len(self._notices), _NOTICES_PER_STEP)):
             self._session.publish(*self._notices.popleft())

@@ -21,7 +21,7 @@ from alerts.store import AlertStore
 from core.errors import ConfigError, UnavailableError
 from history.ledger import archived_seq
 from ingest.session import Session, SessionOptions
-from ingest.sparkplug import topics_of
+from ingest.sparkplug import state_of, topics_of
 from runtime.accounts import load_accounts
 from runtime.broker.base import PIPELINE_USER
 from runtime.config import Config
@@ -111,7 +111,7 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     session = Session(
         session_options(config, host_id=config.sparkplug.host_id if sparkplug else ""),
         _RECORDING_TOPICS if recording else TOPICS,
-        optional=topics_of("+") if sparkplug else (),
+        optional=[*topics_of("+"), *state_of(config.sparkplug.host_id)] if sparkplug else (),
         wake_fd=wake_read,
     )
     return Pipeline(

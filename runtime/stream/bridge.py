@@ -198,6 +198,7 @@ class Bridge:
             "published": self._publisher.safe,
             "waiting": self._publisher.waiting,
             "rules": self._rules,
+            "edge_nodes": len(self._edges),
             "devices": len(self._door.known.devices),
             "unknown": {"devices": len(self._unknown), "dropped": self._unknown.dropped},
             "pid": os.getpid(),
@@ -271,7 +272,7 @@ class Bridge:
             if isinstance(entry, ReadingBatch) and not is_derived(entry):
                 self._readings += len(entry)
         self._acks += taken.acks
-        self._edges.ask(taken.rebirths, self._session, self._clock.now_ms())
+        self._edges.answer(taken, self._session, self._clock.now_ms())
         for rejected in taken.rejected:
             self._refuse(rejected)
 

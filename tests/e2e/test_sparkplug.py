@@ -110,7 +110,7 @@ def test_a_simulated_edge_node_says_who_it_is_whenever_it_comes_or_is_asked_and_
     with bare_broker(kind, list(there.gateways)) as (address, accounts):
         host = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="host", protocol=mqtt.MQTTv5)
         host.username_pw_set(PIPELINE_USER, accounts.pipeline_password)
-        host.on_message = lambda _, __, message: heard.put((message.topic, dict(fields(message.payload))))
+        host.on_message = lambda _, __, message: heard.put((message.topic, dict(fields(bytes(message.payload)))))
         ready = threading.Event()
         host.on_subscribe = lambda *_: ready.set()
         host.connect(address.host, address.port)
@@ -149,6 +149,19 @@ def pumped(node: SimulatedNode) -> bool:
     return True
 
 
+def late_will(system: System) -> None:
+    """The broker says of the host what it would have said of an earlier connection."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="late", protocol=mqtt.MQTTv5)
+    client.username_pw_set(PIPELINE_USER, system.accounts.pipeline_password)
+    client.connect("127.0.0.1", system.broker_port)
+    client.loop_start()
+    client.publish("spBv1.0/STATE/scenewatch", b'{"online":false,"timestamp":1}', qos=1, retain=True).wait_for_publish(
+        PATIENCE_S
+    )
+    client.disconnect()
+    client.loop_stop()
+
+
 def readings(system: System, count: int) -> None:
     wait_until(lambda: system.status().get("readings") == count, PATIENCE_S, f"{count} readings")
 
@@ -162,6 +175,10 @@ def test_an_edge_node_is_read_asked_for_births_and_read_on_after_a_kill(tmp_path
             node.says(value, qos=0)
         readings(system, 3)
         wait_until(lambda: system.status()["cases"] == 1, PATIENCE_S, "what an edge node says is decided like the rest")
+
+        late_will(system)
+        assert json.loads(node.hears("STATE"))["online"] is False
+        assert json.loads(node.hears("STATE"))["online"] is True, "it is there all the same"
 
         node.loses_a_message()
         node.says(2.0, qos=0)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.reading import Quality, ReadingBatch
-from ingest.codec import Codec, GatewayState, Rebirth, Said
+from ingest.codec import Codec, GatewayState, HostAway, Rebirth, Said
 from ingest.decoder import Decoder
 from ingest.edge_nodes import ASK_MS, EdgeNodes
 from ingest.registry import FeedRegistry
@@ -391,7 +391,6 @@ def test_readings_of_a_device_on_no_list_say_what_they_were(host: Host) -> None:
         ("/NDATA/n1", b"", Reason.UNKNOWN_TOPIC),
         ("g/NCMD/n1", b"", Reason.UNKNOWN_TOPIC),
         ("g", b"", Reason.UNKNOWN_TOPIC),
-        ("STATE/scenewatch", b"", Reason.UNKNOWN_TOPIC),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_reason(host: Host, topic: str, content: bytes, reason: Reason) -> None:
@@ -400,6 +399,13 @@ def test_what_is_wrong_is_refused_with_its_reason(host: Host, topic: str, conten
     assert isinstance(refused, Rejected)
     assert refused.reason is reason
     assert refused.detail
+
+
+@pytest.mark.parametrize(
+    ("content", "away"), [(b'{"online":false,"timestamp":1}', True), (b'{"online":true}', False), (b"OFFLINE", False)]
+)
+def test_what_is_said_of_us_as_a_host_is_heard(host: Host, content: bytes, away: bool) -> None:  # noqa: FBT001 - a parameter
+    assert host.hears("STATE/scenewatch", content, retained=True)[1] == ([HostAway()] if away else [])
 
 
 def test_a_retained_birth_is_refused(host: Host) -> None:
