@@ -112,15 +112,14 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
     stop = threading.Event()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
-    sparkplug = config.sparkplug
     options = session_options(
         config,
         client_id=f"{config.broker.client_id}-bridge-{stream.bridge}",
-        host_id=sparkplug.host_id if sparkplug.enabled and given.leads else "",
+        host_id=config.sparkplug_host() if given.leads else "",
     )
     mine = _gateways(door.known.devices, stream.bridges, stream.bridge)
     subscribed = [topic.replace("+", gateway, 1) for gateway in mine for topic in TOPICS]
-    optional = [topic for gateway in mine for topic in topics_of(gateway)] if sparkplug.enabled else []
+    optional = [topic for gateway in mine for topic in topics_of(gateway)] if config.sparkplug.enabled else []
     optional += state_of(options.host_id)
     session = Session(options, subscribed, optional=optional, wake_fd=wake_read)
     births = Births(config.data.dir / BIRTHS_FILE)

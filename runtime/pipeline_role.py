@@ -108,10 +108,11 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     os.set_blocking(wake_read, False)
     recording = config.pipeline.clock == "recording"
     sparkplug = config.sparkplug.enabled and not recording
+    host_id = config.sparkplug_host() if sparkplug else ""
     session = Session(
-        session_options(config, host_id=config.sparkplug.host_id if sparkplug else ""),
+        session_options(config, host_id=host_id),
         _RECORDING_TOPICS if recording else TOPICS,
-        optional=[*topics_of("+"), *state_of(config.sparkplug.host_id)] if sparkplug else (),
+        optional=[*topics_of("+"), *state_of(host_id)] if sparkplug else (),
         wake_fd=wake_read,
     )
     return Pipeline(
