@@ -225,7 +225,11 @@ class Senml:
         time = _number(record.get(labels.t), 0.0)
         if isinstance(time, _No):
             return _No(Reason.BAD_TIME, "t is a finite number of seconds")
-        return _Said(base.name + (name or ""), base.unit if unit is None else unit, base.time + time, value)
+        if record.get(labels.vb) is not None:
+            unit = None  # true and false have none, whatever the base unit of the numbers is
+        elif unit is None:
+            unit = base.unit
+        return _Said(base.name + (name or ""), unit, base.time + time, value)
 
     def _value(self, record: Record, base: _Base) -> float | _No | None:
         labels = self._labels

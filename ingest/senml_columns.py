@@ -113,13 +113,14 @@ class _Pack:
 
 
 def _units(pack: _Pack, labels: Labels) -> list[str | None] | None:
-    base = pack.carried(labels.bu, None, _TEXT | {_NONE})
-    if labels.u not in pack.there:
-        return base
-    own = pack.column(labels.u, None, _TEXT | {_NONE})
-    if base is None:
-        return own
-    return [there if here is None else here for here, there in zip(own, base, strict=True)]
+    found = pack.carried(labels.bu, None, _TEXT | {_NONE})
+    if labels.u in pack.there:
+        own = pack.column(labels.u, None, _TEXT | {_NONE})
+        found = own if found is None else [b if a is None else a for a, b in zip(own, found, strict=True)]
+    if found is None or labels.vb not in pack.there:
+        return found
+    # True and false have no unit, whatever the base unit of the numbers is.
+    return [unit if record.get(labels.vb) is None else None for unit, record in zip(found, pack.records, strict=True)]
 
 
 def _sum(pack: _Pack, base: object, own: list[Any]) -> Float64:

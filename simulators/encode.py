@@ -53,6 +53,7 @@ class Encoder:
         self._qos = qos
         self._speaks = district.speaks if forms is None else forms
         self.births = Births(district, self._speaks == Speaks.SPARKPLUG)
+        self._spoken = np.unique(self._speaks).tolist()
         self._forms: Mapping[int, Form] = {
             Speaks.SINGLES: Singles(district, qos),
             Speaks.PACKS: Tabled(Packs(), district, qos),
@@ -64,7 +65,7 @@ class Encoder:
 
     def segments(self, reports: Sequence[Reports], begin_ms: int, slot_ms: float) -> Iterator[Segment]:
         """Segments in the order of their slots, of reports that are all sent at `begin_ms` or later."""
-        rows = [r for one in reports for form in self._forms for r in self._rows(one, form)]
+        rows = [r for one in reports for r in self._rows(one)]
         if not rows:
             return
         gateway = np.concatenate([r.gateway for r in rows])
@@ -86,18 +87,17 @@ class Encoder:
         for i, (start, end) in enumerate(zip(first.tolist(), ends, strict=True)):
             yield self._segment(int(slot[start]), int(gateway[start]), listed[start:end], int(total[i]), int(double[i]))
 
-    def _rows(self, reports: Reports, form: int) -> Iterator[Rows]:
-        first = self._district.fleets[reports.kind].first
-        which = np.flatnonzero(self._speaks[self._district.gateway_of[reports.rows + first]] == form)
-        if not len(which):
-            return
-        if len(reports.repeated):
-            twice = which[reports.repeated[which]]
-            again = np.concatenate([np.zeros(len(which), np.bool_), np.ones(len(twice), np.bool_)])
-            which = np.concatenate([which, twice])
-        else:
+    def _rows(self, reports: Reports) -> Iterator[Rows]:
+        speaks = self._speaks[self._district.gateway_of[reports.rows + self._district.fleets[reports.kind].first]]
+        for number in self._spoken:
+            which = np.flatnonzero(speaks == number)
             again = np.zeros(len(which), np.bool_)
-        yield from self._forms[form].rows(reports, which, again)
+            if len(reports.repeated):
+                twice = which[reports.repeated[which]]
+                which = np.concatenate([which, twice])
+                again = np.concatenate([again, np.ones(len(twice), np.bool_)])
+            if len(which):
+                yield from self._forms[number].rows(reports, which, again)
 
     def _segment(self, slot: int, gateway: int, pieces: list[bytes], readings: int, again: int) -> Segment:
         packet_id = int(self._next[gateway])

@@ -13,7 +13,7 @@ from ingest.codec import Codec
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
 from ingest.rows import Rows
-from ingest.senml import CBOR, JSON, forms_of
+from ingest.senml import CBOR, JSON, forms_of, split_name
 from ingest.units import FeedUnits
 from tests.reference.senml_twin import Outcome, outcome
 
@@ -166,3 +166,19 @@ def test_no_bytes_at_all_raise(data: st.DataObject, pack: object) -> None:
         said = taken(damaged(data, payload), form, retained=False, again=True)
         assert isinstance(said.reasons, Counter)
     taken(data.draw(st.binary(max_size=60)), "senml-cbor", retained=False, again=True)
+
+
+pieces = st.sampled_from(["a", "b", "value", "urn:dev:", "urn:dev", "ow", ":", "/", "_", "-", ".", "é"])
+some_names = st.lists(pieces, max_size=7).map("".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(some_names, min_size=1, max_size=9), st.sets(st.integers(0, 8)), st.sampled_from(["g", "gé", ""]))
+def test_names_are_found_as_they_are_split(sent: list[str], known: set[int], gateway: str) -> None:
+    registry = FeedRegistry(32)
+    for i in sorted(known):
+        registry.add(gateway, *split_name(sent[i % len(sent)]))
+    form = forms_of(registry, registry.add, FeedUnits(32, lambda _: None), max_pack=MOST)["senml"]
+    found = form._find(gateway, sent)
+    assert found is not None
+    assert found.tolist() == [registry.find(gateway, *split_name(name)) for name in sent]

@@ -98,7 +98,7 @@ def take(
         reason = "bad_name"
     if not reason and (device, metric) not in units:
         reason = "unknown_metric" if device in {name for name, _ in units} else "unknown_device"
-    sent = record.get("u", base.get("bu"))
+    sent = None if "vb" in record else record.get("u", base.get("bu"))
     if not reason:
         factor = factor_of(sent, units[device, metric])
         if factor is None:

@@ -285,6 +285,13 @@ def test_a_base_value_is_added_to_numbers_only() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 10])
+def test_true_and_false_have_no_unit(count: int) -> None:
+    pack = [{"bu": "Cel", "n": "d/t", "v": 20}, {"n": "d/open", "vb": True}, {"n": "d/open", "u": "Cel", "vb": False}]
+    readings, rejected = Gateway({("d", "t"): "Cel", ("d", "open"): ""}).take(pack * count)
+    assert ([value for *_, value, _ in readings], rejected) == ([20.0, 1.0, 0.0] * count, [])
+
+
+@pytest.mark.parametrize("count", [1, 10])
 def test_a_time_below_2_to_the_28_counts_from_now_and_a_retained_one_is_refused(count: int) -> None:
     pack = [{"n": "d/m", "v": 1, "t": -2.5}] * count
     gateway = Gateway({("d", "m"): "m"})
