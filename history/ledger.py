@@ -66,11 +66,6 @@ class FileRow:
     max_event: int
     bytes: int
 
-    @property
-    def series(self) -> str:
-        """`type/metric`."""
-        return f"{self.type or '-'}/{self.metric}"
-
 
 @dataclass(frozen=True, slots=True)
 class PartRow:
