@@ -14,8 +14,8 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from city.datum import DECIMALS, WGS84, from_wgs84, to_wgs84
+from city.device_list import usable
 from city.places import DisposalGrid, GridKind, Module, Place, SelfGrid, Shape, Town
-from city.registry import usable
 from core.errors import ConfigError
 from core.whole import write_whole
 

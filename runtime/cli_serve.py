@@ -8,7 +8,7 @@ from typing import Any, get_args
 import tomli_w
 
 from city.catalogue import load_catalogue
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.errors import ConfigError
 from runtime.accounts import make_accounts
 from runtime.broker.base import free_port

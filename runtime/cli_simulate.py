@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from core.clock import parse_rfc3339, wall_ns
 from core.errors import ConfigError, UnavailableError
 from runtime.accounts import load_accounts_file

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from city.device import Device, DeviceType
-from city.registry import read_devices, version_of
+from city.device_list import read_devices, version_of
 from core.errors import ConfigError, DataLossError
 from core.whole import write_whole
 

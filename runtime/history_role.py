@@ -9,7 +9,7 @@ from typing import Any
 
 from city.catalogue import load_catalogue
 from city.device import DeviceType
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.errors import ConfigError
 from history.keeping import Retention
 from history.names import JournalNames, TypeOf

@@ -162,10 +162,6 @@ class World:
         """When gateways are away, for a fault of `faults.GATEWAY`."""
         return self._gateways[name]
 
-    def effects_of(self, kind: int, metric: int) -> Sequence[Effect]:
-        """What incidents do to a metric."""
-        return self._effects.get((kind, metric), ())
-
     def _pulled(self, at: Moment, kind: int, metric: int, value: Floats) -> Floats:
         effects = self._effects.get((kind, metric))
         if not effects or not len(at.t):

@@ -5,7 +5,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import signal
 from pathlib import Path
 
 from runtime.broker.base import PIPELINE_USER, Accounts, Address, Child, free_port, require_free
@@ -57,13 +56,6 @@ class Mosquitto:
         """End it; the sessions are on disk."""
         if self._child is not None:
             self._child.stop()
-
-    def set_accounts(self, accounts: Accounts) -> None:
-        """Other users from now on; those who are logged in stay."""
-        self._accounts = accounts
-        self._write_files()
-        if self._child is not None and self._child.alive():
-            self._child.process.send_signal(signal.SIGHUP)
 
     def _write_files(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
