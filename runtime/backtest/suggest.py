@@ -242,8 +242,7 @@ def _classes(material: Material, watched: Sequence[int], *, below: bool) -> list
 
 def _bands(times: Int64, values: Float64, *, below: bool) -> list[Band]:
     """By four parts of the day, on workdays and weekends."""
-    offset = SHANGHAI.utcoffset(None)
-    local = times // _HOUR_MS + (0 if offset is None else int(offset.total_seconds()) // 3600)
+    local = times // _HOUR_MS + int(SHANGHAI.utcoffset(None).total_seconds()) // 3600
     part, weekend = local % 24 // 6, (local // 24 + _THURSDAY) % 7 >= _WEEKEND
     bands = []
     for days, on in (("workdays", ~weekend), ("weekends", weekend)):
