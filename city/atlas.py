@@ -50,7 +50,7 @@ class Located(NamedTuple):
 
     @property
     def outside(self) -> npt.NDArray[np.bool_]:
-        """Which points lie in no place at all."""
+        """Which points lie in no place at all, shape (n,)."""
         return self.town < 0
 
 

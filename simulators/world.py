@@ -125,11 +125,11 @@ class World:
         return _units(self.district.kinds)  # read only when a sensor lies: the catalogue is long
 
     def moment(self, kind: int, rows: Ints, t: Ints) -> Moment:
-        """Devices of a kind at some times."""
+        """Devices of a kind at some times: `rows` of its fleet and `t`, ms since the epoch, shape (n,) each."""
         return Moment(self.district.fleets[kind], rows, t, self.weather, self.water)
 
     def true(self, at: Moment, kind: int, metric: int) -> Floats:
-        """What a metric truly is, incidents included."""
+        """What a metric truly is, incidents included, in its unit, shape (n,)."""
         value = np.asarray(self.district.kinds[kind].metrics[metric].signal(at), np.float64)
         return self._pulled(at, kind, metric, value)
 
