@@ -1,8 +1,9 @@
-"""Checks that what the documents name is there: links, paths, commands with their options, make targets, configuration.
+"""Checks that what the documents name is there: links, paths, commands, make targets, HTTP addresses, configuration.
 
 Run as `python tools/check_docs.py`; prints one line a mistake and ends with status 1 if there is one.
 """
 
+import json
 import re
 import sys
 import tomllib
@@ -27,6 +28,7 @@ _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
 _MODULE = re.compile(r"python3? -m ([a-z_]+)((?:\.[a-z_]+)*)")
 _TARGET = re.compile(r"^([a-z0-9]+):", re.MULTILINE)
+_ADDRESS = re.compile(r"/api/v1/[A-Za-z0-9_{}/.-]+")
 _BUILT = (".venv", ".tools", "out", "build", "dist")
 _OUTSIDE = ("http://", "https://", "mailto:")
 
@@ -59,7 +61,7 @@ def broken(document: Path, root: Path) -> Iterator[str]:
         first = target.split("/")[0]
         if first not in _BUILT and (root / first).is_dir() and not _is_there(root, target):
             yield f"{document.relative_to(root)}:{line}: there is no {target}"
-    for wrong, line in (*_wrong_calls(text, root), *_wrong_keys(text, root)):
+    for wrong, line in (*_wrong_calls(text, root), *_wrong_addresses(text, root), *_wrong_keys(text, root)):
         yield f"{document.relative_to(root)}:{line}: {wrong}"
 
 
@@ -132,6 +134,19 @@ def _wrong_in(command: Any, path: str, words: list[str]) -> str | None:
         elif inner is not None:
             return None
     return None
+
+
+def _wrong_addresses(text: str, root: Path) -> Iterator[Named]:
+    """Addresses that the HTTP interface does not have, where it is described."""
+    described = root / "schema" / "openapi.json"
+    if not described.exists():
+        return
+    paths = json.loads(described.read_bytes())["paths"]
+    known = [re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path))) for path in paths]
+    for match in _ADDRESS.finditer(text):
+        address = match[0].rstrip("./")
+        if not any(one.fullmatch(address) for one in known):
+            yield f"the interface has no address {address}", text.count("\n", 0, match.start()) + 1
 
 
 def _wrong_keys(text: str, root: Path) -> Iterator[Named]:

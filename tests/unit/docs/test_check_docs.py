@@ -23,6 +23,7 @@ MAKEFILE = "setup:\n\techo\n"
         ),
         ("`make setpu`", "1: make has no target setpu"),
         ("```\npython -m core.clocks\n```", "2: there is no module core.clocks"),
+        ("`GET /api/v1/alerts/{id}/reste`", "1: the interface has no address /api/v1/alerts/{id}/reste"),
         ("`history.keeps`", "1: the configuration has no key history.keeps"),
         ("a\n\n```toml\n[hub]\nprt = 1\n```", "3: the configuration has no key hub.prt"),
     ],
@@ -41,7 +42,7 @@ def test_what_is_not_there_is_named_with_its_line(text: str, wrong: str, tmp_pat
         "```\nscenewatch serve -c scenewatch.toml   # --whatever\nmosquitto_sub -u scenewatch --none\n```",
         "`make setup`, `history.keep`, `core.clock`, `devices.csv`",
         '```toml\n[history]\nkeep = "30d"\n```',
-        "```\npython -m core.clock\n```",
+        "```\npython -m core.clock\ncurl http://127.0.0.1:1/api/v1/alerts?x=1\n```\n\n`/api/v1/alerts/{alert}/reset`.",
     ],
 )
 def test_what_is_there_is_passed_over(text: str, tmp_path: Path) -> None:
@@ -53,6 +54,8 @@ def page(root: Path, text: str) -> Path:
     (root / "Makefile").write_text(MAKEFILE)
     (root / "core").mkdir()
     (root / "core" / "clock.py").touch()
+    (root / "schema").mkdir()
+    (root / "schema" / "openapi.json").write_text('{"paths": {"/api/v1/alerts": {}, "/api/v1/alerts/{id}/reset": {}}}')
     (root / "docs").mkdir()
     (root / "docs" / "other.md").write_text("# Twice\n\n# Twice\n")
     (root / "docs" / "page.md").write_text(text + "\n")
