@@ -12,9 +12,8 @@ from core.errors import ConfigError
 from runtime.alone import alone_in
 from runtime.config import Config
 from runtime.ending import Ending, end_when_a_thread_breaks
-from runtime.figures import Status
 from runtime.latency import LatencyLog
-from runtime.ops import OpsServer
+from runtime.ops import OpsServer, Status
 from runtime.outside import make_delivery, make_feedback
 from runtime.stream.access import access
 from runtime.stream.inbox import Inbox, Positions

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from core.errors import UnavailableError
 from runtime.figures import Status, metrics
 
+__all__ = ["OpsServer", "Status"]
+
 
 class OpsServer:
     """Serves `/status` (JSON), `/metrics` (Prometheus), `/healthz` and `/readyz` on loopback or where it is told.

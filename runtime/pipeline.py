@@ -41,8 +41,8 @@ from runtime.device_clocks import clocks_of, with_clocks
 from runtime.device_list import DeviceShelf
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
-from runtime.figures import Status
 from runtime.journal_keep import JournalKeep
+from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_expect, encode_feedback, encode_resume, encode_rules
 from runtime.rules import RuleShelf
 from runtime.snapshots import Snapshots

@@ -17,10 +17,9 @@ from runtime.alone import alone_in
 from runtime.config import Config
 from runtime.device_watch import DeviceWatch
 from runtime.ending import end_when_a_thread_breaks
-from runtime.figures import Status
 from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
-from runtime.ops import OpsServer
+from runtime.ops import OpsServer, Status
 from runtime.outside import make_delivery, make_feedback, session_options
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.pipeline_parts import Parts, open_parts

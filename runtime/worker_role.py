@@ -13,8 +13,7 @@ from city.catalogue import load_catalogue
 from core.clock import wall_ns
 from core.errors import ScenewatchError
 from runtime.config import Config
-from runtime.figures import Status
-from runtime.ops import OpsServer
+from runtime.ops import OpsServer, Status
 from runtime.stream.access import Address, access
 from runtime.stream.holder import Holder, SliceOptions
 from runtime.stream.plan import PlanBook

@@ -27,7 +27,7 @@ from ingest.unknown import UnknownDevices
 from runtime.device_clocks import clocks_of, with_clocks
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
-from runtime.figures import Status
+from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.stream.outgoing import Outgoing
 from runtime.stream.places import AreaBy, shortsighted, torn
