@@ -25,6 +25,7 @@ from dispatch.intake import (
 )
 from dispatch.ledger import came_of, say_ended, say_maintenance, say_switch, take_ledger
 from dispatch.queries import Queries, alert_of, case_of
+from dispatch.said import write_feedback
 
 VERDICT = "verdict"
 _encode = msgspec.json.Encoder().encode
@@ -133,16 +134,8 @@ class Store(Queries):
         """Write down what `by` says of an alert (`acknowledge`, `reset`); the pipeline fetches it and answers."""
         with unavailable_as_such(), self._engine.begin() as connection:
             seq = _reserve(connection, 1)
-            row = {
-                "seq": seq,
-                "kind": kind,
-                "alert": alert,
-                "by": by,
-                "comment": comment,
-                "at": now_ms,
-            }
-            connection.execute(insert(tables.feedback), [row])
-        return Feedback(seq=seq, kind=kind, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+            said = Feedback(seq=seq, kind=kind, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+            return write_feedback(connection, said)
 
     def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None, now_ms: int) -> Feedback:
         """Write down what the alert turned out to be; the last word counts. Its case gets a line of audit.
@@ -151,11 +144,10 @@ class Store(Queries):
         """
         with unavailable_as_such(), self._engine.begin() as connection:
             seq = _reserve(connection, 2)
-            row = {
-                "seq": seq, "kind": VERDICT, "alert": alert, "by": by, "comment": comment, "verdict": verdict.value,
-                "at": now_ms,
-            }  # fmt: skip
-            connection.execute(insert(tables.feedback), [row])
+            said = Feedback(
+                seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms)
+            )
+            write_feedback(connection, said)
             case = connection.execute(_CASES, {"ids": [alert]}).mappings().first()
             if case is not None:
                 words = f"{verdict.value}: {comment}" if comment else verdict.value
@@ -164,7 +156,7 @@ class Store(Queries):
                     to_state=case["state"], note=words, event=f"feedback.{seq}",
                 )  # fmt: skip
                 connection.execute(_NEW_LINES, [_line_row(line)])
-        return Feedback(seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms))
+        return said
 
     def maintain(
         self, by: str, reason: str, where: dict[str, list[str]], since: int, until: int, now_ms: int
