@@ -142,7 +142,9 @@ def run(stream: bytes, cuts: list[int], *, fast: bool) -> Outcome:
         return registry.add(gateway, device, metric)
 
     decoder = Decoder(registry, Codec(resolve, max_pack=5), max_pack=5, fast=fast)
-    data = np.frombuffer(stream + b"\0", np.uint8)
+    data = np.frombuffer(
+        bytearray(stream + b"\0"), np.uint8
+    )  # writable like a socket's: for another the kernels compile anew
     outcome = Outcome([], [], b"", b"", [])
     at = 0
     for end in [*sorted(c for c in cuts if c < len(stream)), len(stream)]:
