@@ -1,5 +1,6 @@
 """Which scenes there are, and which of them a run of a minute can show."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +16,22 @@ _QUICK_SAMPLES = 3
 
 
 def known_scenes(paths: Sequence[Path] = ()) -> SceneSet:
-    """The scenes under `paths`; the shipped ones where there are none.
+    """The scenes under `paths`; the shipped ones where there are none, read once in a process.
 
     Raises:
         ConfigError: With every finding.
     """
+    return _loaded(paths) if paths else _shipped_scenes()
+
+
+@functools.cache
+def _shipped_scenes() -> SceneSet:
+    return _loaded([shipped("scenes")])
+
+
+def _loaded(paths: Sequence[Path]) -> SceneSet:
     types = load_catalogue()
-    return load_or_refuse(list(paths) or [shipped("scenes")], types, (), cases_when_asked(None, types))
+    return load_or_refuse(list(paths), types, (), cases_when_asked(None, types))
 
 
 def scene_ids(paths: Sequence[Path] = ()) -> set[str]:
