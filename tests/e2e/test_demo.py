@@ -44,9 +44,9 @@ def test_the_demo_raises_cases_and_says_that_nothing_was_lost(kind: str, tmp_pat
     out = tmp_path / "out.json"
     private = tmp_path / "private"
     private.mkdir()
-    options = ["demo", "--seconds", "12", "--scale", "0.01", "--json", str(out), "--broker", kind]
+    options = ["demo", "--seconds", "8", "--scale", "0.01", "--json", str(out), "--broker", kind]
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=90, env=environment(private), check=False
+        [*COMMAND, *options], capture_output=True, text=True, timeout=280, env=environment(private), check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(out.read_text())

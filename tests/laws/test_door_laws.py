@@ -161,7 +161,7 @@ def run(stream: bytes, cuts: list[int], *, fast: bool) -> Outcome:
     return outcome
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(streams(), st.lists(st.integers(0, 2_000), max_size=6))
 def test_the_kernel_gives_what_the_slow_path_alone_gives(stream: bytes, cuts: list[int]) -> None:
     expected = run(stream, [], fast=False)
@@ -172,7 +172,7 @@ def test_the_kernel_gives_what_the_slow_path_alone_gives(stream: bytes, cuts: li
     assert warm.rows == expected.rows * 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.floats(-1e12, 1e12), st.integers(0, 12))
 def test_a_number_that_the_kernel_reads_is_the_nearest_double(value: float, digits: int) -> None:
     text = f"{value:.{digits}f}"
@@ -180,7 +180,7 @@ def test_a_number_that_the_kernel_reads_is_the_nearest_double(value: float, digi
     assert [row[2] for row in run(stream * 2, [], fast=True).rows] == [float(text)] * 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_at_all_break_more_than_the_connection(stream: bytes) -> None:
     results: list[object] = []

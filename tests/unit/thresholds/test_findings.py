@@ -752,7 +752,7 @@ def test_a_value_that_yaml_itself_has_lost_is_told_once(tmp_path: Path) -> None:
     assert finding.code is Code.YAML
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.sampled_from([GOOD, MISTAKES["text for a list"][1]]))
 def test_nothing_that_a_file_holds_makes_the_check_fail(tmp_path: Path, seed: int, text: str) -> None:
     rng = random.Random(seed)
