@@ -13,7 +13,13 @@ import pytest
 
 from runtime.broker.mosquitto import find_mosquitto
 
-COMMAND = [sys.executable, "-c", "from runtime.main import main; main()"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom runtime.main import main; main()",
+]
+"""A shell has what it starts in the background ignore Ctrl-C, and these tests may have been started so."""
+
 KINDS = ["rumqttd", pytest.param("mosquitto", marks=pytest.mark.skipif(not find_mosquitto(), reason="no mosquitto"))]
 
 PATIENCE_S = 60
