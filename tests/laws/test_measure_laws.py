@@ -138,7 +138,7 @@ def nearly(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [(*row[:6], float(f"{row[6]:.12g}") if math.isfinite(row[6]) else row[6], *row[7:]) for row in rows]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.booleans())
 def test_the_engine_says_what_its_plain_twin_says(case: Case, known: bool) -> None:  # noqa: FBT001 - drawn
     engine, twin = case.engine(), case.twin()
