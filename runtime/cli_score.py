@@ -245,14 +245,14 @@ def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 
 
 def _found(result: Score) -> Table:
-    words, numbers = (
-        ("scene 场景", "severity 级别"),
-        ("found 发现", "covered 涵盖", "mild 偏轻", "late:p50 延迟", "p90", "max"),
+    words = ("scene 场景", "severity 级别")
+    numbers = ("found 发现", "covered 涵盖", "mild 偏轻", "late 延迟", "most 最大")
+    table = _table(
+        "Incidents 事件 (late: median, without the scene's own delay 延迟: 中位数, 不含配置延时)", words, numbers
     )
-    table = _table("Incidents 事件", words, numbers)
     for row in result.scenes:
         late = row.delay_ms
-        delays = ["", "", ""] if late is None else [_span(late.p50), _span(late.p90), _span(late.max)]
+        delays = ["", ""] if late is None else [_span(late.p50), _span(late.max)]
         found = f"{row.found} of {row.incidents}"
         shown = f"[red]{found}[/red]" if row.missed else found
         table.add_row(row.scene, row.severity, shown, str(row.covered), _wrong(len(row.too_mild)), *delays)
@@ -261,15 +261,10 @@ def _found(result: Score) -> Table:
 
 def _noise(result: Score) -> Table:
     daily = result.days >= _RATES_FROM_DAYS
-    numbers = (
-        "alerts 告警",
-        "false 误报",
-        "cases 案件",
-        *(("false/day 每日误报", "cases/day 每日案件") if daily else ()),
-    )
+    numbers = ("alerts 告警", "false 误报", "cases 案件", *(("a-day 日均案件",) if daily else ()))
     table = _table("Alerts 告警", ("scene 场景",), numbers)
     for row in result.noise:
-        rates = (f"{row.false_a_day:.1f}", f"{row.cases_a_day:.1f}") if daily else ()
+        rates = (f"{row.cases_a_day:.1f}",) if daily else ()
         table.add_row(row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.cases:,}", *rates)
     return table
 

@@ -290,7 +290,7 @@ def _span(of: TrueIncident | TrueFault) -> _Span:
 
 
 def _unexplained(truth: Truth, false: Sequence[Raised], slack_ms: int) -> list[Unexplained]:
-    spans = [_span(one) for one in (*truth.incidents, *truth.faults)]
+    spans = [*map(_span, truth.incidents), *map(_span, truth.faults)]
     rows = []
     for alert in false:
         about = [span for span in spans if span.explains(alert, slack_ms)]

@@ -33,7 +33,8 @@ class Limit:
             it, `area` and `site-noise` if they add to the limit of day or night, `lit` if they hold in lamp time.
         weather: Whether weather alone can go beyond it.
         calm: An ordinary value, from which nearness counts.
-        lasting_s: What weather does for less long than this need not be told: the catalogue's own delay.
+        lasting_s: What is over in less than this need not be told: the catalogue's own delay, or the time that it takes
+            to say it (two whole blocks of 15 min over the limit of dust).
         only: Whether it holds at all then; None for always. A device is near its limit all the same.
     """
 
@@ -168,7 +169,8 @@ LIMITS: tuple[Limit, ...] = (
     _state("tank-door-open", "secondary-water-supply", "tank_door", "major"),
     Limit(scene="ambient-noise", type="ambient-noise", metric="laeq", levels=(("minor", 3.0),), relative="area",
           calm=45),
-    Limit(scene="site-dust", type="site-dust-noise", metric="pm", levels=(("major", 1.0),), calm=0.15),
+    Limit(scene="site-dust", type="site-dust-noise", metric="pm", levels=(("major", 2.0),), calm=0.15,
+          lasting_s=2_700),
     Limit(scene="site-noise", type="site-dust-noise", metric="laeq", levels=(("major", 0.0),), relative="site-noise",
           calm=45),
     Limit(scene="air-quality-no2", type="air-station", metric="no2", levels=(("minor", 200),), calm=40),

@@ -191,7 +191,8 @@ def beyond(world: World, incident: Incident, effect: Effect) -> _Stretch | None:
     if hit[-1] + 1 < len(t):
         end = _edge(world, effect, limits, int(t[hit[-1] + 1]), end)
     device = world.district.fleets[effect.kind].first + effect.row
-    return _Stretch(device, begin, end, int(rank.max()), int(t[rank.argmax()]))
+    brief = end - begin < max(limit.lasting_s for limit in limits) * 1000
+    return _Stretch(device, begin, end, int(rank.max()), int(t[rank.argmax()]), brief)
 
 
 def _edge(world: World, effect: Effect, limits: list[Limit], calm: int, past: int) -> int:
