@@ -247,9 +247,7 @@ def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 def _found(result: Score) -> Table:
     words = ("scene 场景", "severity 级别")
     numbers = ("found 发现", "covered 涵盖", "mild 偏轻", "late 延迟", "most 最大")
-    table = _table(
-        "Incidents 事件 (late: median, without the scene's own delay 延迟: 中位数, 不含配置延时)", words, numbers
-    )
+    table = _table("Incidents 事件 (late: median 延迟为中位数)", words, numbers)
     for row in result.scenes:
         late = row.delay_ms
         delays = ["", ""] if late is None else [_span(late.p50), _span(late.max)]

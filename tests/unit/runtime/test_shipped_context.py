@@ -69,6 +69,15 @@ def test_fume_over_its_limit_is_told_in_place_of_its_purifier() -> None:
     assert {scene for scene, _ in told(KITCHEN, said=said, until_min=60)} == {"cooking-fume"}
 
 
+def test_a_purifier_that_runs_again_is_not_told_when_its_fume_is_over() -> None:
+    said = [
+        *every(1, 0, 50, "k", "purifier_on", 0), *every(1, 50, 180, "k", "purifier_on", 1),
+        *every(1, 0, 180, "k", "fan_on", 1),
+        *every(1, 0, 50, "k", "fume", 2.5), *every(1, 50, 180, "k", "fume", 0.3),
+    ]  # fmt: skip
+    assert [scene for scene, _ in told(KITCHEN, said=said, until_min=180)] == ["cooking-fume"]
+
+
 def test_wind_at_a_crane_counts_while_it_works_and_from_when_it_begins_to() -> None:
     wind = every(1, 0, 120, "c", "wind", 12.0)
     idle = every(1, 0, 120, "c", "moment_pct", 6.0)

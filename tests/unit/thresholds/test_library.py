@@ -62,6 +62,7 @@ HEALTH = {
 
 CONTEXT = {
     "purifier-not-running": "fume-purifier-off",
+    "purifier-running": "fume-purifier-off",
     "crane-lifting": "crane-wind",
     "rain-within-a-day": "river-quality-clarity",
     "wet-weather": "sewer-dry-blockage",
