@@ -22,6 +22,7 @@ from console import (
     routes_places,
     routes_scenes,
 )
+from console.heads import Heads
 from console.history import HistoryDesk
 from console.hub import Hub
 from console.metrics import Timed
@@ -66,6 +67,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.history = HistoryDesk(hub.settings.history)
     app.include_router(page.router())
     app.add_middleware(Timed, metrics=hub.metrics)
+    app.add_middleware(Heads)
     return app
 
 

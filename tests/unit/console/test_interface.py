@@ -198,3 +198,17 @@ def test_a_lane_turns_away_what_does_not_fit_and_keeps_its_order() -> None:
         return done
 
     assert asyncio.run(scenario()) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/metrics", "/api/v1/cases", "/api/v1/alerts/none", "/api/v1/events"]
+)
+def test_head_is_get_without_a_body(hub: RunningHub, path: str) -> None:
+    whole, head = hub.client.get(path), hub.client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+def test_head_of_the_stream_ends_at_once(hub: RunningHub) -> None:
+    head = hub.client.head("/api/v1/stream")
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
