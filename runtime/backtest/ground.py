@@ -249,10 +249,11 @@ def time_of(option: str, text: str, now_ms: int, zone: ZoneInfo) -> int:
     """
     if text == "now":
         return now_ms
-    try:
-        return now_ms - parse_duration(text)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        ago = now_ms - parse_duration(text)
+        if ago < 0:
+            raise ConfigError(f"{option}: {text} ago was before 1970")
+        return ago
     try:
         return parse_time(text, zone)
     except ValueError as error:
