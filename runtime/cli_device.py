@@ -2,15 +2,14 @@
 
 import difflib
 import getpass
+import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
@@ -25,6 +24,8 @@ from core.errors import ConfigError
 from ingest.unknown import FILE, Sighting, read_unknown
 from runtime.config import load_config
 from runtime.device_file import By, DeviceFile, Devices, Difference, stepped
+from runtime.outputs import writing
+from runtime.terminal import columns
 
 _SHOWN = 40
 
@@ -83,10 +84,10 @@ def show_list(options: ListOptions, wanted: Filter, *, unknown: bool, json_out: 
     if unknown:
         seen = _unknown(known)
         seen = [one for one in seen if wanted.gateway in {None, one.gateway}]
-        _print(json_out, [_sighting(one) for one in seen], _table_of_sightings(seen))
+        _print(json_out, [_sighting(one) for one in seen], _rows_of_sightings(seen))
         return 0
     found = [device for device in known.file.load().values() if wanted.keeps(device)]
-    _print(json_out, [_record(device) for device in found], _table_of_devices(found))
+    _print(json_out, [_record(device) for device in found], _rows_of_devices(found))
     return 0
 
 
@@ -121,7 +122,8 @@ def export(options: ListOptions, file: Path | None, wanted: Filter) -> int:
     if file is None:
         sys.stdout.write(text)
     else:
-        file.write_text(text, encoding="utf-8")
+        with writing(file):
+            file.write_text(text, encoding="utf-8")
     return 0
 
 
@@ -212,8 +214,15 @@ def _gateway(known: _Known, name: str) -> str:
     return gateways[0]
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"uid {os.getuid()}"
+
+
 def _by(act: str, how: ChangeOptions) -> By:
-    return By(how.who or getpass.getuser(), wall_ns() // 1_000_000, act, how.reason)
+    return By(how.who or _user(), wall_ns() // 1_000_000, act, how.reason)
 
 
 def _change(file: DeviceFile, edit: Any, act: str, how: ChangeOptions) -> int:
@@ -254,25 +263,22 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _table_of_devices(found: Iterable[Device]) -> Table:
-    table = Table("device", "state", "type", "gateway", "place", "town", box=None)
+def _rows_of_devices(found: Iterable[Device]) -> Iterator[Sequence[str]]:
+    yield "device", "state", "type", "gateway", "place", "town"
     for device in found:
-        table.add_row(device.id, device.state, device.type, device.gateway, device.place, device.town)
-    return table
+        yield device.id, device.state, device.type, device.gateway, device.place, device.town
 
 
-def _table_of_sightings(seen: Iterable[Sighting]) -> Table:
-    table = Table("device", "gateway", "first seen", "last seen", "readings", "last values", box=None)
+def _rows_of_sightings(seen: Iterable[Sighting]) -> Iterator[Sequence[str]]:
+    yield "device", "gateway", "first seen", "last seen", "readings", "last values"
     for one in seen:
         values = ", ".join(f"{name} {value:g}" for name, value in one.metrics.items())
-        times = (rfc3339(one.first_ms), rfc3339(one.last_ms))
-        table.add_row(one.device, one.gateway, *times, str(one.count), values)
-    return table
+        yield one.device, one.gateway, rfc3339(one.first_ms), rfc3339(one.last_ms), str(one.count), values
 
 
-def _print(json_out: bool, records: list[dict[str, Any]], table: Table) -> None:  # noqa: FBT001 - as it was asked
+def _print(json_out: bool, records: list[dict[str, Any]], rows: Iterable[Sequence[str]]) -> None:  # noqa: FBT001 - as it was asked
     if json_out:
         sys.stdout.write(msgspec.json.encode(records).decode() + "\n")
     else:
-        Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
+        sys.stdout.writelines(columns(rows))
         sys.stdout.write(f"{len(records)} {'device' if len(records) == 1 else 'devices'}\n")

@@ -36,6 +36,7 @@ from runtime.config import Config, load_config
 from runtime.history_role import retention_of
 from runtime.recording import Recording, load_recording, parse_time
 from runtime.store import store_of
+from runtime.terminal import terminal
 
 _SHOWN_GAPS = 20
 _FOR_EVER = 1 << 62
@@ -115,7 +116,7 @@ def status(where: Where, *, days: bool, json_out: bool) -> int:
         content = {"held": held, "gaps": [_gap(gap) for gap in gaps]}
         sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
     else:
-        _show(Console(), held, gaps, days=days)
+        _show(terminal(), held, gaps, days=days)
     return 1 if any(gap.reason in ("missing", "damaged") for gap in gaps) else 0
 
 
@@ -333,7 +334,7 @@ def _show(console: Console, held: tuple[Held, ...], gaps: tuple[Gap, ...], *, da
         )  # fmt: skip
     console.print(table)
     for gap in gaps[:_SHOWN_GAPS]:
-        console.print(f"gap: {gap}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"gap: {gap}", soft_wrap=True)
     if len(gaps) > _SHOWN_GAPS:
         console.print(f"and {len(gaps) - _SHOWN_GAPS} more gaps; --json lists them all")
 
@@ -341,7 +342,7 @@ def _show(console: Console, held: tuple[Held, ...], gaps: tuple[Gap, ...], *, da
 @contextmanager
 def _bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda _done, _total: None
         return

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from city.catalogue import load_catalogue
@@ -13,6 +12,7 @@ from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.config import load_config
 from runtime.scene_source import open_register
+from runtime.terminal import terminal
 from thresholds.check import whole_text
 from thresholds.register import SceneRegister, State, Version
 
@@ -114,7 +114,7 @@ class Desk:
             decided = "" if v.decided_by is None else f"\n{v.decided_by}: {v.decided_reason}"
             at = rfc3339(v.at_ms).replace("T", " ")[:16]
             table.add_row(v.scene, str(v.number), v.stage, v.state, v.author, at, v.reason + decided)
-        Console().print(table)
+        terminal().print(table)
 
 
 def said(version: Version) -> str:

@@ -14,14 +14,14 @@ _QUICK_MS = 5_000
 _QUICK_SAMPLES = 3
 
 
-def known_scenes(paths: Sequence[Path] = ()) -> SceneSet:
-    """The scenes under `paths`; the shipped ones where there are none.
+def known_scenes(paths: Sequence[Path] = (), metrics: Sequence[str] = ()) -> SceneSet:
+    """The scenes under `paths`, the shipped ones where there are none; `metrics` are there beside the catalogue's.
 
     Raises:
         ConfigError: With every finding.
     """
     types = load_catalogue()
-    return load_or_refuse(list(paths) or [shipped("scenes")], types, (), cases_when_asked(None, types))
+    return load_or_refuse(list(paths) or [shipped("scenes")], types, metrics, cases_when_asked(None, types))
 
 
 def scene_ids(paths: Sequence[Path] = ()) -> set[str]:

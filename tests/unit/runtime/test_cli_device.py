@@ -217,3 +217,13 @@ def one_town(folder: Path) -> Path:
         feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": square}, "properties": properties}
         (target / f"{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     return target
+
+
+def test_a_user_without_a_name_is_written_down_by_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    run(folder, "suspend", "a")
+    assert audit(folder)[0]["who"] == "uid 4711"
