@@ -212,3 +212,15 @@ def test_head_is_get_without_a_body(hub: RunningHub, path: str) -> None:
 def test_head_of_the_stream_ends_at_once(hub: RunningHub) -> None:
     head = hub.client.head("/api/v1/stream")
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
+def test_a_wrong_method_is_told_every_right_one(hub: RunningHub) -> None:
+    answer = hub.client.delete("/api/v1/maintenance")
+    assert problem(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+def test_the_description_says_that_reads_may_be_open_and_writes_never_are(hub: RunningHub) -> None:
+    paths = hub.get("/openapi.json")["paths"]
+    assert {} in paths["/api/v1/maintenance"]["get"]["security"]
+    assert {} not in paths["/api/v1/maintenance"]["post"]["security"]
