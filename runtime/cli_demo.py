@@ -62,6 +62,9 @@ def demo(
         with system:
             ending = Ending(*before)  # only now: until here there is nothing to sum up, and they just end it
             begin = time.monotonic()
+            if not quiet:
+                where = f"console 控制台: {system.hub_url}; its token, to acknowledge 令牌: {system.hub_token}"
+                console.print(where, soft_wrap=True)
             with view:
                 _watch(system, view, ending, length, begin)
             hurry, ended = ending.is_asked(), time.monotonic()

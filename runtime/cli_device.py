@@ -16,7 +16,7 @@ from city.device import Device, DeviceType
 from city.device_row import COLUMNS, RowReader, row_of
 from city.folder import load_city
 from city.gb28181 import parse
-from city.life import Act, State, after
+from city.life import LISTED, Act, State, after
 from city.placing import placed
 from city.registry import format_devices, load_devices
 from core.clock import civil_day, rfc3339, wall_ns
@@ -28,6 +28,7 @@ from runtime.outputs import writing
 from runtime.terminal import columns
 
 _SHOWN = 40
+_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,18 @@ class Filter:
     gateway: str | None = None
     state: str | None = None
 
+    def check(self, types: Mapping[str, DeviceType]) -> None:
+        """Refuse a word that no device can have: nothing found would look like nothing there.
+
+        Raises:
+            ConfigError: If the state or the type is none.
+        """
+        for option, word, known in (("--state", self.state, LISTED), ("--type", self.type, list(types))):
+            if word is not None and word not in known:
+                near = difflib.get_close_matches(word, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:_NAMED])}"
+                raise ConfigError(f"{option} {word}: there is none such ({hint})")
+
     def keeps(self, device: Device) -> bool:
         """Whether a device is one of them."""
         return all(
@@ -81,6 +94,7 @@ class _Known:
 def show_list(options: ListOptions, wanted: Filter, *, unknown: bool, json_out: bool) -> int:
     """Print devices, or those that publish and are not on the list."""
     known = _known(options)
+    wanted.check(known.types)
     if unknown:
         seen = _unknown(known)
         seen = [one for one in seen if wanted.gateway in {None, one.gateway}]
@@ -118,7 +132,9 @@ def show_one(options: ListOptions, name: str, *, json_out: bool) -> int:
 
 def export(options: ListOptions, file: Path | None, wanted: Filter) -> int:
     """Write the list, or a part of it, as CSV with every column that it needs."""
-    text = format_devices(device for device in _known(options).file.load().values() if wanted.keeps(device))
+    known = _known(options)
+    wanted.check(known.types)
+    text = format_devices(device for device in known.file.load().values() if wanted.keeps(device))
     if file is None:
         sys.stdout.write(text)
     else:

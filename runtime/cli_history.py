@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -34,7 +33,7 @@ from history.stores import Store
 from ingest.kernel_sequence import sequence
 from runtime.config import Config, load_config
 from runtime.history_role import retention_of
-from runtime.recording import Recording, load_recording, parse_time
+from runtime.recording import Recording, load_recording, parse_time, zone_of
 from runtime.store import store_of
 from runtime.terminal import terminal
 
@@ -95,14 +94,14 @@ class Which:
             ConfigError: If a time is none, or the range ends before it starts.
         """
         try:
-            zone = ZoneInfo(self.tz)
+            zone = zone_of(self.tz)
             start = 0 if self.start is None else parse_time(self.start, zone)
             end = _FOR_EVER if self.end is None else parse_time(self.end, zone)
             return Selection.of(
                 start, end, types=self.types or None, metrics=self.metrics or None, devices=self.devices or None
             )
-        except (ValueError, OSError, KeyError) as error:
-            raise ConfigError(f"--from, --to, --tz: {error}") from error
+        except ValueError as error:
+            raise ConfigError(f"--from, --to: {error}") from error
 
 
 def status(where: Where, *, days: bool, json_out: bool) -> int:
@@ -184,7 +183,7 @@ def bring(where: Where, file: Path, *, feed: str | None, gateway: str, device_ty
         sys.stderr.write(f"scenewatch history: left out: {problem}\n")
     if not where.quiet:
         left = f", {recording.left_out:,} rows left out" if recording.left_out else ""
-        sys.stdout.write(f"{len(batch):,} readings of {len(names)} feeds imported{left}\n")
+        sys.stdout.write(f"{len(batch):,} readings of {len(names)} feed{'s' * (len(names) != 1)} imported{left}\n")
     return 1 if recording.left_out else 0
 
 
@@ -193,8 +192,12 @@ def compact(where: Where) -> int:
 
     Raises:
         ConfigError: If it is no archive of files.
+        UnavailableError: If there is no history yet.
     """
-    writer = where.store().writer()
+    store = where.store()
+    if store.influx is None:
+        store.history().close()  # a folder that was mistyped is not made
+    writer = store.writer()
     try:
         if not isinstance(writer, Archive):
             raise ConfigError("compact is for Parquet files; InfluxDB does that by itself")

@@ -8,6 +8,7 @@ import msgspec
 from rich.table import Table
 
 from city.catalogue import load_catalogue
+from city.registry import undecodable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.config import load_config
@@ -66,8 +67,10 @@ class Desk:
         """A new version out of a file, with the table that lies beside it."""
         try:
             text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file}: cannot be read as UTF-8: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{file}:{undecodable(file)}: not UTF-8: {error.reason}; save it as UTF-8") from error
         whole = whole_text(file, text)
         return self._did(lambda register, now: register.propose(whole, by, reason, now))
 

@@ -201,6 +201,10 @@ class Hub(_Section):
 
     host: str = Field("127.0.0.1", description="address of the HTTP API")
     port: int = Field(0, ge=0, le=65535, description="0: any free one")
+    read_token: SecretStr = Field(
+        SecretStr(""), description="bearer token for reads; empty: they are open, and host has to be loopback"
+    )
+    read_token_file: Path | None = Field(None, description="a file with that token instead")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL, best without its password; absent: SQLite in the data folder"
     )
@@ -216,6 +220,14 @@ class Hub(_Section):
             ConfigError: If its file cannot be read.
         """
         return _secret("hub.database_password_file", SecretStr(""), self.database_password_file)
+
+    def token_for_reads(self) -> str | None:
+        """The token for reads; None where they are open.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        return _secret("hub.read_token_file", self.read_token, self.read_token_file) or None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

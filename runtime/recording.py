@@ -76,16 +76,25 @@ def load_recording(path: Path, *, feed: str | None = None, tz: str = "UTC") -> R
     Raises:
         ConfigError: If the file cannot be read or no row of it is right.
     """
-    try:
-        zone = ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    zone = zone_of(tz)
     if path.is_dir():
         raise ConfigError(f"{path}: a folder; one file is played at a time")
     name = feed or _stem(path)
     feed_name(name)
     rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     return _columns(path, rows, name, zone)
+
+
+def zone_of(tz: str) -> ZoneInfo:
+    """The time zone that `--tz` names.
+
+    Raises:
+        ConfigError: If there is none of this name.
+    """
+    try:
+        return ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
 
 
 def _stem(path: Path) -> str:

@@ -105,3 +105,21 @@ def test_a_terminal_without_chinese_is_told_what_it_can_show() -> None:
     done = ended("case catalogue 14-01", env={"PYTHONIOENCODING": "latin-1", "PATH": os.environ["PATH"]})
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u" in done.stdout
+
+
+def test_doctor_says_what_the_hub_would_refuse_to_start_with(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "devices.csv").write_text("device,gateway\npit-1,gw-1\n")
+    path = tmp_path / "scenewatch.toml"
+    path.write_text("")
+    status, out, _ = ran(capsys, "doctor", "-c", str(path))
+    assert status == 1
+    assert "FAIL hub: dispatch.token: the hub needs a token for writes -> set it to a long random word" in out
+    path.write_text('[dispatch]\ntoken = "t"\n[hub]\nhost = "0.0.0.0"\n')
+    assert (
+        "FAIL hub: on 0.0.0.0 the hub would let everybody read its cases -> set hub.read_token"
+        in (ran(capsys, "doctor", "-c", str(path))[1])
+    )
+    path.write_text('[dispatch]\ntoken = "t"\n[hub]\nhost = "0.0.0.0"\nread_token = "r"\n')
+    assert "hub: on" not in ran(capsys, "doctor", "-c", str(path))[1]

@@ -170,7 +170,10 @@ def test_a_row_without_a_feed_is_the_files_own(tmp_path: Path) -> None:
         ("5\n", "{path}:1: 1 column; expected timestamp,value or feed,timestamp,value"),
         (
             "timestamp;value\n5;1\n",
-            "{path}:1: 1 column; expected timestamp,value or feed,timestamp,value; it is separated by semicolons, write commas",
+            (
+                "{path}:1: 1 column; expected timestamp,value or feed,timestamp,value; "
+                "it is separated by semicolons, write commas"
+            ),
         ),
         ("a,b,c,d\n", "{path}:1: 4 columns; expected timestamp,value or feed,timestamp,value"),
         (
