@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
 from console import (
@@ -26,6 +26,7 @@ from console.heads import Heads
 from console.history import HistoryDesk
 from console.hub import Hub
 from console.metrics import Timed
+from console.requests import only_known
 
 API_VERSION = "1.0.0"
 """Of the HTTP interface, not of the program."""
@@ -54,7 +55,7 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         routes_backtests,
         routes_live,
     ):
-        app.include_router(routes.router)
+        app.include_router(routes.router, dependencies=[Depends(only_known)])
     problems.install(app)
     openapi.install(app)
     return app

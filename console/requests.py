@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import difflib
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +16,23 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 _CURSOR = b"before:"
 _BEHIND = b"behind:"
 _LARGEST = 2**63 - 1
+_SHOWN = 40
+
+
+async def only_known(request: Request) -> None:
+    """Let a request pass whose query has only what its address knows: a filter that is mistyped would filter nothing.
+
+    Raises:
+        Problem: `invalid_parameter` that says what was probably meant.
+    """
+    if not request.url.path.startswith("/api/"):
+        return  # who asks for figures or for its health may say more than we know
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there may be {', '.join(known) or 'none'} here"
+            raise Problem(ProblemCode.INVALID_PARAMETER, f"query.{name[:_SHOWN]}: there is no such parameter ({hint})")
 
 
 async def body_of(request: Request, most_bytes: int) -> bytes:

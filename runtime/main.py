@@ -32,7 +32,6 @@ app.add_typer(city_app, name="city")
 app.add_typer(history_app, name="history")
 app.add_typer(maintenance_app, name="maintenance")
 app.add_typer(profile_app, name="profile")
-app.command("ledger")(ledger)
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 
@@ -265,6 +264,9 @@ def doctor(
     from runtime.cli_doctor import doctor as run
 
     raise typer.Exit(run(config, json_out=json_out))
+
+
+app.command("ledger")(ledger)
 
 
 @case_app.command("catalogue")

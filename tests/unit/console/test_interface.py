@@ -224,3 +224,26 @@ def test_the_description_says_that_reads_may_be_open_and_writes_never_are(hub: R
     paths = hub.get("/openapi.json")["paths"]
     assert {} in paths["/api/v1/maintenance"]["get"]["security"]
     assert {} not in paths["/api/v1/maintenance"]["post"]["security"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/api/v1/cases?sate=screening", "query.sate: there is no such parameter (did you mean state?)"),
+        (
+            "/api/v1/alerts?severity=major&offset=2",
+            "query.offset: there is no such parameter (there may be state, severity",
+        ),
+        ("/api/v1/counts?x=1", "query.x: there is no such parameter (there may be none here)"),
+    ],
+)
+def test_a_parameter_that_an_address_does_not_know_is_refused(hub: RunningHub, path: str, says: str) -> None:
+    answer = hub.client.get(path)
+    assert problem(answer) == (422, "invalid_parameter")
+    assert answer.json()["detail"].startswith(says)
+
+
+def test_every_address_says_that_it_may_refuse_a_parameter(hub: RunningHub) -> None:
+    for path, operations in hub.get("/openapi.json")["paths"].items():
+        told = all("422" in operation["responses"] for operation in operations.values())
+        assert told or not path.startswith("/api/"), path
