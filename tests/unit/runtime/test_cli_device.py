@@ -227,3 +227,16 @@ def test_a_user_without_a_name_is_written_down_by_number(folder: Path, monkeypat
     monkeypatch.setattr("os.getuid", lambda: 4711)
     run(folder, "suspend", "a")
     assert audit(folder)[0]["who"] == "uid 4711"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--state", "suspendet"], "--state suspendet: there is none such (did you mean suspended?)"),
+        (["--type", "road-water-levl"], "--type road-water-levl: there is none such (did you mean road-water-level?)"),
+    ],
+)
+def test_a_word_that_no_device_can_have_is_told(folder: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(folder, "list", *arguments)
+    assert str(caught.value) == said

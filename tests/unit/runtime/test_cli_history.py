@@ -132,3 +132,9 @@ def test_a_mistake_is_one_line_with_its_cure(
     assert status in (1, 2)
     assert words in said
     assert said.count("\n") == 1
+
+
+def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "compact", "--dir", tmp_path / "histroy")
+    assert (status, err) == (1, f"scenewatch: {tmp_path / 'histroy'}: there is no history yet\n")
+    assert not (tmp_path / "histroy").exists()
