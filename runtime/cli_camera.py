@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from city.device import Device
-from city.registry import usable
+from city.device_list import usable
 from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
 from detectors.video.foreground import METRIC, ForegroundShare

@@ -8,7 +8,7 @@ import msgspec
 from rich.table import Table
 
 from city.catalogue import load_catalogue
-from city.registry import undecodable
+from city.device_list import undecodable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.config import load_config

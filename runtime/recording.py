@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from pyarrow import parquet, timestamp, types
 
-from city.registry import undecodable, usable
+from city.device_list import undecodable, usable
 from core.errors import ConfigError
 from core.reading import Float64, Int32, Int64
 
