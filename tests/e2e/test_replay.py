@@ -105,7 +105,7 @@ def test_a_running_system_is_fed_with_times_that_begin_now(tmp_path: Path) -> No
         (["--to", "mqtt://a:1"], "a password is needed: --password-file FILE, or SCENEWATCH_PASSWORD"),
         (
             ["--to", "mqtt://a:1", "--password-file", "gone"],
-            "--password-file gone: cannot be read: No such file or directory",
+            "--password-file: gone cannot be read: No such file or directory",
         ),
         (["--scenes", "gone.yaml"], "gone.yaml:1:1: S001 the file cannot be read: no such file or directory"),
     ],

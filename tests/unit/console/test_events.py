@@ -210,7 +210,7 @@ def test_an_unknown_address_and_a_wrong_method_have_codes_too(hub: RunningHub) -
     assert problem(hub.client.get("/api/v2/cases")) == (404, "not_found")
     wrong = hub.client.delete("/api/v1/cases")
     assert problem(wrong) == (405, "method_not_allowed")
-    assert wrong.headers["allow"] == "GET"
+    assert wrong.headers["allow"] == "GET, HEAD"
 
 
 def test_several_senders_of_the_same_events_open_one_case_each(hub: RunningHub) -> None:
