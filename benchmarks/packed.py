@@ -170,7 +170,7 @@ def _decode(stream: bytes, rounds: int) -> float:
 
 def _drain(decoder: Decoder, stream: bytes) -> int:
     """Decode it all, a socket's read at a time; how many readings there were."""
-    data = np.frombuffer(stream, np.uint8)
+    data = np.frombuffer(bytearray(stream), np.uint8)  # writable, as a socket's buffer
     at = rows = 0
     while at < len(data):
         taken = decoder.take(data, at, min(len(data), at + _READ), arrival=wall_ns(), latest_ms=_FAR)

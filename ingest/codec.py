@@ -13,6 +13,12 @@ from core.reading import Quality
 from ingest.rejected import Reason, Rejected
 from ingest.rows import LAST_MS, Resolve, Row, Rows, checked_time, feed_of, finite, of_clock
 
+_EXPECTED = (
+    "readings come on sw/v1/GATEWAY/tele/DEVICE and sw/v1/GATEWAY/pack, and whether a gateway is there on "
+    "sw/v1/GATEWAY/state"
+)
+_JSON_WORDS = {str: "text", dict: "an object", list: "a list", type(None): "null"}
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
@@ -125,7 +131,7 @@ class Codec:
             return
         parts = topic.split("/")
         if len(parts) < 4 or parts[0] != "sw" or parts[1] != "v1" or not parts[2]:
-            yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)
+            yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
             return
         gateway, kind = parts[2], parts[3]
         if kind == "tele" and len(parts) == 5:
@@ -143,7 +149,7 @@ class Codec:
         elif kind == "clock" and len(parts) == 4 and self._recording:
             yield self._clock(topic, payload)
         else:
-            yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)
+            yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
 
     def warm_up(self) -> None:
         """Have the kernels of the forms compiled; no state changes."""
@@ -228,7 +234,7 @@ class Codec:
         sample: bytes,
     ) -> Row | Rejected:
         if not isinstance(number, (int, float)):
-            detail = f"{device}/{name}: {type(number).__name__} where a number or true/false stands"
+            detail = f"{device}/{name}: {_JSON_WORDS[type(number)]} where a number or true/false stands"
             return Rejected(Reason.NOT_A_NUMBER, topic, detail, sample)
         value = finite(number)
         if value is None:
@@ -259,6 +265,8 @@ class Malformed:
 
 def read_json(payload: bytes) -> object:
     """What a JSON text says, or why it says nothing."""
+    if not payload:
+        return Malformed("the payload is empty")
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.reading import Float64, Int32, Int64, UInt8
+from ingest.kernel import SECONDS_END
 from ingest.rejected import Reason, Rejected
 
 Row = tuple[int, int, float, int]
@@ -47,6 +48,19 @@ def finite(number: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+_SECONDS_FROM = 946_684_800
+"""The year 2000 in seconds. What lies between it and the year 2100 is a time if it is read in seconds; read in ms it is
+in the first weeks of 1970, when nothing was measured that comes in live."""
+_WHY = {
+    Reason.UNKNOWN_DEVICE: "it is not on the device list: adopt it there, or mend its id here",
+    Reason.WRONG_GATEWAY: "the device list has it behind another gateway",
+    Reason.SUSPENDED_DEVICE: "it is suspended on the device list: resume it there",
+    Reason.RETIRED_DEVICE: "it is retired on the device list",
+    Reason.UNKNOWN_METRIC: "its device type measures nothing of this name",
+    Reason.REGISTRY_FULL: "there are as many feeds as ingest.max_feeds lets in",
+}
+
+
 def feed_of(resolve: Resolve, topic: str, names: tuple[str, str, str], value: float, sample: bytes) -> int | Rejected:
     """The feed of (gateway, device, metric), or the refusal of a reading of it."""
     gateway, device, metric = names
@@ -54,7 +68,8 @@ def feed_of(resolve: Resolve, topic: str, names: tuple[str, str, str], value: fl
         return Rejected(Reason.BAD_NAME, topic, f"{device!r}/{metric!r} cannot be a name", sample)
     feed = resolve(gateway, device, metric)
     if isinstance(feed, Reason):
-        return Rejected(feed, topic, f"{device}/{metric} of gateway {gateway}", sample, (device, metric, value))
+        detail = f"{device}/{metric} of gateway {gateway}: {_WHY.get(feed, feed.value)}"
+        return Rejected(feed, topic, detail, sample, (device, metric, value))
     return feed
 
 
@@ -62,6 +77,9 @@ def checked_time(topic: str, at_ms: int, latest_ms: int, sample: bytes) -> int |
     """An event time, or its refusal."""
     if not 0 <= at_ms <= LAST_MS:
         return Rejected(Reason.BAD_TIME, topic, f"{at_ms} ms is not between 1970 and 9999", sample)
+    if _SECONDS_FROM <= at_ms < SECONDS_END and 1000 * _SECONDS_FROM <= latest_ms <= LAST_MS:
+        detail = f"{at_ms} ms is in the first weeks of 1970: it looks like seconds; send milliseconds"
+        return Rejected(Reason.BAD_TIME, topic, detail, sample)
     if at_ms > latest_ms:
         return Rejected(
             Reason.AHEAD, topic, f"{at_ms} ms is too far in the future; is it in ms, is the clock set?", sample

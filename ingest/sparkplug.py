@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from core.reading import Quality
 from ingest.codec import GatewayState, HostAway, Rebirth, Said, read_json
 from ingest.edge_nodes import EdgeNode, EdgeNodes, Heard, Key, Metric, Table, metric_name
+from ingest.kernel import SECONDS_END
 from ingest.rejected import Reason, Rejected
 from ingest.rows import LAST_MS, Resolve, Rows, checked_time, feed_of, finite, of_clock
 from ingest.sparkplug_pb2 import Payload
@@ -218,7 +219,7 @@ class Sparkplug:
         add_value, add_quality = message.value.append, message.quality.append
         for metric in read.metrics:
             usual = feeds.get(metric.alias)
-            if usual is not None and metric.timestamp <= latest and not metric.HasField("properties"):
+            if usual is not None and SECONDS_END <= metric.timestamp <= latest and not metric.HasField("properties"):
                 feed, datatype = usual
                 if datatype == _DOUBLE:
                     value = metric.double_value

@@ -15,6 +15,7 @@ from core.reading import Quality, ReadingBatch
 from ingest.codec import Codec, GatewayState, HostAway, Rebirth, Said
 from ingest.decoder import Decoder
 from ingest.edge_nodes import ASK_MS, EdgeNodes
+from ingest.kernel import SECONDS_END
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
 from ingest.rows import Rows
@@ -527,7 +528,7 @@ METRICS = st.builds(
     metric,
     RAW,
     alias=st.integers(0, len(TYPES) - 1),
-    time=st.one_of(st.none(), st.integers(0, T0)),
+    time=st.one_of(st.none(), st.integers(0, 1000), st.integers(SECONDS_END, T0)),
     historical=st.booleans(),
     null=st.sampled_from([False, False, True]),
     quality=st.sampled_from([None, None, 192]),
