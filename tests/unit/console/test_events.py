@@ -251,7 +251,7 @@ def test_numbers_stay_over_a_restart_of_the_hub(start_hub: StartHub) -> None:
     assert after.post(event("c")).json()["task_number"] == "20261124-000003"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(
         st.binary(max_size=200),
