@@ -114,7 +114,7 @@ def _decode(stream: bytes, rounds: int) -> float:
     registry = FeedRegistry(1 << 16)
     forms = forms_of(registry, registry.add, FeedUnits(1 << 16, lambda _: "cm"), max_pack=10_000)
     decoder = Decoder(registry, Codec(registry.add, max_pack=10_000, forms=forms))
-    data = np.frombuffer(stream, np.uint8)
+    data = np.frombuffer(bytearray(stream), np.uint8)  # writable, as a socket's buffer
 
     def once() -> int:
         at = rows = 0

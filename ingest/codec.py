@@ -10,8 +10,18 @@ from typing import Protocol
 import msgspec
 
 from core.reading import Quality
+from ingest.kernel import SECONDS_END
 from ingest.rejected import Reason, Rejected
 from ingest.rows import LAST_MS, Resolve, Row, Rows, checked_time, feed_of, finite, of_clock
+
+_SECONDS_FROM = 946_684_800
+"""The year 2000 in seconds. What lies between it and the year 2100 is a time if it is read in seconds; read in ms it is
+in the first weeks of 1970, when nothing was measured that comes in live."""
+_EXPECTED = (
+    "readings come on sw/v1/GATEWAY/tele/DEVICE, sw/v1/GATEWAY/pack, sw/v1/GATEWAY/senml and "
+    "sw/v1/GATEWAY/senml-cbor, and whether a gateway is there on sw/v1/GATEWAY/state"
+)
+_JSON_WORDS = {str: "text", dict: "an object", list: "a list", type(None): "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ class Codec:
         """Everything that one message says, in its order; readings that are wrong do not take good ones with them."""
         parts = topic.split("/")
         if len(parts) < 4 or parts[0] != "sw" or parts[1] != "v1" or not parts[2]:
-            yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)
+            yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
             return
         gateway, kind = parts[2], parts[3]
         if kind == "tele" and len(parts) == 5:
@@ -94,7 +104,7 @@ class Codec:
         elif kind == "clock" and len(parts) == 4 and self._recording:
             yield self._clock(topic, payload)
         else:
-            yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)
+            yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
 
     def warm_up(self) -> None:
         """Have the kernels of the forms compiled; no state changes."""
@@ -179,7 +189,7 @@ class Codec:
         sample: bytes,
     ) -> Row | Rejected:
         if not isinstance(number, (int, float)):
-            detail = f"{device}/{name}: {type(number).__name__} where a number or true/false stands"
+            detail = f"{device}/{name}: {_JSON_WORDS[type(number)]} where a number or true/false stands"
             return Rejected(Reason.NOT_A_NUMBER, topic, detail, sample)
         value = finite(number)
         if value is None:
@@ -210,6 +220,8 @@ class Malformed:
 
 def read_json(payload: bytes) -> object:
     """What a JSON text says, or why it says nothing."""
+    if not payload:
+        return Malformed("the payload is empty")
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -225,4 +237,8 @@ def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rej
     # An integer may have any number of digits and is compared as one: as a float it would be an error.
     if isinstance(time, bool) or not (isinstance(time, int) or (isinstance(time, float) and math.isfinite(time))):
         return Rejected(Reason.BAD_TIME, topic, "a time is a number of milliseconds since the epoch", payload)
-    return checked_time(topic, int(time), latest_ms, payload)
+    at = int(time)
+    if _SECONDS_FROM <= at < SECONDS_END and 1000 * _SECONDS_FROM <= latest_ms <= LAST_MS:
+        detail = f"{at} ms is in the first weeks of 1970: it looks like seconds; send milliseconds"
+        return Rejected(Reason.BAD_TIME, topic, detail, payload)
+    return checked_time(topic, at, latest_ms, payload)
