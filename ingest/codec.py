@@ -14,8 +14,8 @@ from ingest.rejected import Reason, Rejected
 from ingest.rows import LAST_MS, Resolve, Row, Rows, checked_time, feed_of, finite, of_clock
 
 _EXPECTED = (
-    "readings come on sw/v1/GATEWAY/tele/DEVICE and sw/v1/GATEWAY/pack, and whether a gateway is there on "
-    "sw/v1/GATEWAY/state"
+    "readings come on sw/v1/GATEWAY/tele/DEVICE, sw/v1/GATEWAY/pack, sw/v1/GATEWAY/senml and "
+    "sw/v1/GATEWAY/senml-cbor, and whether a gateway is there on sw/v1/GATEWAY/state"
 )
 _JSON_WORDS = {str: "text", dict: "an object", list: "a list", type(None): "null"}
 

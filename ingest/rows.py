@@ -14,6 +14,14 @@ Row = tuple[int, int, float, int]
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is past it is in another unit."""
 _MAX_NAME = 64
+_WHY = {
+    Reason.UNKNOWN_DEVICE: "it is not on the device list: adopt it there, or mend its id here",
+    Reason.WRONG_GATEWAY: "the device list has it behind another gateway",
+    Reason.SUSPENDED_DEVICE: "it is suspended on the device list: resume it there",
+    Reason.RETIRED_DEVICE: "it is retired on the device list",
+    Reason.UNKNOWN_METRIC: "its device type measures nothing of this name",
+    Reason.REGISTRY_FULL: "there are as many feeds as ingest.max_feeds lets in",
+}
 
 Resolve = Callable[[str, str, str], int | Reason]
 """(gateway, device, metric) -> feed, or why there is none."""

@@ -45,15 +45,15 @@ forms = forms_of(registry, resolve, FeedUnits(9, lambda _: "cm"), max_pack=100)
 decoder = Decoder(registry, Codec(resolve, max_pack=100, forms=forms))
 warm_up(decoder, chain)
 before = compiled()
-one = frame("sw/v1/g/tele/d", b'{"t": 5, "v": {"depth_cm": 1}}', packet_id=1)
+one = frame("sw/v1/g/tele/d", b'{"t": 5000000000, "v": {"depth_cm": 1}}', packet_id=1)
 many = frame("sw/v1/g/senml", b"[%s]" % b",".join([b'{"n":"d/depth_cm","u":"mm","v":1}'] * 9), packet_id=1)
 data = np.frombuffer(bytearray(3 * one + many), np.uint8)
-taken = decoder.take(data, 0, len(data), arrival=10**12, latest_ms=10**9)
+taken = decoder.take(data, 0, len(data), arrival=10**16, latest_ms=10**11)
 for entry in taken.entries:
     chain.on_batch(entry)
     for rows in (1, 2):  # as a recovery reads them
         chain.on_batch(decode_batch(Entry(1, *encode_batch(entry[:rows]))))
-chain.on_timer(10**6 + 1)
+chain.on_timer(10**10 + 1)
 assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 2
 after = compiled()
