@@ -5,6 +5,8 @@ look for the smallest example while others wait. `make fuzz` draws new examples,
 """
 
 import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
@@ -28,3 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mine = getattr(test, "_hypothesis_internal_use_settings", None)
         if test is not None and mine is not None:
             test._hypothesis_internal_use_settings = settings(mine, max_examples=mine.max_examples * FACTOR)
+
+
+@pytest.fixture(autouse=True)
+def _asked_to_end() -> Iterator[None]:
+    """A command that a test runs in this process may not leave its own SIGTERM behind: pytest would not end by one."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if signal.getsignal(signal.SIGTERM) is not before:
+        signal.signal(signal.SIGTERM, before)
