@@ -49,11 +49,15 @@ for entry in taken.entries:
 chain.on_timer(10**6 + 1)
 assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 1
+engine.replace(scenes)
+engine.expect(np.zeros(1, np.int32), 10**6)
+let_go = engine.scenes.scenes[0].id
+engine.release(let_go, np.zeros(1, np.int32), 10**6)
 after = compiled()
 assert after == before, {name: (before[name], n) for name, n in after.items() if n != before[name]}
 """
 
 
-def test_the_first_reading_finds_every_kernel_compiled() -> None:
+def test_the_first_reading_and_the_first_change_of_scenes_find_every_kernel_compiled() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
