@@ -25,12 +25,14 @@ from history.days import DAY_MS, day_label
 from history.ledger import (
     FRESH,
     FileRow,
+    Heard,
     Ledger,
     Mark,
     Progress,
     mark_dirty,
     put_feeds,
     put_files,
+    put_heard,
     put_last,
     put_marks,
     put_spans,
@@ -62,6 +64,7 @@ class Piece:
         goes_on: Whether it is.
         last: One more than the last event time of each feed, by id.
         marks: Up to where the parts of the log are in history with this piece, where it comes in several.
+        heard: What has become known of those who listen, where they are told apart.
     """
 
     batch: ReadingBatch
@@ -72,6 +75,7 @@ class Piece:
     goes_on: bool = False
     last: Int64
     marks: Sequence[Mark] = ()
+    heard: Sequence[Heard] = ()
 
 
 class Archive:
@@ -107,6 +111,7 @@ class Archive:
             put_files(db, files)
             put_spans(db, piece.spans, goes_on=piece.goes_on)
             put_marks(db, piece.marks)
+            put_heard(db, piece.heard)
             if len(piece.batch):
                 put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
             p = piece.progress

@@ -31,7 +31,7 @@ from history.archive import Piece
 from history.columns import Stored
 from history.coverage import holes, joined
 from history.days import day_label
-from history.ledger import Ledger, put_feeds, put_last, put_marks, put_spans
+from history.ledger import Ledger, put_feeds, put_heard, put_last, put_marks, put_spans
 from history.query import (
     STEP_MS,
     FeedName,
@@ -120,6 +120,7 @@ class InfluxSink:
             put_feeds(db, piece.new_feeds)
             put_spans(db, piece.spans, goes_on=piece.goes_on)
             put_marks(db, piece.marks)
+            put_heard(db, piece.heard)
             if len(piece.batch):
                 put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
             p = piece.progress
@@ -255,7 +256,11 @@ class InfluxHistory:
     def gaps(self, of: Selection) -> tuple[Gap, ...]:
         """See `History`."""
         feeds = [number for number, _ in self._known(of)]
-        found = holes(of.start_ms, of.end_ms, self._ledger.spans(), self._ledger.brought(), feeds)
+        ledger = self._ledger
+        with ledger.still():
+            spans, brought = ledger.spans(), ledger.brought()
+            listeners = ledger.listeners(of.start_ms, of.end_ms)
+        found = holes(of.start_ms, of.end_ms, spans, brought, feeds, listeners)
         if self._address.keep_ms:
             kept_from = wall_ns() // 1_000_000 - self._address.keep_ms
             if of.start_ms < kept_from:
