@@ -1,12 +1,18 @@
 """Holes beside a twin that asks of every millisecond and every feed whether anybody heard it."""
 
+import contextlib
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from history.archive import Archive
 from history.coverage import Brought, Hole, Listener, Span, holes
-from history.query import GapReason
+from history.ledger import NAME
+from history.parquet import ParquetHistory
+from history.query import GapReason, Selection
 
 END = 24
 FEEDS = range(4)
@@ -64,3 +70,13 @@ def test_what_two_listeners_missed_at_once_is_told_once_for_the_feeds_of_both() 
     ears = [Listener(9, [hole], frozenset({0})), Listener(9, [hole], frozenset({1}))]
     (found,) = holes(0, 9, [Span(0, 9)], [], [0, 1], ears)
     assert (found.start_ms, found.end_ms, found.reason, found.detail) == (*hole, "")
+
+
+def test_a_ledger_whose_writer_told_no_listeners_apart_is_read_as_ever(tmp_path: Path) -> None:
+    Archive(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as db:
+        for table in ("listener", "listened_for", "missed"):
+            db.execute(f"DROP TABLE {table}")
+    history = ParquetHistory(tmp_path)
+    assert [gap.reason for gap in history.gaps(Selection.of(0, 10))] == [GapReason.BEFORE]
+    history.close()
