@@ -16,6 +16,8 @@ from alerts.evidence import Manifest
 from console import backtests, problems, wire, wire_devices, wire_history, wire_ledger, wire_scenes
 
 Schema = dict[str, Any]
+WRITES = (400, 401, 404, 409, 413, 422, 503)
+"""Statuses with which a write to something that is there may be refused."""
 _TYPES: tuple[type[msgspec.Struct], ...] = (
     AlertData,
     AlertEvent,

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from city.catalogue import load_catalogue
+from city.device_list import load_devices
 from city.folder import load_city
-from city.registry import load_devices
 from core.clock import civil_day, wall_ns
 from core.errors import ConfigError
 from history.query import Gap, Selection

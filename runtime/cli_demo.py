@@ -65,7 +65,7 @@ def demo(
             begin = time.monotonic()
             with view:
                 _watch(system, view, ending, length, begin)
-            hurry, ended = ending.is_asked(), time.monotonic()
+            hurry, ended = ending.is_set(), time.monotonic()
             count, complete = finish(system, hurry=hurry, patience_s=_DRAIN_S)
             result = system.result(count, ended - begin, slack_s=3 * period + _SLACK_S)
             if hurry and not complete:
@@ -89,7 +89,7 @@ def failed(result: dict[str, Any]) -> int:
 
 
 def _watch(system: SimulatedSystem, view: View, ending: Ending, length: float, begin: float) -> None:
-    while not ending.is_asked():
+    while not ending.is_set():
         left = length - (time.monotonic() - begin)
         count = system.count()
         view.show(system.status(), system.cases(), count, system.hub_url, max(0.0, left))

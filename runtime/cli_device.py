@@ -14,12 +14,12 @@ from rich.table import Table
 
 from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
+from city.device_list import format_devices, load_devices
 from city.device_row import COLUMNS, RowReader, row_of
 from city.folder import load_city
 from city.gb28181 import parse
 from city.life import Act, State, after
 from city.placing import placed
-from city.registry import format_devices, load_devices
 from core.clock import civil_day, rfc3339, wall_ns
 from core.errors import ConfigError
 from ingest.unknown import FILE, Sighting, read_unknown

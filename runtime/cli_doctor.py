@@ -17,9 +17,9 @@ import msgspec
 
 from city.cases import cases_when_asked
 from city.catalogue import load_catalogue, shipped
+from city.device_list import load_devices
 from city.folder import load_city
 from city.geojson import LAYERS
-from city.registry import load_devices
 from core.clock import civil_day, wall_ns
 from core.errors import ScenewatchError
 from runtime.broker.mosquitto import find_mosquitto

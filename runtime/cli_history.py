@@ -19,7 +19,7 @@ from rich.table import Table
 
 from city.catalogue import load_catalogue
 from city.device import Device
-from city.registry import load_devices, usable
+from city.device_list import load_devices, usable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from core.reading import ReadingBatch

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from alerts.stored import StoredAlert
 from city.catalogue import load_catalogue
 from city.device import Device
-from city.registry import usable
+from city.device_list import usable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.broker.base import PIPELINE_USER

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import tomli_w
 
 from city.catalogue import load_catalogue
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.errors import ConfigError
 from runtime.accounts import make_accounts
 from runtime.broker.base import free_port
@@ -44,7 +44,7 @@ def serve(path: Path, role: str) -> int:
     roles = [spec for name in (["broker"] if private else []) + wanted for spec in _specs(name, settled, config)]
     supervisor = Supervisor(roles, on_line=tell)
     ending = Ending()
-    ready = supervisor.start(patience_s=float("inf"), cancelled=ending.is_asked)
+    ready = supervisor.start(patience_s=float("inf"), cancelled=ending.is_set)
     for name, facts in ready.items():
         _say(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}")
     while not ending.wait(_LOOK_S) and supervisor.failed is None:

@@ -1,11 +1,10 @@
 """`scenewatch simulate`: gateways and cameras with seeded incidents and faults, and the truth about them."""
 
 import math
-import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,12 +13,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from core.clock import parse_rfc3339, wall_ns
 from core.errors import ConfigError, UnavailableError
 from runtime.accounts import load_accounts_file
 from runtime.cli_demo import failed, finish
 from runtime.cli_replay import password_of, tell
+from runtime.ending import Ending
 from runtime.gateways import Count, count_of, soon
 from runtime.known_scenes import quick_scenes, scene_ids
 from runtime.private import broker_line
@@ -164,7 +164,7 @@ def _alone(there: District, scenario: Scenario, options: SimulateOptions) -> int
     console = Console()
     if not options.quiet:
         console.print(broker_line(options.broker), highlight=False)
-    stop = _until_told()
+    ending = Ending()
     scenes = [options.scenes] if options.scenes else []
     # What no scene here can see is no incident for them; nor is what a scene sees only after the run.
     seen = quick_scenes(scenes) if scenario.brisk else scene_ids(scenes)
@@ -172,12 +172,12 @@ def _alone(there: District, scenario: Scenario, options: SimulateOptions) -> int
     with SimulatedSystem(there, scenario, scenes=scenes, broker=options.broker, on_line=tell) as system:
         begin = time.monotonic()
         with _Shown(scenario, quiet=options.quiet) as shown:
-            while not stop() and not (count := system.count()).finished:
+            while not ending.is_set() and not (count := system.count()).finished:
                 shown(count)
                 if time.monotonic() - begin > scenario.seconds + 120:
                     raise UnavailableError("the gateways did not come to an end")
-                time.sleep(_LOOK_S)
-        count, _ = finish(system, hurry=stop(), patience_s=60.0)
+                ending.wait(_LOOK_S)
+        count, _ = finish(system, hurry=ending.is_set(), patience_s=60.0)
         truth = system.truth(count)
         slack = 10.0 + 3 * (scenario.period_s or 0.0) if scenario.brisk else _SLACK_S * 60
         result = system.result(count, time.monotonic() - begin, slack_s=slack, truth=truth)
@@ -193,11 +193,11 @@ def _elsewhere(there: District, scenario: Scenario, options: SimulateOptions) ->
     world = World(there, begun)
     player = Player(world, connector(host, port, _passwords(there, options), user=options.user))
     begin = time.monotonic()
-    stop = _until_told()
+    ending = Ending()
     try:
         player.connect()
         with _Shown(begun, quiet=options.quiet) as shown:
-            player.play(stop, lambda p: shown(count_of(begun.begin_ms, p, finished=False)))
+            player.play(ending.is_set, lambda p: shown(count_of(begun.begin_ms, p, finished=False)))
     except RefusedError as error:
         raise ConfigError(f"{error}: does --accounts or --user fit the broker at {options.to}?") from error
     except OSError as error:
@@ -243,14 +243,6 @@ def _tell(result: dict[str, Any], count: Count, options: SimulateOptions) -> Non
             f"{incidents['found']} of {incidents['sent']} incidents seen, {len(incidents['false'])} alerts unexplained"
         )
     sys.stdout.write(line + "\n")
-
-
-def _until_told() -> Callable[[], bool]:
-    """Whether somebody has asked for the end."""
-    told: list[int] = []
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda number, _: told.append(number))
-    return lambda: bool(told)
 
 
 class _Shown:

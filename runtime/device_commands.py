@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from runtime.options import JsonOut
+
 device_app = typer.Typer(help="The device list: who may publish, and who does without. 设备", no_args_is_help=True)
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration that names the list.")]
@@ -14,7 +16,6 @@ OfType = Annotated[str | None, typer.Option("--type", help="Only of this device 
 OfTown = Annotated[str | None, typer.Option("--town", help="Only in this town.")]
 OfGateway = Annotated[str | None, typer.Option("--gateway", help="Only behind this gateway.")]
 OfState = Annotated[str | None, typer.Option("--state", help="adopted, active, suspended or retired.")]
-JsonOut = Annotated[bool, typer.Option("--json", help="For programs.")]
 Who = Annotated[str, typer.Option("--who", help="Who changes it; default: the user of this machine.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]

@@ -15,6 +15,7 @@ from runtime.city_commands import city_app
 from runtime.cover_commands import ledger, maintenance_app, profile_app
 from runtime.device_commands import device_app
 from runtime.history_commands import history_app
+from runtime.options import JsonOut, PasswordFile, Quiet, SceneFiles, Tz
 from runtime.scene_commands import scene_app
 
 app = typer.Typer(
@@ -71,7 +72,6 @@ _STORM_HOURS = 3.0
 Json = Annotated[
     Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE", callback=_json)
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
 Kind = Annotated[Literal["auto", "mosquitto", "rumqttd"], typer.Option("--broker", help="Which private broker.")]
 
 
@@ -114,15 +114,15 @@ def serve(
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="CSV (timestamp,value or feed,timestamp,value) or Parquet.")],
-    scenes: Annotated[Path | None, typer.Option(help="Scene file or folder.")] = None,
+    scenes: SceneFiles = None,
     feed: Annotated[str | None, typer.Option(help="Name of the feed of a timestamp,value file: device/metric.")] = None,
     gateway: Annotated[str, typer.Option(help="Gateway that it is played through.")] = "replay",
     device_type: Annotated[str, typer.Option("--type", help="Device type of the recording's devices.")] = "",
     speed: Annotated[str, typer.Option(help="max, or how often faster: 1x, 60x.")] = "max",
-    tz: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
+    tz: Tz = "UTC",
     to: Annotated[str | None, typer.Option(help="Feed a running system: mqtt(s)://host:port.")] = None,
     user: Annotated[str | None, typer.Option(help="User at that broker; default: the gateway.")] = None,
-    password_file: Annotated[Path | None, typer.Option(help="File with its password (or SCENEWATCH_PASSWORD).")] = None,
+    password_file: PasswordFile = None,
     json_file: Json = None,
     broker: Kind = "auto",
     quiet: Quiet = False,
@@ -181,10 +181,10 @@ def simulate(
 def camera(
     source: Annotated[str, typer.Argument(help="RTSP address, video file, folder of frames, or device number.")],
     name: Annotated[str, typer.Option(help="The camera's device id.")] = "camera-1",
-    scenes: Annotated[Path | None, typer.Option(help="Scene file or folder.")] = None,
+    scenes: SceneFiles = None,
     to: Annotated[str | None, typer.Option(help="Publish to a running system: mqtt://host:port.")] = None,
     gateway: Annotated[str, typer.Option(help="Gateway (user) that it publishes as.")] = "camera-agent",
-    password_file: Annotated[Path | None, typer.Option(help="File with its password (or SCENEWATCH_PASSWORD).")] = None,
+    password_file: PasswordFile = None,
     json_file: Json = None,
     broker: Kind = "auto",
     quiet: Quiet = False,
@@ -244,13 +244,7 @@ def score(
         hours = _STORM_HOURS if days is None else 24 * days
         raise typer.Exit(
             play_storm(
-                hours=hours,
-                seed=seed,
-                sensors=sensors,
-                begin=begin,
-                scenes=scenes,
-                json_file=json_file,
-                quiet=quiet,
+                hours=hours, seed=seed, sensors=sensors, begin=begin, scenes=scenes, json_file=json_file, quiet=quiet
             )
         )
     if days is None:
@@ -278,7 +272,7 @@ def score(
 @app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Look at this configuration too.")] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json_out: JsonOut = False,
 ) -> None:
     """What is installed, reachable, misconfigured, and how to mend it. 诊断"""
     from runtime.cli_doctor import doctor as run
@@ -294,7 +288,7 @@ def case_catalogue(
     path: Annotated[
         Path | None, typer.Option("--check", help="Check the catalogue in this folder, and use it.")
     ] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json_out: JsonOut = False,
 ) -> None:
     """Look up the case catalogue: who handles what, by when. 案件目录"""
     from runtime.cli_cases import catalogue as run

@@ -15,7 +15,7 @@ import httpx
 from alerts.store import AlertStore
 from alerts.stored import StoredAlert
 from city.device import Device
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from core.errors import UnavailableError
 from runtime.accounts import make_accounts
 from runtime.broker.base import Accounts, free_port

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from pyarrow import parquet, timestamp, types
 
-from city.registry import usable
+from city.device_list import usable
 from core.errors import ConfigError
 from core.reading import Float64, Int32, Int64
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from runtime.options import By, JsonOut, Quiet, Reason, Tz
+
 scene_app = typer.Typer(help="Scenes: what decides, and their life. 场景", no_args_is_help=True)
 
 
@@ -15,7 +17,7 @@ def scene_check(
     device_types: Annotated[Path | None, typer.Option(help="Catalogue; default: the shipped one.")] = None,
     cases: Annotated[Path | None, typer.Option(help="Case catalogue's folder; default: the shipped one.")] = None,
     devices: Annotated[Path | None, typer.Option(help="Device list, to which rows of tables are held.")] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json_out: JsonOut = False,
 ) -> None:
     """Check scenes: file, line, what is wrong, what was probably meant. 校验场景"""
     from runtime.cli_scene import check as run
@@ -25,9 +27,6 @@ def scene_check(
 
 Config_ = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration with scenes.register_dir.")]
 Register = Annotated[Path | None, typer.Option("--register", help="Or the register's folder.", metavar="FOLDER")]
-By = Annotated[str, typer.Option("--by", help="Who does it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
-JsonOut = Annotated[bool, typer.Option("--json", help="For programs.")]
 SceneName = Annotated[str, typer.Argument(help="The scene's id.")]
 
 
@@ -169,11 +168,9 @@ Labels = Annotated[Path | None, typer.Option(help="truth.json of a simulated run
 JsonFile = Annotated[
     str | None, typer.Option("--json", help="For programs; to this file, or where it is left out to standard output.")
 ]
-Tz = Annotated[str, typer.Option(help="Zone of times without an offset.")]
 Warm = Annotated[
     str | None, typer.Option(help="How much before it is read; default: what the scene looks back, 1d at least.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
 
 
 @scene_app.command("backtest", cls=JsonAnywhere)

@@ -7,7 +7,7 @@ import numpy as np
 
 from simulators.chance import Floats, Ints, key, uniform
 from simulators.district import District
-from simulators.kinds import CAMERA, Kind
+from simulators.kinds import Kind
 
 VALUE = ("stuck", "drift", "spike", "flapping", "wrong-unit")
 SENDING = ("dropout", "skewed-clock", "duplicate", "reordered", "babbling")
@@ -159,8 +159,3 @@ def lie(
         return np.where((t // (kind.alarm_s * 1000)) % 2 == 0, far, value)
     factor, offset = _UNITS.get(unit, (1.0, 0.0))
     return value * factor + offset
-
-
-def able(fault_name: str, kind: Kind) -> bool:
-    """Whether a kind can have a fault at all."""
-    return kind is not CAMERA or fault_name in SENDING

@@ -169,7 +169,7 @@ def limits_of(type_id: str) -> Mapping[str, tuple[Limit, ...]]:
 
 
 def worst(limits: tuple[Limit, ...], at: Moment, value: Floats) -> tuple[Ints, Floats]:
-    """(rank, nearness) over all limits of one metric."""
+    """(rank, nearness) over all limits of one metric, shape (n,) each; without limits rank 0, nearness -inf."""
     rank = np.zeros(len(value), np.int64)
     near = np.full(len(value), -np.inf)
     for limit in limits:

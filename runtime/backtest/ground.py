@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.clock import rfc3339
 from core.errors import ConfigError
 from core.units import parse_duration

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from city.device import Device
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from history.ledger import archived_seq
 from history.parquet import ParquetHistory
 from history.query import Selection

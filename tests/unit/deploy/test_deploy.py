@@ -20,9 +20,9 @@ from history.archive import Archive
 from history.keeping import Retention
 from runtime.config import load_config
 from runtime.delivery_role import status as delivery_status
+from runtime.figures import metrics
 from runtime.following import metrics as history_metrics
 from runtime.latency import LatencyLog
-from runtime.ops import metrics
 from runtime.stream.bridge import Bridge
 from runtime.stream.follower import StreamFollower
 from runtime.stream.plan import PlanBook

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from city.catalogue import load_catalogue
 from city.device import Device
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.errors import ConfigError, UnavailableError
 from ingest.unknown import UnknownDevices
 from runtime.config import write_config

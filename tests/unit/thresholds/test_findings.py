@@ -444,7 +444,7 @@ MISTAKES = {
     ),
     "a tag of another program": (
         "title: {en: Flooding, zh: 积水}", "title: {en: !!python/name:os.system ''}", "¦!!python/name:",
-        "S002 tag:yaml.org,2002:python/name:os.system has no meaning in a scene: take it away",
+        "S002 tag:yaml.org,2002:python/name:os.system has no meaning here: take it away",
     ),
 }  # fmt: skip
 
