@@ -105,8 +105,8 @@ def test_two_bridges_that_share_the_gateways_are_killed_one_after_the_other_and_
     assert len(alerts) == len(expected)
     assert Counter(case["alert"] for case in cases) == Counter({a["id"]: 1 for a in alerts})
     assert [detail for _, _, detail in holes_of(system, sent)] == 2 * ["50 of 100 feeds"]
-    (hole,), (other,) = holes_of(system, of_one), holes_of(system, of_two)
-    assert hole != other, "each was away by itself, and was missed by its own feeds alone"
+    (mine,), (its,) = holes_of(system, of_one), holes_of(system, of_two)
+    assert mine != its, "each was away by itself, and was missed by its own feeds alone"
 
 
 def holes_of(system: WholeSystem, sent: Collection[tuple[str, int]]) -> list[tuple[int, int, str]]:

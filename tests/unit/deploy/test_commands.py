@@ -141,13 +141,18 @@ def mounts(place: str) -> Iterator[tuple[str, set[Path]]]:
                 yield one["args"][-1], {Path(mount["mountPath"]) for mount in one["volumeMounts"]}
 
 
+def config_of(config: Config, section: str) -> dict[str, Any]:
+    """The keys of a section with what they are set to."""
+    return dict(getattr(config, section))
+
+
 @pytest.mark.parametrize(("place", "config"), [("compose", COMPOSE), ("kubernetes", KUBERNETES)])
 def test_every_file_that_the_configuration_names_is_put_into_every_container(place: str, config: Config) -> None:
     files: list[Path] = [Path("/etc/scenewatch/scenewatch.toml"), config.ingest.devices]
     files += [
         path
         for section in Config.model_fields
-        for name, path in vars(getattr(config, section)).items()
+        for name, path in config_of(config, section).items()
         if name.endswith("_file") and path is not None
     ]
     assert len(files) > 2
@@ -158,7 +163,11 @@ def test_every_file_that_the_configuration_names_is_put_into_every_container(pla
 
 @pytest.mark.parametrize(("place", "config"), [("compose", COMPOSE), ("kubernetes", KUBERNETES)])
 def test_what_has_to_last_lies_in_a_volume(place: str, config: Config) -> None:
-    kept = {"delivery": [config.data.dir], "history": [config.history.dir], "hub": [config.history.dir]}
+    kept: dict[str, list[Path | None]] = {
+        "delivery": [config.data.dir],
+        "history": [config.history.dir],
+        "hub": [config.history.dir],
+    }
     inside = dict(mounts(place))
     for role, folders in kept.items():
         for folder in folders:
