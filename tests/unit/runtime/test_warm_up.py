@@ -42,20 +42,20 @@ chain = Chain(Sequencer(9), engine, None, wall_ns)
 decoder = Decoder(registry, Codec(resolve, max_pack=100))
 warm_up(decoder, chain)
 before = compiled()
-one = frame("sw/v1/g/tele/d", b'{"t": 5, "v": {"depth_cm": 1}}', packet_id=1)
+one = frame("sw/v1/g/tele/d", b'{"t": 1000000000000, "v": {"depth_cm": 1}}', packet_id=1)
 data = np.frombuffer(bytearray(3 * one), np.uint8)
-taken = decoder.take(data, 0, len(data), arrival=10**12, latest_ms=10**9)
+taken = decoder.take(data, 0, len(data), arrival=10**18, latest_ms=2 * 10**12)
 for entry in taken.entries:
     chain.on_batch(entry)
     for rows in (1, 2):  # as a recovery reads them
         chain.on_batch(decode_batch(Entry(1, *encode_batch(entry[:rows]))))
-chain.on_timer(10**6 + 1)
+chain.on_timer(10**12 + 1)
 assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 1
 engine.replace(scenes)
-engine.expect(np.zeros(1, np.int32), 10**6)
+engine.expect(np.zeros(1, np.int32), 10**12)
 let_go = engine.scenes.scenes[0].id
-engine.release(let_go, np.zeros(1, np.int32), 10**6)
+engine.release(let_go, np.zeros(1, np.int32), 10**12)
 after = compiled()
 assert after == before, {name: (before[name], n) for name, n in after.items() if n != before[name]}
 """
