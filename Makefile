@@ -46,8 +46,8 @@ docs: setup ## check that what the documents name is there
 chaos: setup ## kill real processes, many times: make chaos kills=100
 	@SCENEWATCH_KILLS=$(kills) $(bin)/python -m pytest -m chaos
 
-distributed: setup kafka ## every test over Kafka: kills, rebalances, weak places, the whole system; minutes
-	@$(bin)/python -m pytest tests/distributed
+distributed: setup kafka ## every test over Kafka: kills, rebalances, pauses of a minute, weak places, the whole system; minutes
+	@SCENEWATCH_PAUSE_S=60 $(bin)/python -m pytest tests/distributed
 
 fuzz: setup ## hunt for examples that break a law: make fuzz examples=100 (times as many as in `make test`)
 	@SCENEWATCH_EXAMPLES=$(examples) $(bin)/python -m pytest -n 2 --timeout 3600 -m hypothesis

@@ -26,6 +26,7 @@ from history.days import DAY_MS, day_label
 from history.ledger import (
     FRESH,
     FileRow,
+    Heard,
     Ledger,
     Mark,
     Progress,
@@ -33,6 +34,7 @@ from history.ledger import (
     put_brought,
     put_feeds,
     put_files,
+    put_heard,
     put_last,
     put_marks,
     put_progress,
@@ -65,6 +67,7 @@ class Piece:
         goes_on: Whether it is.
         last: One more than the last event time of each feed, by id.
         marks: Up to where the parts of the log are in history with this piece, where it comes in several.
+        heard: What has become known of those who listen, where they are told apart.
     """
 
     batch: ReadingBatch
@@ -75,6 +78,7 @@ class Piece:
     goes_on: bool = False
     last: Int64
     marks: Sequence[Mark] = ()
+    heard: Sequence[Heard] = ()
 
 
 def settle(db: sqlite3.Connection, piece: Piece) -> None:
@@ -82,6 +86,7 @@ def settle(db: sqlite3.Connection, piece: Piece) -> None:
     put_feeds(db, piece.new_feeds)
     put_spans(db, piece.spans, goes_on=piece.goes_on)
     put_marks(db, piece.marks)
+    put_heard(db, piece.heard)
     if len(piece.batch):
         put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
     put_progress(db, piece.progress, len(piece.batch))

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from history.query import Gap, GapReason
 
+Hole = tuple[int, int, GapReason]
+"""Start, end, and why nothing was heard in between."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -31,41 +34,86 @@ class Brought:
     feeds: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One of several that listen, each for feeds of its own.
+
+    Attributes:
+        until_ms: Until where it has been heard.
+        missed: When it did not listen though others did, and why.
+        feeds: The feeds that it has ever brought.
+    """
+
+    until_ms: int
+    missed: Sequence[Hole]
+    feeds: frozenset[int]
+
+
 def holes(
-    start_ms: int, end_ms: int, spans: Sequence[Span], brought: Sequence[Brought], feeds: Iterable[int]
+    start_ms: int,
+    end_ms: int,
+    spans: Sequence[Span],
+    brought: Sequence[Brought],
+    feeds: Iterable[int],
+    listeners: Sequence[Listener] = (),
 ) -> list[Gap]:
-    """What of a range no span covers, by start.
+    """What of a range nobody heard, by start.
 
     Args:
         start_ms: Start of the range.
         end_ms: Its end, exclusive.
-        spans: Spans in which the pipeline listened to everything, by start.
+        spans: Spans in which anybody listened, by start.
         brought: What imports brought, each for its feeds.
         feeds: The feeds that are asked for.
+        listeners: Who listened, where there are several; a feed that two of them bring is heard if one listens.
     """
-    bare = _uncovered(start_ms, end_ms, [(span.start_ms, span.end_ms) for span in spans])
     asked = frozenset(feeds)
-    if asked:
-        groups: dict[tuple[int, ...], int] = {}
-        for feed in asked:
-            key = tuple(i for i, one in enumerate(brought) if feed in one.feeds)
-            groups[key] = groups.get(key, 0) + 1
-        parts = [
-            (_without(bare, [(brought[i].start_ms, brought[i].end_ms) for i in key]), count)
-            for key, count in groups.items()
-        ]
-    else:
-        parts = [(bare, 0)]
-    found = {
-        (start, end, count)
-        for left, count in parts
-        for start, end in left
-    }  # fmt: skip
+    found: dict[Hole, int] = {}
+    bare = _uncovered(start_ms, end_ms, [(span.start_ms, span.end_ms) for span in spans])
+    for (imports, ears), count in _alike(asked, brought, listeners).items():
+        covers = [(brought[i].start_ms, brought[i].end_ms) for i in imports]
+        mine = [hole for start, end in _without(bare, covers) for hole in _named(start, end, spans)]
+        for start, end, reason in _missing([listeners[i] for i in ears]):
+            inside = _uncovered(max(start, start_ms), min(end, end_ms), [*covers, *bare])
+            mine += [(*part, reason) for part in inside]
+        for hole in set(mine):
+            found[hole] = found.get(hole, 0) + count
     return sorted(
-        gap
-        for start, end, count in found
-        for gap in _named(start, end, spans, "" if count == len(asked) else f"{count} of {len(asked)} feeds")
+        Gap(*hole, "" if count == len(asked) else f"{count} of {len(asked)} feeds") for hole, count in found.items()
     )
+
+
+def _alike(
+    feeds: frozenset[int], brought: Sequence[Brought], listeners: Sequence[Listener]
+) -> dict[tuple[tuple[int, ...], tuple[int, ...]], int]:
+    """How many feeds the same imports and the same listeners brought; without any feeds, as if nothing had."""
+    if not feeds:
+        return {((), ()): 0}
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+    for feed in feeds:
+        imports = tuple(i for i, one in enumerate(brought) if feed in one.feeds)
+        ears = tuple(i for i, one in enumerate(listeners) if feed in one.feeds)
+        found[imports, ears] = found.get((imports, ears), 0) + 1
+    return found
+
+
+def _missing(listeners: Sequence[Listener]) -> list[Hole]:
+    """When none of them listened."""
+    found: list[Hole] | None = None
+    for one in listeners:
+        mine = [*one.missed, (one.until_ms, 1 << 62, GapReason.NOT_WRITTEN)]
+        found = mine if found is None else _both(found, mine)
+    return found or []
+
+
+def _both(some: Sequence[Hole], others: Sequence[Hole]) -> list[Hole]:
+    """What lies in both, for the reasons of the first."""
+    return [
+        (max(start, other), min(end, finish), reason)
+        for start, end, reason in some
+        for other, finish, _ in others
+        if max(start, other) < min(end, finish)
+    ]
 
 
 def joined(gaps: Iterable[Gap]) -> list[Gap]:
@@ -99,15 +147,15 @@ def _without(ranges: list[tuple[int, int]], covers: Iterable[tuple[int, int]]) -
     return ranges
 
 
-def _named(start: int, end: int, spans: Sequence[Span], detail: str) -> list[Gap]:
+def _named(start: int, end: int, spans: Sequence[Span]) -> list[Hole]:
     """The hole cut where its reason changes."""
     if not spans:
-        return [Gap(start, end, GapReason.BEFORE, detail)]
-    edges: list[tuple[int, int, GapReason]] = [(-(1 << 62), spans[0].start_ms, GapReason.BEFORE)]
+        return [(start, end, GapReason.BEFORE)]
+    edges: list[Hole] = [(-(1 << 62), spans[0].start_ms, GapReason.BEFORE)]
     edges += [(one.end_ms, other.start_ms, other.after) for one, other in itertools.pairwise(spans)]
     edges.append((spans[-1].end_ms, 1 << 62, GapReason.NOT_WRITTEN))
     return [
-        Gap(max(start, left), min(end, right), reason, detail)
+        (max(start, left), min(end, right), reason)
         for left, right, reason in edges
         if max(start, left) < min(end, right)
     ]

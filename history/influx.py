@@ -240,7 +240,11 @@ class InfluxHistory:
     def gaps(self, of: Selection) -> tuple[Gap, ...]:
         """See `History`."""
         feeds = [number for number, _ in self._known(of)]
-        found = holes(of.start_ms, of.end_ms, self._ledger.spans(), self._ledger.brought(), feeds)
+        ledger = self._ledger
+        with ledger.still():
+            spans, brought = ledger.spans(), ledger.brought()
+            listeners = ledger.listeners(of.start_ms, of.end_ms)
+        found = holes(of.start_ms, of.end_ms, spans, brought, feeds, listeners)
         if self._address.keep_ms:
             kept_from = wall_ns() // 1_000_000 - self._address.keep_ms
             if of.start_ms < kept_from:

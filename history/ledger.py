@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import DataLossError, UnavailableError
-from core.reading import Int64, ReadingBatch
-from history.coverage import Brought, Span
+from core.reading import Int32, Int64, ReadingBatch
+from history.coverage import Brought, Hole, Listener, Span
 from history.days import DAY_MS, day_label
 from history.query import FeedName, GapReason, Selection
 
@@ -48,6 +48,10 @@ CREATE TABLE IF NOT EXISTS brought (
   digest TEXT PRIMARY KEY, name TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
   readings INTEGER NOT NULL, feeds BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS part_of_log (part INTEGER PRIMARY KEY, next INTEGER NOT NULL, known BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS listener (name TEXT PRIMARY KEY, until_ms INTEGER NOT NULL, known BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS listened_for (listener TEXT NOT NULL, feeds BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS missed (
+  listener TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, after TEXT NOT NULL);
 """
 FRESH = ""
 """Day of a file that is not sorted into days yet."""
@@ -121,6 +125,25 @@ class Mark:
     part: int
     next: int
     known: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What has become known of one of those who listen.
+
+    Attributes:
+        name: Its name.
+        until_ms: Until where it has been heard.
+        known: What the reader has to know of it to go on, in its own words.
+        feeds: Feeds that it brought, history's numbers; on writing those that are new.
+        missed: When it did not listen though others did; on writing what is new, on reading nothing.
+    """
+
+    name: str
+    until_ms: int
+    known: bytes
+    feeds: Int32
+    missed: Sequence[Hole] = ()
 
 
 class Ledger:
@@ -212,6 +235,31 @@ class Ledger:
         """Up to where history has each part of a log that comes in several; empty where there never was one."""
         return {row[0]: Mark(*row) for row in self._all("SELECT part, next, known FROM part_of_log")}
 
+    def heard(self) -> list[Heard]:
+        """Everybody who has listened, with every feed that they brought; empty where nobody is told apart."""
+        rows = self._all("SELECT name, until_ms, known FROM listener ORDER BY name")
+        return [Heard(name, until, known, self._listened_for(name)) for name, until, known in rows]
+
+    def listeners(self, start_ms: int, end_ms: int) -> list[Listener]:
+        """Who listened where there are several, with what they missed of a range."""
+        if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'listener'"):
+            return []  # its writer is of a version that did not tell them apart
+        known = self._all("SELECT name, until_ms FROM listener ORDER BY name")
+        sql = "SELECT start_ms, end_ms, after FROM missed WHERE listener = ? AND start_ms < ? AND end_ms > ?"
+        return [
+            Listener(
+                until,
+                [(start, end, GapReason(why)) for start, end, why in self._all(sql, name, end_ms, start_ms)],
+                frozenset(self._listened_for(name).tolist()),
+            )
+            for name, until in known
+            if len(known) > 1
+        ]
+
+    def _listened_for(self, name: str) -> Int32:
+        rows = self._all("SELECT feeds FROM listened_for WHERE listener = ?", name)
+        return np.frombuffer(b"".join(feeds for (feeds,) in rows), np.int32)
+
     def brought(self) -> list[Brought]:
         """What imports brought."""
         rows = self._all("SELECT start_ms, end_ms, feeds FROM brought")
@@ -272,6 +320,21 @@ class Ledger:
 def put_marks(db: sqlite3.Connection, marks: Sequence[Mark]) -> None:
     """Write up to where the parts of a log are in history."""
     db.executemany("INSERT OR REPLACE INTO part_of_log VALUES (?, ?, ?)", [astuple(mark) for mark in marks])
+
+
+def put_heard(db: sqlite3.Connection, heard: Sequence[Heard]) -> None:
+    """Write what has become known of those who listen."""
+    db.executemany(
+        "INSERT OR REPLACE INTO listener VALUES (?, ?, ?)", [(one.name, one.until_ms, one.known) for one in heard]
+    )
+    db.executemany(
+        "INSERT INTO listened_for VALUES (?, ?)",
+        [(one.name, one.feeds.tobytes()) for one in heard if len(one.feeds)],
+    )
+    db.executemany(
+        "INSERT INTO missed VALUES (?, ?, ?, ?)",
+        [(one.name, start, end, str(reason)) for one in heard for start, end, reason in one.missed],
+    )
 
 
 def put_feeds(db: sqlite3.Connection, feeds: Sequence[tuple[int, FeedName]]) -> None:

@@ -16,7 +16,7 @@ from core.errors import UnavailableError
 from core.reading import Int32
 from history.as_stored import AsStored, Merged, UnreadableFileError, asked_for
 from history.columns import Stored, Unreadable, by_feed, check_written, read_groups, read_stored
-from history.coverage import Brought, Span, holes, joined
+from history.coverage import Brought, Listener, Span, holes, joined
 from history.days import DAY_MS, day_start_ms
 from history.ledger import FRESH, FileRow, Ledger, PartRow, RolledRow
 from history.query import (
@@ -54,6 +54,7 @@ class _Picture:
     lookup: Int32
     spans: list[Span]
     brought: list[Brought]
+    listeners: list[Listener]
     files: list[FileRow]
     parts: list[PartRow]
     rolled: list[RolledRow]
@@ -219,11 +220,14 @@ class ParquetHistory:
             ]  # fmt: skip
             picture = _Picture(
                 tuple(name for _, name in known), ids, lookup, self._ledger.spans(), self._ledger.brought(),
+                self._ledger.listeners(of.start_ms, of.end_ms),
                 files if len(ids) else [],
                 [part for part in self._ledger.parts(of) if (part.type, part.metric) in series],
                 [row for row in self._ledger.rolled(of) if (row.type, row.metric) in series],
             )  # fmt: skip
-        picture.gaps += holes(of.start_ms, of.end_ms, picture.spans, picture.brought, ids.tolist())
+        picture.gaps += holes(
+            of.start_ms, of.end_ms, picture.spans, picture.brought, ids.tolist(), picture.listeners
+        )  # fmt: skip
         return picture
 
     def _known(self) -> list[tuple[int, FeedName]]:

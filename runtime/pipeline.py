@@ -435,7 +435,7 @@ def warm_up(decoder: Decoder, chain: Chain) -> None:
     decoder.warm_up()
     Clocks.warm_up()
     chain.on_batch(ReadingBatch.of([], [], []))
-    chain.next_timer()
+    chain.engine.warm_up()
 
 
 def _encode(entry: ReadingBatch | GatewayState | ClockTick) -> tuple[Kind, bytes]:

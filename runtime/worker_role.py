@@ -23,6 +23,9 @@ from runtime.supervisor import announce, explain
 
 log = logging.getLogger("scenewatch.stream")
 
+FAUST = "faust"
+"""What Faust puts down lies there in the data folder; nothing is read from it."""
+
 
 def run(config: Config) -> None:
     """Work until SIGTERM.
@@ -38,6 +41,7 @@ def run(config: Config) -> None:
     kafka = access(stream, "a worker")
     topics = Topics(stream.prefix, stream.partitions)
     ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
+    config.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     plan = PlanBook(load_catalogue(config.ingest.device_types), config.scenes.metrics)
     options = SliceOptions(
         stream.max_feeds, config.scenes.settle, stream.state_every, tells_ledger=config.dispatch.ledger
@@ -68,7 +72,12 @@ async def _run_or_leave(config: Config, topics: Topics, holder: Holder, address:
 async def _run(config: Config, topics: Topics, holder: Holder, address: Address) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = StreamWorker(
-        address, topics, holder, session_timeout_s=config.stream.session_timeout / 1000, wall_ns=wall_ns
+        address,
+        topics,
+        holder,
+        data=config.data.dir / FAUST,
+        session_timeout_s=config.stream.session_timeout / 1000,
+        wall_ns=wall_ns,
     )
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stop)

@@ -125,6 +125,18 @@ class Engine:
         key = int(kernel.next_key(self._state()))
         return None if key < 0 else key
 
+    def warm_up(self) -> None:
+        """Have every kernel compiled, or loaded, by readings and feeds that are none; nothing changes.
+
+        Nobody has to wait for it when scenes change, a device is expected, or a person lets something go.
+        """
+        nobody = np.empty(0, np.int64)
+        self.on_batch(ReadingBatch.of([], [], []))
+        self.next_timer()
+        self.expect(nobody.astype(np.int32), 0)
+        kernel.arm_all(nobody, self._settle_ms, self._state())
+        kernel.let_go(nobody, 0, self._state())
+
     def resume(self, now_ms: int) -> None:
         """Nobody listened until `now_ms`: what is left of running delays is counted from here.
 

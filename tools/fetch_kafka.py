@@ -5,6 +5,7 @@ MAVEN_REPOSITORY names another repository than Maven Central.
 """
 
 import hashlib
+import http.client
 import os
 import sys
 import urllib.request
@@ -40,14 +41,14 @@ def _content(url: str) -> bytes:
         try:
             with urllib.request.urlopen(url, timeout=_WAIT_S) as answer:  # noqa: S310 - the repository is ours to name
                 return bytes(answer.read())
-        except OSError:
+        except (OSError, http.client.HTTPException):  # the latter: it ended too early
             if not left:
                 raise
     raise AssertionError
 
 
 def main(arguments: list[str]) -> int:
-    """All jars; one line and 1 if one is missing."""
+    """All jars and nothing else; one line and 1 if one is missing."""
     rows = [line.split() for line in Path(arguments[0]).read_text(encoding="ascii").splitlines()]
     folder = Path(arguments[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,8 +57,13 @@ def main(arguments: list[str]) -> int:
         problems = [error for one in waiting if (error := one.exception()) is not None]
     if problems:
         count = f"{len(problems)} of {len(rows)} jars cannot be had"
-        sys.stderr.write(f"kafka: {count} ({problems[0]}); is there a network? Try again: make kafka\n")
-    return 1 if problems else 0
+        sys.stderr.write(f"kafka: {count} ({problems[0]}); is there a network?\n")
+        return 1
+    named = {path.rpartition("/")[2] for _, path in rows}
+    for file in folder.iterdir():
+        if file.name not in named:  # of another version, or cut short: everything in the folder is run
+            file.unlink()
+    return 0
 
 
 if __name__ == "__main__":

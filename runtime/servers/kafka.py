@@ -14,7 +14,10 @@ from typing import Self
 from core.errors import UnavailableError
 from runtime.broker.base import Child, free_port
 
-LIB = Path(__file__).resolve().parent.parent.parent / ".tools" / "kafka" / "lib"
+HOME = Path(__file__).resolve().parent.parent.parent / ".tools" / "kafka"
+LIB = HOME / "lib"
+WHOLE = HOME / "done"
+"""Written last by `make kafka`: without it something may be missing."""
 _START_S = 60.0
 _STOP_S = 20.0
 _HEAP = "-Xmx384m"
@@ -72,10 +75,10 @@ class Guard:
 
 def why_not() -> str:
     """Why there is no Kafka to run, in one line; empty if there is."""
-    if not any(LIB.glob("kafka_2.13-*.jar")):
+    if not WHOLE.exists():
         return "Kafka is not here: fetch it with `make kafka`"
     if shutil.which("java") is None:
-        return "Kafka needs Java: apt-get install openjdk-17-jdk-headless"
+        return "Kafka needs Java: apt-get install openjdk-17-jre-headless"
     return ""
 
 
@@ -165,7 +168,7 @@ class PrivateKafka:
         self._leave()
 
     def _leave(self) -> None:
-        self.stop()
+        self.kill()  # nobody reads what it would write down in the seconds of a clean end
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _format(self) -> None:

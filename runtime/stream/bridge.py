@@ -41,6 +41,7 @@ from thresholds.scene_set import SceneSet
 log = logging.getLogger("scenewatch.stream")
 
 _IDLE_S = 0.5
+_STILL_MS = 5_000
 _NOTICES_PER_STEP = 20
 _MOST_ROWS = 2_000_000
 _MOST_ROUNDS = 256
@@ -123,6 +124,7 @@ class Bridge:
         self._told_ms = [0] * topics.partitions
         self._alive_ms = 0
         self._heard = 0
+        self._still_ms = 0
         self._next_round_ms = 0
         self._next_misc_ms = 0
         self._tap: Tap | None = None
@@ -296,7 +298,7 @@ class Bridge:
     def _note_listening(self) -> None:
         """Say in every partition that a new connection stands: history tells a hole from silence by it."""
         session = self._session
-        if not self._options.leads or session.reconnects == self._heard or not session.connected:
+        if session.reconnects == self._heard or not session.connected:
             return
         self._heard = session.reconnects
         kept = session.resumed and session.options.qos > 0
@@ -376,8 +378,16 @@ class Bridge:
             raise UnavailableError(f"Kafka has not taken what is to be distributed for {_PLAN_S:.0f} s")
 
     def _tick(self, now_ms: int) -> None:
-        """Let time pass where nothing comes; without a connection nobody knows what the readings say."""
-        if not self._options.leads or not self._session.connected:
+        """Let time pass where nothing comes; without a connection nobody knows what the readings say.
+
+        Who does not lead says now and then that it listens, so that history tells its silence from a hole.
+        """
+        if not self._session.connected:
+            return
+        if not self._options.leads:
+            if now_ms - self._still_ms >= _STILL_MS:
+                self._still_ms = now_ms
+                self._outgoing.add_to(0, encode_listening(now_ms, Listening.STILL))
             return
         tick = encode_clock(ClockTick(now_ms))
         for number in self._outgoing.quiet():

@@ -27,6 +27,7 @@ from history.names import FeedBook
 from history.query import FeedName
 from history.recorder import Counts, Sink, sequenced, with_room
 from ingest.journal import Entry, Kind, decode_batch
+from runtime.stream.listeners import Listeners
 from runtime.stream.records import Kind as StreamKind
 from runtime.stream.records import Record, decode_record
 from runtime.stream.sessions import Sessions
@@ -106,6 +107,7 @@ class StreamRecorder:
         self._book = FeedBook()
         self._last = ledger.last_times()
         self._ears = Ears(ledger.spans()[-1:])
+        self._listeners = Listeners(self._ears, ledger.heard())
         self._parts = [_Part(Sessions(self._numbering(number))) for number in range(partitions)]
         marks = ledger.marks()
         if self.progress.seq and not marks:
@@ -207,6 +209,7 @@ class StreamRecorder:
                     batch=batch, lag=lag, progress=progress, new_feeds=self._book.take_new(),
                     spans=self._ears.spans, goes_on=self._ears.goes_on, last=self._last,
                     marks=[self._mark(number) for number in sorted({number for number, _ in due})],
+                    heard=self._listeners.take(),
                 )
             )  # fmt: skip
         self.progress = progress
@@ -244,10 +247,10 @@ class StreamRecorder:
         found: list[ReadingBatch] = []
         for kind, body in record.entries:
             if kind == StreamKind.NAMES:
-                part.sessions.learn(record.bridge, record.session, body)
+                self._listeners.named(record, part.sessions.learn(record.bridge, record.session, body))
                 continue
             entry = Entry(one.offset, Kind(kind), body)
-            self._ears.hear(entry)
+            self._listeners.hear(record, entry)
             if entry.kind is Kind.DEVICES:
                 part.devices = body.decode()
             elif entry.kind in _READINGS:

@@ -35,8 +35,8 @@ class Sessions:
         self._number_of = number_of
         self._maps: dict[str, dict[int, Int32]] = {}
 
-    def learn(self, bridge: str, session: int, body: bytes) -> None:
-        """Take up an entry of names.
+    def learn(self, bridge: str, session: int, body: bytes) -> list[int]:
+        """Take up an entry of names; the reader's own numbers of the feeds in it.
 
         Raises:
             DataLossError: If it is damaged.
@@ -52,8 +52,9 @@ class Sessions:
             numbers = of_bridge[session] = grown
         while len(of_bridge) > _KEPT:
             del of_bridge[next(iter(of_bridge))]
-        for number, key in names:
-            numbers[number] = self._number_of(key)
+        own = [self._number_of(key) for _, key in names]
+        numbers[[number for number, _ in names]] = own
+        return own
 
     def renumbered(self, bridge: str, session: int, batch: ReadingBatch) -> ReadingBatch:
         """The batch with the reader's own numbers of its feeds.

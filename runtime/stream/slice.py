@@ -195,7 +195,7 @@ class Slice:
     def warm_up(self) -> None:
         """Have every kernel compiled, or loaded, by readings that are none; no state changes."""
         self.chain.on_batch(ReadingBatch.of([], [], []))
-        self.chain.next_timer()
+        self.chain.engine.warm_up()
 
     def state(self) -> bytes:
         """The whole state, with the offset that it belongs to."""

@@ -12,9 +12,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from core.errors import ScenewatchError, UnavailableError
@@ -39,6 +41,7 @@ class StreamWorker:
         address: How Kafka is reached.
         topics: What the topics are called.
         holder: The slices.
+        data: A folder for what Faust puts down; with its tables in memory that is next to nothing.
         session_timeout_s: After so long without a sign of life others take over its partitions.
         wall_ns: Wall time in ns.
 
@@ -53,6 +56,7 @@ class StreamWorker:
         topics: Topics,
         holder: Holder,
         *,
+        data: Path,
         session_timeout_s: float,
         wall_ns: Callable[[], int],
     ) -> None:
@@ -65,7 +69,7 @@ class StreamWorker:
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._asked: dict[int, float] = {}
-        self._app = self._make_app(address, session_timeout_s)
+        self._app = self._make_app(address, data, session_timeout_s)
 
     def stop(self) -> None:
         """End after the record in hand; call it in the loop's thread."""
@@ -97,12 +101,13 @@ class StreamWorker:
         if failure is not None:
             raise UnavailableError(f"the worker cannot go on: {failure!r}") from failure
 
-    def _make_app(self, address: Address, session_timeout_s: float) -> faust.App:
+    def _make_app(self, address: Address, data: Path, session_timeout_s: float) -> faust.App:
         app = faust.App(
             f"{self._topics.prefix}-workers",
             broker=access_of(address).urls(),
             broker_credentials=access_of(address).credentials(),
             store="memory://",
+            datadir=data,
             autodiscover=False,
             web_enabled=False,
             topic_allow_declare=False,
@@ -155,11 +160,17 @@ class StreamWorker:
         await self._ask(partition, held.next_offset)
 
     async def _ask(self, partition: int, offset: int) -> None:
+        """Have a partition read from `offset` on, by the thread that fetches: from here a fetch could be cut in two."""
         self._asked[partition] = time.monotonic() + _AGAIN_S
-        await self._app.consumer.seek(TP(self._topics.readings, partition), offset)
+        place = {TP(self._topics.readings, partition): offset}
+        try:
+            await asyncio.wait_for(self._app.consumer.seek_wait(place), _AGAIN_S)
+        except (KafkaError, TimeoutError) as error:
+            # Somebody else has it by now, or will: whoever gets it next reads it from its state.
+            log.info("partition %d could not be asked for record %d: %r", partition, offset, error)
 
     async def _ask_overdue(self) -> None:
-        """Ask once more for what has not come: a fetch under way may have undone the first time."""
+        """Ask once more for what has not come."""
         now = time.monotonic()
         for partition, moment in list(self._asked.items()):
             held = self._holder.slices.get(partition)

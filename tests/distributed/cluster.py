@@ -51,6 +51,8 @@ class Cluster:
         self.access: Address = access or kafka.address
         self.topics = Topics(prefix, PARTITIONS)
         self.lines: list[str] = []
+        self.data = folder / prefix
+        self.data.mkdir()
         self._config = folder / f"{prefix}.toml"
         self._supervisors: list[Supervisor] = []
         self._names: dict[str, Supervisor] = {}
@@ -58,7 +60,7 @@ class Cluster:
         write_config(
             self._config,
             {
-                "data": {"dir": str(folder / prefix)},
+                "data": {"dir": str(self.data)},
                 "scenes": {"metrics": [METRIC]},
                 "stream": {
                     "kafka": kafka.address,
@@ -115,9 +117,13 @@ class Cluster:
             return found
         return {}
 
-    def held_by(self, names: Sequence[str]) -> set[int]:
-        """Partitions that these workers say they hold."""
-        return {int(number) for name in names for number in self.status(name).get("partitions", {})}
+    def held_by(self, names: Sequence[str]) -> list[int]:
+        """Partitions that these workers say they hold, one that two of them claim twice."""
+        return sorted(int(number) for name in names for number in self.status(name).get("partitions", {}))
+
+    def settled(self, names: Sequence[str]) -> bool:
+        """Whether these workers hold every partition, each by one of them, and none has nothing to do."""
+        return self.held_by(names) == list(range(PARTITIONS)) and all(self.held_by([name]) for name in names)
 
     def told(self) -> "Told":
         """Everything that stands in the topic of alerts."""
@@ -176,15 +182,34 @@ class Told:
 
 
 class Load:
-    """Plays records into `readings` in a thread, at a steady pace or at once."""
+    """Plays records into `readings` in a thread, at a steady pace or at once.
 
-    def __init__(self, cluster: Cluster, records: Sequence[tuple[int, bytes]], *, per_s: float | None = None) -> None:
-        self._cluster = cluster
-        self._records = records
-        self._pause = threading.Event()
-        self._wait_s = 0.0 if per_s is None else 1 / per_s
+    A test that breaks something under load lets a part of it through at a time: however slow the machine is, records
+    come while something breaks, and there are some left for what breaks next.
+
+    Args:
+        cluster: Where they go.
+        records: (partition, record), in their order.
+        per_s: How many a second; at once without it.
+        until: Up to which share of them; `let` lets more through.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        records: Sequence[tuple[int, bytes]],
+        *,
+        per_s: float | None = None,
+        until: float = 1.0,
+    ) -> None:
         self.sent = 0
         self.failed: BaseException | None = None
+        self._cluster = cluster
+        self._records = records
+        self._wait_s = 0.0 if per_s is None else 1 / per_s
+        self._until = until
+        self._turn = threading.Condition()
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     def __enter__(self) -> Self:
@@ -192,15 +217,26 @@ class Load:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._pause.set()
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()
         self._thread.join(60)
+
+    def let(self, until: float, *, per_s: float | None = None) -> None:
+        """Let it go on up to a share of all records, at another pace if one is given."""
+        with self._turn:
+            self._until = until
+            if per_s is not None:
+                self._wait_s = 1 / per_s
+            self._turn.notify_all()
 
     def reached(self, share: float) -> Callable[[], bool]:
         """Whether so much of it was sent."""
         return lambda: self.failed is not None or self.sent >= share * len(self._records)
 
     def finish(self) -> None:
-        """Wait until Kafka has all of it."""
+        """Let all of it through, and wait until Kafka has it."""
+        self.let(1.0)
         self._thread.join(240)
         assert self.failed is None, self.failed
         assert self.sent == len(self._records)
@@ -210,13 +246,21 @@ class Load:
         publisher, topic = self._cluster.publisher, self._cluster.topics.readings
         try:
             for partition, record in self._records:
+                if not self._may():
+                    return
                 publisher.send(topic, record, partition=partition)
                 publisher.poll()
                 self.sent += 1
-                if self._wait_s and self._pause.wait(self._wait_s):
-                    return
         except BaseException as error:  # noqa: BLE001 - the test says it
             self.failed = error
+
+    def _may(self) -> bool:
+        """Wait for the next one's turn; False once nobody wants any."""
+        with self._turn:
+            if self._wait_s:
+                self._turn.wait_for(lambda: self._stopped, self._wait_s)
+            self._turn.wait_for(lambda: self._stopped or self.sent < self._until * len(self._records))
+            return not self._stopped
 
 
 @contextlib.contextmanager

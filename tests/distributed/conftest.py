@@ -1,6 +1,7 @@
 """Tests over a real Kafka. Those marked `distributed` are the long ones: they run by name, `make distributed`."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,10 +9,13 @@ from runtime.servers.kafka import PrivateKafka, why_not
 from tests.distributed.hour import Hour, make_hour
 from tests.distributed.sides import embedded
 
+HERE = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long ones to those who ask for them: by mark, or by a path in this folder."""
-    if "distributed" in config.option.markexpr or any("distributed" in given for given in config.args):
+    named = (Path(given.partition("::")[0]).resolve() for given in config.args)
+    if "distributed" in config.option.markexpr or any(path.is_relative_to(HERE) for path in named):
         return
     long = [item for item in items if item.get_closest_marker("distributed")]
     if long:

@@ -1,9 +1,8 @@
 """A worker in this process, so that a test can do to Faust what a rebalance does to it by chance."""
 
 import asyncio
-import random
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,8 +20,10 @@ OPTIONS = SliceOptions(max_feeds=4_096, settle_ms=SETTLE_MS, state_every_ms=1_00
 
 
 def holder_for(cluster: Cluster, hour: Hour, name: str = "inside") -> Holder:
-    """Slices without Faust."""
-    return Holder(cluster.access, cluster.topics, plan_of(hour), OPTIONS, name=name, wall_ns=wall_ns)
+    """Slices without Faust; every kernel is compiled, as it is before a worker joins the others."""
+    holder = Holder(cluster.access, cluster.topics, plan_of(hour), OPTIONS, name=name, wall_ns=wall_ns)
+    holder.warm_up()
+    return holder
 
 
 class InsideWorker:
@@ -32,23 +33,32 @@ class InsideWorker:
         cluster: Kafka and its topics.
         hour: What is played.
         holder: The slices; its own where none are given.
-        loses: Now and then the first records of a fetch are thrown away, as a cleared buffer does.
+        loses: Records, as (partition, offset), that are thrown away when they are fetched first, as a cleared buffer
+            does: those behind them come without them.
 
     Attributes:
         holder: Its slices.
         failure: What ended it, None while it runs or if it was asked to end.
+        lost: How many records were thrown away.
+        first: The first record that it was given of each partition, by offset.
     """
 
     def __init__(
-        self, cluster: Cluster, hour: Hour, *, holder: Holder | None = None, loses: random.Random | None = None
+        self,
+        cluster: Cluster,
+        hour: Hour,
+        *,
+        holder: Holder | None = None,
+        loses: Collection[tuple[int, int]] = (),
     ) -> None:
         self.holder = holder or holder_for(cluster, hour)
         self.failure: ScenewatchError | None = None
         self.worker: StreamWorker | None = None
         self.ended = threading.Event()
         self._cluster = cluster
-        self._loses = loses
         self.lost = 0
+        self.first: dict[int, int] = {}
+        self._to_lose = set(loses)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="inside", daemon=True)
 
@@ -63,12 +73,8 @@ class InsideWorker:
 
     def seek(self, partition: int, offset: int) -> None:
         """Put Faust's consumer somewhere else, behind the worker's back."""
-
-        async def move() -> None:
-            consumer: Any = self.worker._app.consumer  # type: ignore[union-attr]
-            await consumer.seek(TP(self._cluster.topics.readings, partition), offset)
-
-        self.call(move)
+        consumer: Any = self.worker._app.consumer  # type: ignore[union-attr]
+        self.call(lambda: consumer.seek_wait({TP(self._cluster.topics.readings, partition): offset}))
 
     def call(self, what: Callable[[], Awaitable[Any]]) -> Any:
         """Let the worker's own loop do something."""
@@ -89,10 +95,14 @@ class InsideWorker:
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.worker = StreamWorker(
-            self._cluster.access, self._cluster.topics, self.holder, session_timeout_s=3, wall_ns=wall_ns
+            self._cluster.access,
+            self._cluster.topics,
+            self.holder,
+            data=self._cluster.data / "faust",
+            session_timeout_s=3,
+            wall_ns=wall_ns,
         )
-        if self._loses is not None:
-            self._lose(self.worker._app.consumer, self._loses)
+        self._watch(self.worker._app.consumer)
         try:
             await self.worker.run()
         except ScenewatchError as error:
@@ -100,16 +110,22 @@ class InsideWorker:
         finally:
             self.ended.set()
 
-    def _lose(self, consumer: Any, rng: random.Random) -> None:
+    def _watch(self, consumer: Any) -> None:
+        """Let what is fetched pass, but for what is to be lost."""
         fetch = consumer._getmany
 
         async def lossy(*arguments: Any, **named: Any) -> Any:
             found = await fetch(*arguments, **named)
             for place, records in found.items():
-                if len(records) > 1 and rng.random() < 0.3:
-                    count = rng.randint(1, len(records) - 1)
-                    self.lost += count
-                    found[place] = records[count:]
-            return found
+                self.first.setdefault(place.partition, records[0].offset)
+                found[place] = [one for one in records if not self._loses(place.partition, one.offset)]
+            return {place: records for place, records in found.items() if records}
 
         consumer._getmany = lossy
+
+    def _loses(self, partition: int, offset: int) -> bool:
+        if (partition, offset) not in self._to_lose:
+            return False
+        self._to_lose.discard((partition, offset))
+        self.lost += 1
+        return True

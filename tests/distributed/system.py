@@ -86,7 +86,7 @@ class WholeSystem:
             ],
             on_line=self.lines.append,
         )
-        self._client = httpx.Client(timeout=10)
+        self._client = httpx.Client(timeout=60)
 
     def _content(self, data: str, hub_port: int, bridge: int, bridges: int) -> dict[str, dict[str, Any]]:
         return {

@@ -24,8 +24,11 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Hour:
 
 
 def test_a_worker_and_history_that_are_killed_under_load_say_what_one_machine_says(
-    kafka: PrivateKafka, short: Hour, tmp_path: Path
+    kafka: PrivateKafka, short: Hour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     expected = embedded(short)
     records = list(records_of(short, itertools.repeat(4)))
     folder = tmp_path / "kept" / "history"
@@ -33,7 +36,7 @@ def test_a_worker_and_history_that_are_killed_under_load_say_what_one_machine_sa
         cluster.plan(short)
         config = configured(cluster, tmp_path)
         cluster.start_workers("worker-1")
-        with Load(cluster, records, per_s=200) as load:
+        with Load(cluster, records, per_s=200, until=0.6) as load:
             with role(config) as history:
                 wait_until(lambda: records_held(folder) > 0, 60, "history has begun")
                 wait_until(load.reached(0.5), 60, "half of it is sent")
@@ -45,4 +48,5 @@ def test_a_worker_and_history_that_are_killed_under_load_say_what_one_machine_sa
             wait_until(lambda: records_held(folder) == len(records), 60, "history has everything")
     assert_same(told, expected)
     assert_in_order(told)
+    assert not [*here.iterdir()], "what they keep lies in the data folder"
     assert by_device(held(folder)) == by_device(in_the_hour(short))

@@ -1,10 +1,13 @@
 """From the gateway's PUBLISH to the case, over Kafka, with every part killed once: nothing lost, nothing doubled."""
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
+from history.parquet import ParquetHistory
+from history.query import GapReason, Selection
 from runtime.broker.mosquitto import find_mosquitto
 from runtime.servers.kafka import PrivateKafka
 from runtime.stream.places import partition_of
@@ -21,6 +24,7 @@ pytestmark = [
 
 FEEDS = 100
 RATE = 1_000
+HOUR_MS = 3_600_000
 
 
 @pytest.mark.timeout(400)
@@ -84,19 +88,37 @@ def test_two_bridges_that_share_the_gateways_are_killed_one_after_the_other_and_
                 wait_until(lambda g=gateway, t=target: g.acknowledged >= t, 60, "the load goes on")  # type: ignore[misc]
             before = system.kill(victim)
             wait_until(lambda v=victim, b=before: system.back(v, b), 60, f"{victim} is back")  # type: ignore[misc]
-        taken = {name: system.status(name)["readings"] for name in ("bridge", "bridge-1")}
-        sent = {**one.finish(), **two.finish()}
+        for name in ("bridge", "bridge-1"):
+            wait_until(lambda n=name: system.status(n).get("readings", 0) > 0, 60, f"{name} has its share")  # type: ignore[misc]
+        of_one, of_two = one.finish(), two.finish()
+        sent = {**of_one, **of_two}
         expected = first.expected(sent)
         wait_until(lambda: set(system.readings_in_kafka()) >= set(sent), 60, "everything sent is in Kafka")
+        readings = len(system.readings_in_kafka())
+        wait_until(lambda: system.status("history").get("held") == readings, 60, "history has all of it")
         wait_until(lambda: system.delivered(len(expected)), 60, "everything is delivered")
         ends = sum(end is not None for end in expected.values())
         wait_until(lambda: sum(a["cleared_at"] is not None for a in system.alerts()) >= ends, 60, "ends are told")
         in_kafka, alerts, cases = set(system.readings_in_kafka()), system.alerts(), system.cases()
-    assert min(taken.values()) > 0, "one of them had nothing to do"
     assert in_kafka == set(sent)
     assert {(a["place"], a["raised_at"]): a["cleared_at"] for a in alerts} == expected
     assert len(alerts) == len(expected)
     assert Counter(case["alert"] for case in cases) == Counter({a["id"]: 1 for a in alerts})
+    assert [detail for _, _, detail in holes_of(system, sent)] == 2 * ["50 of 100 feeds"]
+    (mine,), (its,) = holes_of(system, of_one), holes_of(system, of_two)
+    assert mine != its, "each was away by itself, and was missed by its own feeds alone"
+
+
+def holes_of(system: WholeSystem, sent: Collection[tuple[str, int]]) -> list[tuple[int, int, str]]:
+    """Where history knows that nobody listened for what was sent."""
+    begin = min(at for _, at in sent)
+    history = ParquetHistory(system.data / "history")
+    try:
+        found = history.gaps(Selection.of(begin, begin + HOUR_MS, devices={device for device, _ in sent}))
+    finally:
+        history.close()
+    away = {GapReason.AWAY, GapReason.QUEUED}
+    return [(gap.start_ms, gap.end_ms, gap.detail) for gap in found if gap.reason in away]
 
 
 SECOND = """\

@@ -5,12 +5,10 @@ import re
 import threading
 import tomllib
 from pathlib import Path
-from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from ruamel.yaml import YAML
 
 from alerts.event import EventType, Latency
 from alerts.stored import Acknowledged
@@ -31,14 +29,10 @@ from runtime.stream.follower import StreamFollower
 from runtime.stream.plan import PlanBook
 from runtime.stream.topics import Topics
 from runtime.worker_role import status as worker_status
+from tests.unit.deploy.manifests import DEPLOY, documents, pods
 from tools.check_promql import expressions, main, selected
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
 ROLES = {"bridge", "worker", "delivery", "history", "hub"}
-
-
-def documents(path: Path) -> list[dict[str, Any]]:
-    return [found for found in YAML(typ="safe", pure=True).load_all(path.read_text(encoding="utf-8")) if found]
 
 
 def test_every_yaml_file_loads() -> None:
@@ -65,9 +59,7 @@ def test_the_configurations_load_and_are_distributed(name: str) -> None:
 def test_every_role_runs_in_containers() -> None:
     (compose,) = documents(DEPLOY / "compose/compose.yaml")
     assert {service["command"][-1] for service in compose["services"].values() if "command" in service} == ROLES
-    kubernetes = [found for path in (DEPLOY / "kubernetes").glob("*.yaml") for found in documents(path)]
-    pods = [found["spec"]["template"]["spec"] for found in kubernetes if "template" in found.get("spec", {})]
-    arguments = [one["args"] for pod in pods for one in pod["containers"] if "args" in one]
+    arguments = [one["args"] for _, pod in pods() for one in pod["containers"] if one["image"] == "scenewatch"]
     assert {given[-1] for given in arguments} == ROLES
 
 
@@ -79,11 +71,27 @@ def test_the_image_asks_for_extras_that_exist() -> None:
 
 
 def test_kustomize_names_what_is_there() -> None:
-    (kustomization,) = documents(DEPLOY / "kubernetes/kustomization.yaml")
-    named = [*kustomization["resources"], *kustomization["configMapGenerator"][0]["files"]]
-    assert sorted(named) == sorted(
-        path.name for path in (DEPLOY / "kubernetes").iterdir() if path.name != "kustomization.yaml"
+    text = (DEPLOY / "kustomization.yaml").read_text(encoding="utf-8")
+    (kustomization,) = documents(DEPLOY / "kustomization.yaml")
+    made = [name for one in kustomization["configMapGenerator"] for name in one["files"]]
+    assert all((DEPLOY / name).is_file() for name in [*kustomization["resources"], *made])
+    left_out = re.findall(r"^  # - (\S+)", text, re.MULTILINE)
+    assert sorted([*kustomization["resources"], *left_out]) == sorted(
+        f"kubernetes/{path.name}" for path in (DEPLOY / "kubernetes").glob("*.yaml")
     )
+
+
+def test_every_configuration_map_and_secret_that_a_pod_takes_is_made_or_asked_for() -> None:
+    (kustomization,) = documents(DEPLOY / "kustomization.yaml")
+    made = {one["name"] for one in kustomization["configMapGenerator"]}
+    asked = (DEPLOY.parent / "docs/how-to/run-distributed.md").read_text(encoding="utf-8")
+    for where, pod in pods():
+        for volume in pod.get("volumes", []):
+            name = volume.get("configMap", {}).get("name") or volume.get("secret", {}).get("secretName")
+            kind = "configmap" if "configMap" in volume else "secret generic"
+            assert name is None or name in made or f"create {kind} {name} " in asked, (where, name)
+        for key in re.findall(r"'secretKeyRef': (\{.*?\})", str(pod)):
+            assert json.loads(key.replace("'", '"'))["key"] in asked, (where, key)
 
 
 def test_only_one_delivery_and_one_bridge_of_a_kind_run_at_a_time() -> None:

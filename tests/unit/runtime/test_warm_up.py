@@ -45,22 +45,26 @@ forms = forms_of(registry, resolve, FeedUnits(9, lambda _: "cm"), max_pack=100)
 decoder = Decoder(registry, Codec(resolve, max_pack=100, forms=forms))
 warm_up(decoder, chain)
 before = compiled()
-one = frame("sw/v1/g/tele/d", b'{"t": 5000000000, "v": {"depth_cm": 1}}', packet_id=1)
+one = frame("sw/v1/g/tele/d", b'{"t": 1000000000000, "v": {"depth_cm": 1}}', packet_id=1)
 many = frame("sw/v1/g/senml", b"[%s]" % b",".join([b'{"n":"d/depth_cm","u":"mm","v":1}'] * 9), packet_id=1)
 data = np.frombuffer(bytearray(3 * one + many), np.uint8)
-taken = decoder.take(data, 0, len(data), arrival=10**16, latest_ms=10**11)
+taken = decoder.take(data, 0, len(data), arrival=10**18, latest_ms=2 * 10**12)
 for entry in taken.entries:
     chain.on_batch(entry)
     for rows in (1, 2):  # as a recovery reads them
         chain.on_batch(decode_batch(Entry(1, *encode_batch(entry[:rows]))))
-chain.on_timer(10**10 + 1)
+chain.on_timer(10**12 + 1)
 assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 2
+engine.replace(scenes)
+engine.expect(np.zeros(1, np.int32), 10**12)
+let_go = engine.scenes.scenes[0].id
+engine.release(let_go, np.zeros(1, np.int32), 10**12)
 after = compiled()
 assert after == before, {name: (before[name], n) for name, n in after.items() if n != before[name]}
 """
 
 
-def test_the_first_reading_and_the_first_that_is_replayed_find_every_kernel_compiled() -> None:
+def test_the_first_reading_the_first_replayed_and_the_first_change_of_scenes_find_every_kernel_compiled() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -28,6 +28,7 @@ from tests.unit.history.parts import rows_of
 
 EVERYTHING = Selection.of(BEGIN_MS - 10_000_000, BEGIN_MS + 10_000_000)
 NS = 1_000_000
+Coded = tuple[int, bytes]
 
 
 class Lists:
@@ -194,6 +195,85 @@ def test_a_connection_that_was_gone_is_a_gap_that_says_whether_the_broker_kept_w
     ]  # fmt: skip
 
 
+def test_a_bridge_that_was_started_again_listens_from_when_it_says_so(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    recorder = StreamRecorder(archive, Lists(), 1)
+    recorder.take(0, 0, record(listening(0, Listening.NEW), tick(1_000)))
+    recorder.take(0, 1, record(tick(60_000), session=2))  # it has begun, and has no connection yet
+    recorder.take(0, 2, record(listening(61_000, Listening.KEPT), tick(62_000), session=2))
+    recorder.flush(everything=True)
+    spans = [(span.start_ms - BEGIN_MS, span.end_ms - BEGIN_MS, span.after) for span in archive.ledger.spans()]
+    archive.close()
+    assert spans == [(0, 1_000, GapReason.BEFORE), (61_000, 62_000, GapReason.QUEUED)]
+
+
+class TwoBridges:
+    """Bridge 0 leads and brings feed a; bridge 1 brings feed b. Everything stands in one partition."""
+
+    def __init__(self, folder: Path) -> None:
+        self.archive = Archive(folder)
+        self._folder = folder
+        self._offset = 0
+        self._recorder = StreamRecorder(self.archive, Lists(), 1)
+        for bridge, name in enumerate("ab"):
+            self.sends(bridge, named(name), listening(0, Listening.NEW), reading(0, 1_000))
+
+    def sends(self, bridge: int, *entries: Coded, run: int = 1) -> None:
+        """A record of a bridge, written at once."""
+        self._recorder.take(0, self._offset, record(*entries, session=run, bridge=bridge))
+        self._offset += 1
+        self._recorder.flush(everything=True)
+
+    def restarts(self) -> None:
+        """The role history is another process."""
+        self._recorder = StreamRecorder(self.archive, Lists(), 1)
+
+    def gaps(self, *devices: str, until_ms: int) -> list[tuple[int, int, GapReason, str]]:
+        """What is not known of some devices."""
+        history = ParquetHistory(self._folder)
+        found = history.gaps(Selection.of(BEGIN_MS, BEGIN_MS + until_ms, devices=devices))
+        history.close()
+        return [(gap.start_ms - BEGIN_MS, gap.end_ms - BEGIN_MS, gap.reason, gap.detail) for gap in found]
+
+
+def test_one_of_two_bridges_that_was_away_is_a_gap_of_the_feeds_that_it_brings(tmp_path: Path) -> None:
+    two = TwoBridges(tmp_path)
+    two.sends(0, tick(10_000))
+    two.restarts()
+    two.sends(0, tick(20_000))
+    two.sends(1, named("b"), listening(15_000, Listening.KEPT), reading(0, 20_000), run=2)
+    away = (1_000, 15_000, GapReason.QUEUED)
+    assert two.gaps("a", until_ms=20_000) == []
+    assert two.gaps("b", until_ms=20_000) == [(*away, "")]
+    assert two.gaps("a", "b", until_ms=20_000) == [(*away, "1 of 2 feeds")]
+    two.archive.close()
+
+
+def test_a_bridge_that_has_not_come_back_is_a_gap_of_its_feeds_from_where_it_was_heard_last(tmp_path: Path) -> None:
+    two = TwoBridges(tmp_path)
+    two.sends(1, listening(8_000, Listening.STILL))
+    two.sends(0, tick(60_000))
+    assert two.gaps("a", until_ms=60_000) == []
+    assert two.gaps("b", until_ms=60_000) == [(8_000, 60_000, GapReason.NOT_WRITTEN, "")]
+    two.archive.close()
+
+
+def test_two_bridges_that_are_both_away_are_a_gap_of_all_feeds_and_each_comes_back_for_its_own(tmp_path: Path) -> None:
+    two = TwoBridges(tmp_path)
+    two.sends(0, named("a"), listening(30_000, Listening.NEW), tick(40_000), run=2)
+    two.sends(1, named("b"), listening(35_000, Listening.NEW), reading(0, 40_000), run=2)
+    assert two.gaps("a", until_ms=40_000) == [(1_000, 30_000, GapReason.AWAY, "")]
+    assert two.gaps("b", until_ms=40_000) == [(1_000, 35_000, GapReason.AWAY, "")]
+    two.archive.close()
+
+
+def test_feeds_that_another_bridge_takes_over_are_heard_where_one_of_the_two_listened(tmp_path: Path) -> None:
+    two = TwoBridges(tmp_path)
+    two.sends(0, named("b"), tick(20_000))
+    assert two.gaps("b", until_ms=20_000) == [], "bridge 1 is gone for good, and bridge 0 has its gateways"
+    two.archive.close()
+
+
 def test_records_that_kafka_dropped_before_history_had_them_are_a_gap_and_are_counted(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     recorder = StreamRecorder(archive, Lists(), 1)
@@ -279,11 +359,8 @@ def test_fewer_partitions_than_history_knows_are_a_mistake_in_the_configuration(
     archive.close()
 
 
-Coded = tuple[int, bytes]
-
-
-def record(*entries: Coded, session: int = 1) -> bytes:
-    return encode_record("bridge-0", session, list(entries))
+def record(*entries: Coded, session: int = 1, bridge: int = 0) -> bytes:
+    return encode_record(f"bridge-{bridge}", session, list(entries))
 
 
 def named(device: str) -> Coded:
