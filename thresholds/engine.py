@@ -331,7 +331,7 @@ class Engine:
         rows = self._feeds[first : first + len(watches)]
         hears = np.where(_column(watches, _HEARS, np.int64) > 0, arrays.HEARS, 0)
         rows[:] = np.zeros(1, arrays.FEED)
-        rows["until"] = arrays.STIRRED
+        rows["lo"] = np.inf
         rows["busy"] = np.where(measures > 0, arrays.MEASURED | arrays.UNTOLD | hears, 0)
         rows["slot"], rows["watch"] = slots[:-1], _column(watches, _NUMBER, np.int64)
         rows["gauge"] = np.where(measures > 0, len(self._gauges) + np.cumsum(measures) - measures, 0)

@@ -26,8 +26,10 @@ from thresholds.kernel_state import (
     DECISIONS,
     GAUGES,
     HEAP_SIZE,
+    HEARS,
     NOT_EVALUATED_BITS,
     RESUMED,
+    STUCK,
     UNQUEUED,
     Rows,
     State,
@@ -91,14 +93,28 @@ def _ask_ahead(feed: Int32, begin: int, i: int, s: State) -> None:
         ask(s.feeds, feed[j] if 0 <= feed[j] < len(s.feeds) else 0)
     for j in range(max(begin, i + 2 * BLOCK), min(i + 3 * BLOCK, rows)):
         row = s.feeds[feed[j] if 0 <= feed[j] < len(s.feeds) else 0]
-        for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["hears"]):
-            ask(s.gauges, gauge)
+        if row["busy"] & HEARS != 0:
+            for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["hears"]):
+                ask(s.gauges, gauge)
+                ask(s.gauges, gauge, 1)
     for j in range(max(begin, i + BLOCK), min(i + 2 * BLOCK, rows)):
         row = s.feeds[feed[j] if 0 <= feed[j] < len(s.feeds) else 0]
-        for k in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["hears"]):
-            gauge = s.gauges[k]
-            ask(s.cells, gauge["cell"])
-            ask(s.cells, gauge["cell"] + (PANES + gauge["here"]) * s.measures[gauge["measure"]]["width"])
+        if row["busy"] & HEARS != 0:
+            for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["hears"]):
+                _ask_for_cells(gauge, s)
+
+
+@njit(nogil=True, forceinline=True)
+def _ask_for_cells(gauge: int, s: State) -> None:
+    """Ask for the cells of a gauge that its next reading needs."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    if m["kind"] != STUCK:
+        ask(s.cells, state["cell"])
+    if m["panes"] > 1:
+        here = state["cell"] + (PANES + state["here"]) * m["width"]
+        ask(s.cells, here)
+        ask(s.cells, here, 1)
 
 
 @njit(nogil=True)

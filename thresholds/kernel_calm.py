@@ -27,16 +27,11 @@ from thresholds.kernel_state import (
     RAISING,
     READING,
     SPAN,
-    STIRRED,
     UNQUEUED,
     UNTOLD,
     Row,
     State,
 )
-
-
-_NEVER = STIRRED << SPAN
-"""An event time before which nothing comes."""
 
 
 @njit(nogil=True, forceinline=True)
@@ -73,8 +68,10 @@ def make_calm(feed: int, reading: bool, settle_ms: int, s: State) -> None:
             offset = max(offset, state["queued"] - state["wake"] - settle_ms)
     if reading:
         row["busy"] &= ~np.int64(UNTOLD)
-    row["until"] = min(until >> SPAN, FARTHEST - 1) if (reading or told) and offset < FARTHEST else STIRRED
-    row["offset"] = min(offset, FARTHEST - 1)
+    if not (reading or told) or offset >= FARTHEST or until >> SPAN < -FARTHEST:
+        row["lo"] = np.inf
+        return
+    row["until"], row["offset"] = min(until >> SPAN, FARTHEST - 1), offset
 
 
 @njit(nogil=True, forceinline=True)
@@ -103,7 +100,7 @@ def _within_level(feed: int, rank: int, until: int, offset: int, settle_ms: int,
                 until = min(until, slot["due"])
                 offset = max(offset, slot["queued"] - slot["due"] - settle_ms)
             elif by != BY_HAND:
-                until = int(_NEVER)
+                row["lo"] = np.inf
     _within_condition(feed, level, phase, s)
     return until, offset
 

@@ -26,7 +26,6 @@ from thresholds.kernel_state import (
     RAISING,
     READING,
     SOME,
-    STIRRED,
     UNQUEUED,
     Row,
     State,
@@ -70,7 +69,7 @@ def pass_by(feed: int, s: State) -> None:
 def stir(feed: int, s: State) -> None:
     """Let the calm of a feed be made anew with its next reading, and count what it has passed so far."""
     row = s.feeds[feed]
-    row["until"] = STIRRED
+    row["lo"] = np.inf
     passed = row["passed"]
     row["passed"] = 0
     if passed == 0:

@@ -121,7 +121,7 @@ is measured NaN until the first one).
 
 Then its calm: a reading from `lo` to `hi`, both included, of an event time before `until` (in spans of `1 << SPAN` ms),
 that came in at least `offset` ms after its event time, changes nothing at any level, but by what is measured of it;
-there are gauges that have a calm of their own. `until` is `STIRRED` where that is not known.
+there are gauges that have a calm of their own. `lo` is inf where it has to be made anew with the next reading.
 
 The first slot; the first gauge; the row of `WATCH`; one bit for each level that may not be idle, and `MEASURED`,
 `HEARS`, `UNTOLD`. `passed`: so many readings were looked at since the calm was made, which is how many more count for
@@ -253,10 +253,8 @@ reading: so a reading moves absence on by being kept as the last one."""
 
 SPAN = 11
 """Calm lasts whole spans of `1 << SPAN` ms, about two seconds."""
-STIRRED = -(1 << 31)
-"""`until` of a feed whose calm has to be made anew with the next reading."""
 FARTHEST = 1 << 31
-"""Of `until` in spans and `offset` in ms, beyond every one that can be kept."""
+"""Of `until` in spans and `offset` in ms: those that are less, and not less than minus this, can be kept."""
 PASSED = (1 << 16) - 1
 """Most readings that are counted in `passed`."""
 
