@@ -19,7 +19,7 @@ _FOR_WRITING, _SOON, _DATA = 1, 3, 1
 
 
 def ask(array: Any, index: int, line: int = 0) -> None:
-    """Let the cache line in which a row of a contiguous array begins come, or the `line`th after it; changes nothing."""
+    """Let the cache line in which a row of a contiguous array begins come, or a `line` after it; changes nothing."""
 
 
 @intrinsic

@@ -5,9 +5,9 @@ that is active while nothing is beyond its clear value, one that is clearing whi
 over. So around the numbers that a feed has there are bounds within which nothing has to be looked at. They lie on the
 feed's own line, and for what is measured on the gauge's.
 
-Delays and schedules also wait on the heap, by the wall time at which the feed's clock will be there. A reading that came
-in sooner after its event time than all before lets it be there sooner, so that the entries have to be renewed: there is
-a least offset too. Where readings are counted, every one of them matters, and there is no calm.
+Delays and schedules also wait on the heap, by the wall time at which the feed's clock will be there. A reading that
+came in sooner after its event time than all before lets it be there sooner, so that the entries have to be renewed:
+there is a least offset too. Where readings are counted, every one of them matters, and there is no calm.
 """
 
 import numpy as np
