@@ -2,13 +2,13 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 kills ?= 30
-examples ?= 30
+examples ?= 80
 minutes ?= 60
 
 .PHONY: help setup demo test check fmt bench figures docs chaos distributed fuzz soak ekuiper influxdb kafka postgres s3 deploy scale ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## the environment, and mosquitto where it may be installed; instant when nothing changed
 	@sh tools/setup.sh
@@ -19,7 +19,7 @@ demo: setup ## the whole district on this machine, until Ctrl-C
 test: setup ## every test but the long ones
 	@$(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-check: setup docs ## ruff, mypy, import directions, links in the documents
+check: setup docs ## ruff, mypy, import directions, what the documents name
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy

@@ -10,21 +10,14 @@ from alerts.ports import Scene
 from city.device import Device
 from core.clock import rfc3339
 from core.severity import Severity
+from thresholds import transition
 from thresholds.transition import TransitionKind, Transitions
 
 
-class Row(NamedTuple):
-    """One transition as plain numbers; the fields are those of `Transitions`."""
+class Row(transition.Row):
+    """One transition as plain numbers, of one level of an alert."""
 
-    kind: int
-    feed: int
-    scene: int
-    severity: int
-    at: int
-    onset: int
-    value: float
-    arrival: int
-    delay_ms: int
+    __slots__ = ()
 
     @property
     def key(self) -> int:
@@ -55,8 +48,7 @@ def by_reading(transitions: Transitions) -> Iterator[list[Row]]:
 
     A reading is known by its feed, its time and its arrival; the rows of one are never in two calls.
     """
-    columns = (getattr(transitions, name).tolist() for name in Row._fields)
-    rows = (Row(*values) for values in zip(*columns, strict=True))
+    rows = map(Row._make, transitions.rows())
     for _, of_reading in groupby(rows, key=lambda row: (row.feed, row.at, row.arrival)):
         scenes: dict[int, list[Row]] = {}
         for row in of_reading:

@@ -4,16 +4,15 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from pyarrow import parquet
 
+from benchmarks.history import bare_read
 from benchmarks.report import Report, cost, rate, report
+from benchmarks.timing import best, timed
 from city.catalogue import shipped
 from core.clock import rfc3339
 from core.reading import ReadingBatch
@@ -37,7 +36,6 @@ from thresholds.scene_set import SceneSet
 _BASE_MS = 1_700_006_400_000
 _PERIOD_MS = 300_000
 _TYPE, _METRIC = "road-water-level", "depth_cm"
-_COLUMNS = ["feed", "event_time", "value", "arrival", "quality"]
 _SWEEP = "levels.1.above=6..24/20"
 
 
@@ -53,7 +51,7 @@ def run(*, quick: bool = False) -> Report:
         scene.write_text("".join(line for line in text.splitlines(keepends=True) if not line.startswith("inhibit_by:")))
         span = (rfc3339(_BASE_MS), rfc3339(_BASE_MS + days * DAY_MS))
         _command(scene, folder, span)
-        command = min(_timed(lambda: _command(scene, folder, span)) for _ in range(rounds))
+        command = best(lambda: _command(scene, folder, span), rounds)
         ground = Ground(folder=folder)
         asked = range_of(*span, _BASE_MS + days * DAY_MS, warm="0s")
         chosen = ground.scene(str(scene))
@@ -68,15 +66,15 @@ def run(*, quick: bool = False) -> Report:
         assert count == days * feeds * DAY_MS // _PERIOD_MS  # noqa: S101 - a wrong answer is worth nothing
         assert not material.gaps  # noqa: S101
         assert evaluate(material, chosen).alerts  # noqa: S101
-        warm = count / min(_timed(answer) for _ in range(rounds))
-        bare = count / min(_timed(lambda: _bare_read(files)) for _ in range(rounds))
-        in_order = count / min(_timed(lambda: _in_order(material, chosen)) for _ in range(rounds))
-        decided = count / min(_timed(lambda: evaluate(material, chosen)) for _ in range(rounds))
+        warm = count / best(answer, rounds)
+        bare = count / best(lambda: bare_read(files), rounds)
+        in_order = count / best(lambda: _in_order(material, chosen), rounds)
+        decided = count / best(lambda: evaluate(material, chosen), rounds)
         kernel = count / min(_kernel(scenes, material) for _ in range(rounds))
         axes = axes_of([_SWEEP])
         points = sweep(material, chosen, axes, ground.types)
         assert not any(point.problem for point in points)  # noqa: S101
-        swept = min(_timed(lambda: sweep(material, chosen, axes, ground.types)) for _ in range(rounds))
+        swept = best(lambda: sweep(material, chosen, axes, ground.types), rounds)
         ground.close()
     return report(
         "backtest",
@@ -152,22 +150,9 @@ def _kernel(scenes: SceneSet, material: Material) -> float:
     engine.bind_many((device, metric) for device, metric, _ in material.feeds)
     (part,) = parts(engine, material.frame(given), 1)
     blocks = [Block(group.batch, group.lag) for group in given.groups()]
-    return _timed(lambda: part.run(blocks, lambda _: None))
+    return timed(lambda: part.run(blocks, lambda _: None))
 
 
 def _in_order(material: Material, scene: Scene) -> None:
     """The other way, for readings whose order matters."""
     evaluate(replace(material, given=replace(material).batch), scene)
-
-
-def _bare_read(paths: list[Path]) -> None:
-    for path in paths:
-        table = parquet.read_table(path, columns=_COLUMNS)
-        for name in _COLUMNS:
-            table.column(name).to_numpy()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin

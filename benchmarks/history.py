@@ -1,8 +1,7 @@
 """History: what the archive takes in, and how fast a month of one metric comes back for the threshold kernel."""
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from benchmarks.report import Report, cost, rate, report
+from benchmarks.timing import best, timed
 from core.reading import ReadingBatch
 from history.archive import Archive, Piece
 from history.coverage import Span
@@ -36,9 +36,9 @@ def run(*, quick: bool = False) -> Report:
         archive = Archive(folder / "history")
         pieces = list(_pieces(days, feeds))
         count = sum(len(piece.batch) for piece in pieces)
-        floor = count / _timed(lambda: _bare_write(folder / "bare", pieces))
-        taken = count / _timed(lambda: _put(archive, pieces))
-        sorted_in = count / _timed(lambda: _tidied(archive, days))
+        floor = count / timed(lambda: _bare_write(folder / "bare", pieces))
+        taken = count / timed(lambda: _put(archive, pieces))
+        sorted_in = count / timed(lambda: _tidied(archive, days))
         size = sum(row.bytes for row in archive.ledger.files())
         metric = [folder / "history" / row.path for row in archive.ledger.files() if row.metric == _METRICS[0]]
         archive.close()
@@ -48,10 +48,10 @@ def run(*, quick: bool = False) -> Report:
         found = history.readings(month)
         assert len(found) == count // 2  # noqa: S101 - a benchmark of a wrong answer is worth nothing
         assert not found.gaps  # noqa: S101
-        bare = len(found) / min(_timed(lambda: _bare_read(metric)) for _ in range(rounds))
-        read = len(found) / min(_timed(lambda: history.readings(month)) for _ in range(rounds))
-        single = min(_timed(lambda: history.readings(one)) for _ in range(rounds)) * 1e3
-        plot = min(_timed(lambda: history.rollup(one, 3_600_000)) for _ in range(rounds)) * 1e3
+        bare = len(found) / best(lambda: bare_read(metric), rounds)
+        read = len(found) / best(lambda: history.readings(month), rounds)
+        single = best(lambda: history.readings(one), rounds) * 1e3
+        plot = best(lambda: history.rollup(one, 3_600_000), rounds) * 1e3
         history.close()
     what = "pyarrow writing the same columns"
     return report(
@@ -117,14 +117,9 @@ def _bare_write(folder: Path, pieces: list[Piece]) -> None:
         parquet.write_table(table, folder / f"{i}.parquet", compression="zstd")
 
 
-def _bare_read(paths: list[Path]) -> None:
+def bare_read(paths: list[Path]) -> None:
+    """Read the columns of files as pyarrow does it by itself: the floor of whatever reads history."""
     for path in paths:
         table = parquet.read_table(path, columns=_COLUMNS)
         for name in _COLUMNS:
             table.column(name).to_numpy()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin

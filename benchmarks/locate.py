@@ -11,6 +11,7 @@ import numpy.typing as npt
 import shapely
 
 from benchmarks.report import Report, cost, rate, report
+from benchmarks.timing import best, timed
 from city.assets import AssetLayer
 from city.atlas import Atlas
 from city.device import Device
@@ -57,12 +58,7 @@ _NEAREST = "shapely STRtree, query_nearest"
 def _per_second(work: Callable[[], object], number: int, rounds: int) -> float:
     """Points a second in the best of some rounds after one to warm up."""
     work()
-    best = np.inf
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begin)
-    return number / best
+    return number / best(work, rounds)
 
 
 def _by_tree(tree: shapely.STRtree, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -102,11 +98,7 @@ def _on_edges(polygons: list[shapely.Polygon], number: int) -> npt.NDArray[np.fl
 def _load_and_place(atlas: Atlas, xy: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Seconds for a folder to devices in their places, without and with a kept index."""
     devices = [Device(f"d{i}", "g", lon=x, lat=y) for i, (x, y) in enumerate(xy.tolist())]
-    seconds = []
     with tempfile.TemporaryDirectory() as folder:
         save_city(Path(folder), atlas.layers)
-        for _ in range(2):
-            begin = time.perf_counter()
-            placed(devices, load_city(Path(folder), _DAY))
-            seconds.append(time.perf_counter() - begin)
+        seconds = [timed(lambda: placed(devices, load_city(Path(folder), _DAY))) for _ in range(2)]
     return seconds[0], seconds[1]

@@ -22,7 +22,7 @@ from alerts.lifecycle import AlertStage
 from benchmarks.report import Report, Row, cost, rate, report
 from city.catalogue import load_catalogue, shipped
 from city.device import Device
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from core.clock import wall_ns
 from core.errors import UnavailableError
 from core.reading import ReadingBatch

@@ -23,9 +23,9 @@ import shapely
 
 from city.atlas import Atlas
 from city.datum import WGS84, metres_around, to_wgs84
+from city.device_list import usable
 from city.geojson import Problems, Source, features, parts_of, positions, renamed, write_features
 from city.point_index import Floats, Ints
-from city.registry import usable
 from core.errors import ConfigError
 
 FOLDER = "assets"

@@ -50,7 +50,7 @@ class Located(NamedTuple):
 
     @property
     def outside(self) -> npt.NDArray[np.bool_]:
-        """Which points lie in no place at all."""
+        """Which points lie in no place at all, shape (n,)."""
         return self.town < 0
 
 
@@ -89,7 +89,6 @@ class Atlas:
         self.town_index = _by_code(self.towns)
         self.disposal_grid_index = _by_code(self.disposal_grids)
         self.self_grid_index = _by_code(self.self_grids)
-        self.module_index = _by_code(self.modules)
         self._self_grid_of = _parents(self.modules, [m.self_grid for m in self.modules], self.self_grid_index)
         self._disposal_grid_of = _parents(
             self.self_grids, [g.disposal_grid for g in self.self_grids], self.disposal_grid_index

@@ -33,12 +33,12 @@ _CLOSE_ENOUGH = 1e-11
 
 
 def gcj02_of(xy: Floats) -> Floats:
-    """GCJ-02 of WGS-84 points, one a row, longitude first."""
+    """GCJ-02 of WGS-84 points, shape (n, 2), degrees, longitude first; outside China they stay."""
     return np.where(_in_china(xy), xy + _shift(xy), xy)
 
 
 def wgs84_of_gcj02(xy: Floats) -> Floats:
-    """WGS-84 of GCJ-02 points, to better than 1e-9 degrees."""
+    """WGS-84 of GCJ-02 points, shape (n, 2), degrees, longitude first, to better than 1e-9 degrees."""
     found = np.array(xy, np.float64)
     for _ in range(_MOST_ROUNDS):
         error = gcj02_of(found) - xy
@@ -62,7 +62,7 @@ def to_wgs84(datum: str) -> Callable[[Floats], Floats]:
 
 
 def from_wgs84(datum: str) -> Callable[[Floats], Floats]:
-    """The function that turns WGS-84 points into those of a datum.
+    """The function that turns WGS-84 points into those of a datum, shape (n, 2); east comes first in any datum.
 
     Raises:
         ConfigError: If PROJ does not know it.

@@ -14,9 +14,10 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from city.datum import DECIMALS, WGS84, from_wgs84, to_wgs84
+from city.device_list import usable
 from city.places import DisposalGrid, GridKind, Module, Place, SelfGrid, Shape, Town
-from city.registry import usable
 from core.errors import ConfigError
+from core.whole import write_whole
 
 LAYERS: Mapping[str, type[Place]] = {
     "towns": Town,
@@ -134,11 +135,9 @@ def write_features(path: Path, head: Mapping[str, Any], found: Iterable[Mapping[
     """
     lines = b",\n".join(map(msgspec.json.encode, found))
     start = b'{"type":"FeatureCollection","scenewatch":' + msgspec.json.encode(head) + b',"features":[\n'
-    beside = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(start + lines + b"\n]}\n")
-        beside.replace(path)
+        write_whole(path, start + lines + b"\n]}\n")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 

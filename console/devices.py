@@ -8,7 +8,7 @@ from pathlib import Path
 
 from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
-from city.registry import read_devices
+from city.device_list import read_devices
 from core.errors import ConfigError, UnavailableError
 from ingest.unknown import Sighting, read_unknown
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
@@ -19,10 +18,10 @@ from console.backtests import (
 )
 from console.openapi import answers, body, ref
 from console.problems import Problem, ProblemCode
+from console.replies import as_json
 from console.requests import decoded
 
 router = APIRouter(tags=["backtests"])
-_encode = msgspec.json.Encoder().encode
 _Answer = TypeVar("_Answer")
 _Question = TypeVar("_Question", BacktestRequest, PreviewRequest, DiffRequest, ExplainRequest, SuggestRequest)
 BacktestId = Annotated[str, Path(max_length=64, pattern="^[a-z0-9-]+$")]
@@ -116,7 +115,7 @@ async def view(request: Request, backtest: BacktestId) -> Response:
     found = await _ask(request, lambda backtests, _: backtests.view(backtest))
     if found is None:
         raise Problem(ProblemCode.NOT_FOUND, _UNKNOWN)
-    return _said(found, 200)
+    return as_json(found)
 
 
 @router.delete(
@@ -135,14 +134,10 @@ async def cancel(request: Request, backtest: BacktestId) -> Response:
 
 
 async def _begin(request: Request, kind: type[_Question]) -> Response:
-    asked = await decoded(request, kind, hub_of(request).settings.max_body_bytes)
+    asked = await decoded(request, kind)
     begun = await _ask(request, lambda backtests, now_ms: backtests.start(asked, now_ms))
-    return _said(begun, 202, {"Location": f"/api/v1/backtests/{begun.id}"})
+    return as_json(begun, 202, {"Location": f"/api/v1/backtests/{begun.id}"})
 
 
 async def _ask(request: Request, what: Callable[[Backtests, int], _Answer]) -> _Answer:
     return await hub_of(request).with_backtests(what)
-
-
-def _said(found: BacktestView, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(_encode(found), status_code=status, media_type="application/json", headers=headers)

@@ -1,10 +1,8 @@
 """`/api/v1/devices`: who may publish, and who does without being known."""
 
-from collections.abc import Callable, Iterable
-from itertools import islice
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
@@ -13,17 +11,16 @@ from city.life import State
 from console.access import hub_of, may_read
 from console.devices import DeviceDirectory, Listed
 from console.openapi import answers, ref
+from console.pages import Cursor, Limit, cursor_behind, name_of, page_of
 from console.problems import Problem, ProblemCode
-from console.requests import cursor_behind, name_of
-from console.routes_lists import Cursor, Id, Limit, Name
+from console.replies import as_json
+from console.requests import Id, Name
 from console.wire_devices import DeviceDetail, DeviceList, device_view, metric_views, sighting_view, unknown_view
 from ingest.unknown import Sighting
 
 router = APIRouter(tags=["devices"], dependencies=[Depends(may_read)])
-_encode = msgspec.json.Encoder().encode
 _STATES = "|".join(State)
 _BETWEEN = "\0"
-One = TypeVar("One")
 
 
 @router.get(
@@ -48,7 +45,7 @@ async def list_devices(
         listed = directory.listed()
         wanted = {"state": state, "type": type, "town": town, "gateway": gateway}
         found = _matching(listed, behind, {name: value for name, value in wanted.items() if value is not None})
-        page, following = _page(found, limit, lambda device: device.id)
+        page, following = page_of(found, limit, lambda device: cursor_behind(device.id))
         items = [device_view(device, listed.types.get(device.type)) for device in page]
         return DeviceList(items=items, next=following, version=listed.version, findings=listed.findings)
 
@@ -56,12 +53,12 @@ async def list_devices(
         listed = directory.listed()
         # What nobody knows has neither type nor town.
         seen = [] if type or town else [one for one in directory.unknown() if gateway in {None, one.gateway}]
-        page, following = _page((one for one in seen if behind is None or _key(one) > behind), limit, _key)
+        heard = (one for one in seen if behind is None or _key(one) > behind)
+        page, following = page_of(heard, limit, lambda one: cursor_behind(_key(one)))
         items = [unknown_view(one) for one in page]
         return DeviceList(items=items, next=following, version=listed.version, findings=listed.findings)
 
-    answer = await hub_of(request).devices(unknown if state == State.UNKNOWN else known)
-    return Response(_encode(answer), media_type="application/json")
+    return as_json(await hub_of(request).devices(unknown if state == State.UNKNOWN else known))
 
 
 @router.get(
@@ -85,18 +82,12 @@ async def one_device(request: Request, device: Id) -> Response:
         latest = max(seen, key=lambda one: one.last_ms)
         return DeviceDetail(device=unknown_view(latest), feeds=[], seen=[sighting_view(one) for one in seen])
 
-    answer = await hub_of(request).devices(look)
-    return Response(_encode(answer), media_type="application/json")
+    return as_json(await hub_of(request).devices(look))
 
 
 def _matching(listed: Listed, behind: str | None, wanted: dict[str, str]) -> Iterable[Device]:
     devices = (listed.devices[name] for name in listed.after(behind))
     return (device for device in devices if all(getattr(device, name) == value for name, value in wanted.items()))
-
-
-def _page(found: Iterable[One], limit: int, key: Callable[[One], str]) -> tuple[list[One], str | None]:
-    page = list(islice(found, limit + 1))
-    return page[:limit], cursor_behind(key(page[limit - 1])) if len(page) > limit else None
 
 
 def _key(seen: Sighting) -> str:

@@ -1,6 +1,5 @@
 """`POST /api/v1/events`: the pipeline's alerts come in."""
 
-import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
@@ -9,12 +8,11 @@ from console import cloudevents
 from console.access import hub_of, may_write
 from console.openapi import answers, body, ref
 from console.problems import Problem, ProblemCode
+from console.replies import JSON, as_json
 from console.requests import body_of
 from dispatch.intake import Decision, Outcome, Refusal
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_write)])
-_encode = msgspec.json.Encoder().encode
-_JSON = "application/json"
 
 
 @router.post(
@@ -42,9 +40,9 @@ _JSON = "application/json"
                 "items": {"anyOf": [ref(AlertEvent), ref(LedgerEvent)]},
                 "maxItems": cloudevents.MAX_BATCH,
             },
-            _JSON: ref(AlertData),
+            JSON: ref(AlertData),
         },
-        {200: {_JSON: {"anyOf": [ref(Receipt), {"type": "array", "items": ref(Receipt)}]}}},
+        {200: {JSON: {"anyOf": [ref(Receipt), {"type": "array", "items": ref(Receipt)}]}}},
     ),
 )
 async def take_events(request: Request) -> Response:
@@ -55,17 +53,16 @@ async def take_events(request: Request) -> Response:
     200: it can never be taken and must not be sent again; in a batch the same goes for any event that cannot
     be read.
     """
-    hub = hub_of(request)
-    payload = await body_of(request, hub.settings.max_body_bytes)
+    payload = await body_of(request)
     events = cloudevents.read(request.headers, payload)
-    outcomes = (await hub.take(events)).outcomes
+    outcomes = (await hub_of(request).take(events)).outcomes
     if cloudevents.is_batch(request.headers["content-type"]):
-        return Response(_encode([_receipt(outcome) for outcome in outcomes]), media_type=_JSON)
+        return as_json([_receipt(outcome) for outcome in outcomes])
     outcome = outcomes[0]
     if outcome.refused is not None and outcome.refused.reason is not Refusal.UNKNOWN_TYPE:
         raise Problem(ProblemCode.INVALID_EVENT, outcome.refused.detail)
     status = 201 if outcome.decision is Decision.OPENED else 200
-    return Response(_encode(_receipt(outcome)), status_code=status, media_type=_JSON)
+    return as_json(_receipt(outcome), status)
 
 
 def _receipt(outcome: Outcome) -> Receipt:

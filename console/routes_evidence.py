@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
@@ -10,11 +9,11 @@ from alerts.evidence import EvidenceStore, Manifest
 from console.access import hub_of, may_read
 from console.openapi import answers, ref
 from console.problems import Problem, ProblemCode
+from console.replies import as_json
+from console.requests import Id
 
 router = APIRouter(tags=["evidence"], dependencies=[Depends(may_read)])
-_encode = msgspec.json.Encoder().encode
 
-AlertId = Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -24,13 +23,13 @@ Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
     response_class=Response,
     responses=answers({200: ("What there is, or an empty list.", ref(Manifest))}, 401, 404, 422, 503),
 )
-async def listed(request: Request, alert: AlertId) -> Response:
+async def listed(request: Request, alert: Id) -> Response:
     """A list of objects; it is empty until so long after the alert as `evidence.after` says."""
     hub = hub_of(request)
     if await hub.read(lambda store: store.alert(alert)) is None:
         raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
     found = await hub.evidence(lambda store: store.of(alert))
-    return Response(_encode(found or Manifest(alert=alert, items=[])), media_type="application/json")
+    return as_json(found or Manifest(alert=alert, items=[]))
 
 
 @router.get(
@@ -39,7 +38,7 @@ async def listed(request: Request, alert: AlertId) -> Response:
     response_class=Response,
     responses=answers({200: ("Its content, compared with its name.", None)}, 401, 404, 422, 503),
 )
-async def content(request: Request, alert: AlertId, sha256: Sha256) -> Response:
+async def content(request: Request, alert: Id, sha256: Sha256) -> Response:
     """The object itself: the same for ever, as its name says what is in it."""
 
     def find(store: EvidenceStore) -> tuple[str, bytes] | None:

@@ -2,19 +2,18 @@
 
 from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from alerts.event import Feedback
 from console.access import hub_of, may_read, may_write
-from console.openapi import answers, body, ref
-from console.requests import decoded
+from console.openapi import WRITES, answers, body, ref
+from console.replies import as_json
+from console.requests import Id, decoded
 from console.wire import Acknowledgement, Judged, PrecisionList, precision_view
 from dispatch.precision import By, tallies
 
 router = APIRouter(tags=["feedback"])
-_encode = msgspec.json.Encoder().encode
 LONGEST_WAIT_S = 60
 
 
@@ -25,25 +24,14 @@ LONGEST_WAIT_S = 60
     status_code=202,
     dependencies=[Depends(may_write)],
     responses=answers(
-        {202: ("Written down; the alert changes when the pipeline has fetched it.", ref(Feedback))},
-        400,
-        401,
-        404,
-        409,
-        413,
-        422,
-        503,
+        {202: ("Written down; the alert changes when the pipeline has fetched it.", ref(Feedback))}, *WRITES
     ),
     openapi_extra=body({"application/json": ref(Acknowledgement)}),
 )
-async def acknowledge(
-    request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-) -> Response:
+async def acknowledge(request: Request, alert: Id) -> Response:
     """Write down who has seen the alert. The pipeline fetches it and answers with an event of its own."""
-    hub = hub_of(request)
-    said = await decoded(request, Acknowledgement, hub.settings.max_body_bytes)
-    written = await hub.acknowledge(alert, said.by, said.comment)
-    return Response(_encode(written), status_code=202, media_type="application/json")
+    said = await decoded(request, Acknowledgement)
+    return as_json(await hub_of(request).acknowledge(alert, said.by, said.comment), 202)
 
 
 @router.post(
@@ -59,24 +47,14 @@ async def acknowledge(
                 ref(Feedback),
             )
         },
-        400,
-        401,
-        404,
-        409,
-        413,
-        422,
-        503,
+        *WRITES,
     ),
     openapi_extra=body({"application/json": ref(Acknowledgement)}),
 )
-async def reset(
-    request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-) -> Response:
+async def reset(request: Request, alert: Id) -> Response:
     """Write down who resets the alert. What is latched and no longer holds clears; what holds stays."""
-    hub = hub_of(request)
-    said = await decoded(request, Acknowledgement, hub.settings.max_body_bytes)
-    written = await hub.reset(alert, said.by, said.comment)
-    return Response(_encode(written), status_code=202, media_type="application/json")
+    said = await decoded(request, Acknowledgement)
+    return as_json(await hub_of(request).reset(alert, said.by, said.comment), 202)
 
 
 @router.post(
@@ -88,18 +66,14 @@ async def reset(
     responses=answers({202: ("Written down; the last word counts.", ref(Feedback))}, 400, 401, 404, 413, 422, 503),
     openapi_extra=body({"application/json": ref(Judged)}),
 )
-async def judge(
-    request: Request, alert: Annotated[str, Path(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-) -> Response:
+async def judge(request: Request, alert: Id) -> Response:
     """Write down what the alert turned out to be: true, false, duplicate, not_ours or maintenance.
 
     An open or a cleared alert, whether it has a case or not. The alert and its case stay as they are; the case's audit
     gets a line, and the pipeline fetches it as a label for its scenes.
     """
-    hub = hub_of(request)
-    said = await decoded(request, Judged, hub.settings.max_body_bytes)
-    written = await hub.judge(alert, said.verdict, said.by, said.comment)
-    return Response(_encode(written), status_code=202, media_type="application/json")
+    said = await decoded(request, Judged)
+    return as_json(await hub_of(request).judge(alert, said.verdict, said.by, said.comment), 202)
 
 
 @router.get(
@@ -116,8 +90,7 @@ async def precision(
 ) -> Response:
     """What judged alerts turned out to be, the least precise first."""
     found = await hub_of(request).read(lambda store: store.judged(scene))
-    rows = PrecisionList(items=[precision_view(tally) for tally in tallies(found, by)])
-    return Response(_encode(rows), media_type="application/json")
+    return as_json(PrecisionList(items=[precision_view(tally) for tally in tallies(found, by)]))
 
 
 @router.get(
@@ -138,5 +111,4 @@ async def feedback(
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for news.")] = 0,
 ) -> Response:
     """Feedback whose `seq` is above `after`, in order; with `wait` as soon as there is some."""
-    found = await hub_of(request).feedback(after, wait)
-    return Response(_encode(found), media_type="application/json")
+    return as_json(await hub_of(request).feedback(after, wait))

@@ -10,20 +10,18 @@ from fastapi.responses import Response
 from console.access import may_read
 from console.history import HistoryDesk
 from console.openapi import answers, ref
+from console.pages import Cursor, before_of, cursor_after
 from console.problems import Problem, ProblemCode
-from console.requests import before_of, cursor_after
+from console.replies import as_json
+from console.requests import Name
 from console.wire_history import GapView, HistoryItem, HistoryView
 from core.clock import parse_rfc3339, rfc3339
 from core.units import parse_duration
 from history.query import FeedName, Gap, History, Readings, Rollup, Selection
 
 router = APIRouter(tags=["history"], dependencies=[Depends(may_read)])
-_encode = msgspec.json.Encoder().encode
-_ONE_NAME = r"^[^\x00-\x1f\x7f]+$"
 _MOST = 20_000
 _RAW = "raw"
-
-Name = Annotated[str | None, Query(max_length=200, pattern=_ONE_NAME)]
 
 
 def desk_of(request: Request) -> HistoryDesk:
@@ -51,7 +49,7 @@ async def history(
     step: Annotated[
         str, Query(max_length=20, description="`raw`, or the length of a span in whole minutes: `1m`, `15m`, `1h`.")
     ] = _RAW,
-    cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 5_000,
 ) -> Response:
     """Readings, or summaries of spans, of one feed; `gaps` says where history has nothing, which is not silence."""
@@ -62,7 +60,7 @@ async def history(
     rows = slice(offset, offset + limit)
     view, size = await desk_of(request).ask(lambda store: _answer(store, of, which, step_ms, rows))
     more = cursor_after(rows.stop) if size > rows.stop else None
-    return Response(_encode(msgspec.structs.replace(view, next=more)), media_type="application/json")
+    return as_json(msgspec.structs.replace(view, next=more))
 
 
 def _feed_of(feed: str | None, device: str | None, metric: str | None) -> tuple[str, str]:

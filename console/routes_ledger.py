@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
 from console.access import hub_of, may_read, may_write
-from console.openapi import answers, body, ref
+from console.openapi import WRITES, answers, body, ref
+from console.pages import Cursor, Limit, before_of, cursor_after, page_of
 from console.problems import Problem, ProblemCode
-from console.requests import before_of, cursor_after, decoded, since_of
+from console.replies import as_json
+from console.requests import ONE_NAME, Name, decoded, since_of
 from console.wire_ledger import (
     CoverList,
     EntryList,
@@ -36,18 +37,12 @@ from dispatch.store import Store
 from thresholds.where import Where
 
 router = APIRouter(tags=["what is kept back"])
-_encode = msgspec.json.Encoder().encode
-_ONE_NAME = r"^[^\x00-\x1f\x7f]+$"
-Name = Annotated[str | None, Query(max_length=200, pattern=_ONE_NAME)]
-Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
 Reason = Annotated[str | None, Query(pattern="^(unconfirmed|inhibited|maintenance)$")]
-MaintenanceId = Annotated[str, Path(max_length=40, pattern=_ONE_NAME)]
-Profile = Annotated[str, Path(max_length=64, pattern=_ONE_NAME)]
+MaintenanceId = Annotated[str, Path(max_length=40, pattern=ONE_NAME)]
+Profile = Annotated[str, Path(max_length=64, pattern=ONE_NAME)]
 _BEHIND = 500
 LONGEST_MS = 92 * 86_400_000
 """A maintenance without an end is a scene switched off and forgotten."""
-_WRITES = (400, 401, 404, 409, 413, 422, 503)
 
 
 @router.get(
@@ -73,8 +68,8 @@ async def ledger(
     wanted = WantedEntries(scene, place, device, reason, by, outcome, since_of(since))
     before = before_of(cursor)
     found = await hub_of(request).read(lambda store: store.ledger(wanted, before=before, limit=limit + 1))
-    following = cursor_after(found[limit - 1][0]) if len(found) > limit else None
-    return _json(EntryList(items=[entry_view(data) for _, data in found[:limit]], next=following))
+    page, following = page_of(found, limit, lambda row: cursor_after(row[0]))
+    return as_json(EntryList(items=[entry_view(data) for _, data in page], next=following))
 
 
 @router.get(
@@ -98,8 +93,8 @@ async def over(
     """
     before = before_of(cursor)
     found = await hub_of(request).read(lambda store: store.covers(reason=reason, by=by, before=before, limit=limit + 1))
-    following = cursor_after(found[limit - 1][0]) if len(found) > limit else None
-    return _json(CoverList(items=[cover_view(data) for _, data in found[:limit]], next=following))
+    page, following = page_of(found, limit, lambda row: cursor_after(row[0]))
+    return as_json(CoverList(items=[cover_view(data) for _, data in page], next=following))
 
 
 @router.get(
@@ -119,14 +114,9 @@ async def maintenances(
     hub = hub_of(request)
     now_ms, before = hub.now_ms(), before_of(cursor)
     after = now_ms if which == "current" else None
-
-    def look(store: Store) -> list[tuple[int, MaintenanceView]]:
-        found = store.maintenances(ends_after=after, before=before, limit=limit + 1)
-        return [(int(one.id.rpartition("-")[2]), maintenance_view(one, now_ms)) for one in found]
-
-    found = await hub.read(look)
-    following = cursor_after(found[limit - 1][0]) if len(found) > limit else None
-    return _json(MaintenanceList(items=[view for _, view in found[:limit]], next=following))
+    found = await hub.read(lambda store: store.maintenances(ends_after=after, before=before, limit=limit + 1))
+    page, following = page_of(found, limit, lambda one: cursor_after(int(one.id.rpartition("-")[2])))
+    return as_json(MaintenanceList(items=[maintenance_view(one, now_ms) for one in page], next=following))
 
 
 @router.post(
@@ -136,7 +126,7 @@ async def maintenances(
     status_code=201,
     dependencies=[Depends(may_write)],
     responses=answers(
-        {201: ("Written down; it acts when the pipeline has fetched it.", ref(MaintenanceView))}, *_WRITES
+        {201: ("Written down; it acts when the pipeline has fetched it.", ref(MaintenanceView))}, *WRITES
     ),
     openapi_extra=body({"application/json": ref(MaintenanceRequest)}),
 )
@@ -147,10 +137,10 @@ async def maintain(request: Request) -> Response:
     it.
     """
     hub = hub_of(request)
-    said = await decoded(request, MaintenanceRequest, hub.settings.max_body_bytes)
+    said = await decoded(request, MaintenanceRequest)
     where = _where(said)
     made = await hub.maintain(said.by, said.reason, where, lambda now_ms: _span(said, now_ms))
-    return _json(maintenance_view(made, hub.now_ms()), 201, {"Location": f"/api/v1/maintenance/{made.id}"})
+    return as_json(maintenance_view(made, hub.now_ms()), 201, {"Location": f"/api/v1/maintenance/{made.id}"})
 
 
 @router.get(
@@ -181,7 +171,7 @@ async def one_maintenance(request: Request, maintenance: MaintenanceId) -> Respo
     detail = await hub.read(look)
     if detail is None:
         raise Problem(ProblemCode.NOT_FOUND, "there is no maintenance with this id")
-    return _json(detail)
+    return as_json(detail)
 
 
 @router.post(
@@ -189,15 +179,15 @@ async def one_maintenance(request: Request, maintenance: MaintenanceId) -> Respo
     summary="End it before its time",
     response_class=Response,
     dependencies=[Depends(may_write)],
-    responses=answers({200: ("Written down; what still holds is raised then.", ref(MaintenanceView))}, *_WRITES),
+    responses=answers({200: ("Written down; what still holds is raised then.", ref(MaintenanceView))}, *WRITES),
     openapi_extra=body({"application/json": ref(SaidWhy)}),
 )
 async def end_maintenance(request: Request, maintenance: MaintenanceId) -> Response:
     """The work is done: what still holds is raised as soon as the pipeline has fetched this."""
     hub = hub_of(request)
-    said = await decoded(request, SaidWhy, hub.settings.max_body_bytes)
+    said = await decoded(request, SaidWhy)
     ended = await hub.end_maintenance(maintenance, said.by, said.reason)
-    return _json(maintenance_view(ended, hub.now_ms()))
+    return as_json(maintenance_view(ended, hub.now_ms()))
 
 
 @router.get(
@@ -205,7 +195,7 @@ async def end_maintenance(request: Request, maintenance: MaintenanceId) -> Respo
     summary="Emergency profiles",
     response_class=Response,
     dependencies=[Depends(may_read)],
-    responses=answers({200: ("By name.", ref(ProfileList))}, 401, 503),
+    responses=answers({200: ("By name.", ref(ProfileList))}, 401, 422, 503),
 )
 async def profiles(request: Request) -> Response:
     """Every profile that a scene in force has, or that is on: whether it is on, since when, who and why."""
@@ -227,7 +217,7 @@ async def profiles(request: Request) -> Response:
             ]
         )
 
-    return _json(await hub.read(look))
+    return as_json(await hub.read(look))
 
 
 @router.get(
@@ -240,7 +230,7 @@ async def profiles(request: Request) -> Response:
 async def profile_log(request: Request, profile: Profile) -> Response:
     """Who switched it on or off, when and why; off also says what came of it."""
     found = await hub_of(request).read(lambda store: store.switched(profile))
-    return _json(SwitchList(items=[switch_view(switch) for switch in found]))
+    return as_json(SwitchList(items=[switch_view(switch) for switch in found]))
 
 
 @router.post(
@@ -249,15 +239,15 @@ async def profile_log(request: Request, profile: Profile) -> Response:
     response_class=Response,
     dependencies=[Depends(may_write)],
     responses=answers(
-        {200: ("Written down; it acts from the next reading of each feed on.", ref(SwitchView))}, *_WRITES
+        {200: ("Written down; it acts from the next reading of each feed on.", ref(SwitchView))}, *WRITES
     ),
     openapi_extra=body({"application/json": ref(SwitchRequest)}),
 )
 async def switch_profile(request: Request, profile: Profile) -> Response:
     """Switch a named set of overrides; who and why is kept. Off says how many alerts came of it and how many hold."""
     hub = hub_of(request)
-    said = await decoded(request, SwitchRequest, hub.settings.max_body_bytes)
-    return _json(switch_view(await hub.switch_profile(profile, said.by, said.reason, on=said.on)))
+    said = await decoded(request, SwitchRequest)
+    return as_json(switch_view(await hub.switch_profile(profile, said.by, said.reason, on=said.on)))
 
 
 def _where(said: MaintenanceRequest) -> dict[str, list[str]]:
@@ -303,7 +293,3 @@ def _time(name: str, text: str) -> int:
     except (ValueError, OverflowError) as error:
         cure = "write a time like 2026-11-24T10:00:00+08:00" + (", or how long, like 2h" if name == "to" else "")
         raise Problem(ProblemCode.INVALID_PARAMETER, f"{name}: {cure}") from error
-
-
-def _json(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(_encode(answer), status_code=status, media_type="application/json", headers=headers)

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from console.access import hub_of, may_read
 from console.openapi import answers, ref
+from console.pages import Cursor, Limit, before_of, cursor_after, page_of
 from console.problems import Problem, ProblemCode
-from console.requests import before_of, cursor_after, since_of
+from console.replies import as_json
+from console.requests import Id, Name, since_of
 from console.wire import (
     AlertList,
     AlertView,
@@ -25,17 +26,11 @@ from dispatch.queries import Wanted
 from dispatch.workflow import CaseState
 
 router = APIRouter(tags=["cases and alerts"], dependencies=[Depends(may_read)])
-_encode = msgspec.json.Encoder().encode
-_ONE_NAME = r"^[^\x00-\x1f\x7f]+$"
 _SEVERITIES = "|".join(s.word for s in Severity)
 _CASE_STATES = "|".join(s.value for s in CaseState)
 
-Name = Annotated[str | None, Query(max_length=200, pattern=_ONE_NAME)]
 SeverityWord = Annotated[str | None, Query(pattern=f"^({_SEVERITIES})$")]
 Since = Annotated[str | None, Query(max_length=40, description="RFC 3339 time, inclusive.")]
-Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
-Id = Annotated[str, Path(max_length=200, pattern=_ONE_NAME)]
 
 
 @router.get(
@@ -58,8 +53,8 @@ async def list_cases(
     wanted = Wanted(state, severity, scene, place, since_of(since))
     before = before_of(cursor)
     found = await hub_of(request).read(lambda store: store.cases(wanted, before=before, limit=limit + 1))
-    following = cursor_after(found[limit - 1].id) if len(found) > limit else None
-    return _json(CaseList(items=[case_view(case) for case in found[:limit]], next=following))
+    page, following = page_of(found, limit, lambda case: cursor_after(case.id))
+    return as_json(CaseList(items=[case_view(case) for case in page], next=following))
 
 
 @router.get(
@@ -76,7 +71,7 @@ async def one_case(request: Request, task_number: Id) -> Response:
         raise Problem(ProblemCode.NOT_FOUND, "there is no case with this task number")
     case, lines = found
     alert = await hub.read(lambda store: store.alert(case.alert))
-    return _json(
+    return as_json(
         CaseDetail(
             case=case_view(case),
             audit=[audit_view(line) for line in lines],
@@ -105,20 +100,20 @@ async def list_alerts(
     wanted = Wanted(state, severity, scene, place, since_of(since))
     before = before_of(cursor)
     found = await hub_of(request).read(lambda store: store.alerts(wanted, before=before, limit=limit + 1))
-    following = cursor_after(found[limit - 1].seq) if len(found) > limit else None
-    return _json(AlertList(items=[alert_view(alert) for alert in found[:limit]], next=following))
+    page, following = page_of(found, limit, lambda alert: cursor_after(alert.seq))
+    return as_json(AlertList(items=[alert_view(alert) for alert in page], next=following))
 
 
 @router.get(
     "/api/v1/counts",
     summary="How much there is now",
     response_class=Response,
-    responses=answers({200: ("Alerts by severity, cases by state.", ref(CountsView))}, 401, 503),
+    responses=answers({200: ("Alerts by severity, cases by state.", ref(CountsView))}, 401, 422, 503),
 )
 async def counts(request: Request) -> Response:
     """Alerts that are not cleared by severity, and all cases by state; what there is none of is 0."""
     found = await hub_of(request).read(lambda store: store.counts())
-    return _json(CountsView(alerts=found.alerts, cases=found.cases))
+    return as_json(CountsView(alerts=found.alerts, cases=found.cases))
 
 
 @router.get(
@@ -132,8 +127,4 @@ async def one_alert(request: Request, alert: Id) -> Response:
     found = await hub_of(request).read(lambda store: store.alert(alert))
     if found is None:
         raise Problem(ProblemCode.NOT_FOUND, "there is no alert with this id")
-    return _json(alert_view(found))
-
-
-def _json(answer: msgspec.Struct) -> Response:
-    return Response(_encode(answer), media_type="application/json")
+    return as_json(alert_view(found))

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from console import metrics
 from console.access import hub_of, may_read
 from console.openapi import answers, ref
+from console.replies import JSON
 from console.stream import StreamResponse
 from console.wire import Health
 
@@ -75,7 +76,7 @@ async def figures(request: Request) -> Response:
 )
 async def healthz() -> Response:
     """Answers as long as the event loop runs."""
-    return Response(_ok, media_type="application/json")
+    return Response(_ok, media_type=JSON)
 
 
 @router.get(
@@ -87,4 +88,4 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Commits a write that changes nothing; 503 if the database does not take it within 2 s."""
     await hub_of(request).check_writable(_READY_WITHIN_S)
-    return Response(_ok, media_type="application/json")
+    return Response(_ok, media_type=JSON)

@@ -13,22 +13,20 @@ from city.geojson import LAYERS, properties_of
 from city.places import GridKind, Place
 from console.access import hub_of, may_read
 from console.openapi import answers, ref
+from console.pages import Cursor, Limit, before_of, cursor_after
 from console.problems import Problem, ProblemCode
-from console.requests import before_of, cursor_after
+from console.replies import as_json
+from console.requests import ONE_NAME
 from console.wire import PlaceList, PlaceView
 
 router = APIRouter(tags=["places"], dependencies=[Depends(may_read)])
-_encode = msgspec.json.Encoder().encode
 _LAYERS = "|".join(LAYERS)
-_ONE_NAME = r"^[^\x00-\x1f\x7f]+$"
 _KINDS = "|".join(kind.value for kind in GridKind)
 
 LayerWord = Annotated[str | None, Query(pattern=f"^({_LAYERS})$")]
-Code = Annotated[str | None, Query(max_length=64, pattern=_ONE_NAME, description="Code of a parent.")]
+Code = Annotated[str | None, Query(max_length=64, pattern=ONE_NAME, description="Code of a parent.")]
 Lon = Annotated[float | None, Query(ge=-180, le=180, description="Degrees east, WGS-84; with `lat`.")]
 Lat = Annotated[float | None, Query(ge=-90, le=90, description="Degrees north, WGS-84; with `lon`.")]
-Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
 Geometry = Annotated[bool, Query(description="With the ground of each place, GeoJSON.")]
 
 
@@ -64,7 +62,7 @@ async def list_places(
     begin = before_of(cursor) or 0
     page = [place_view(name, place, geometry=geometry) for name, place in wanted[begin : begin + limit]]
     following = cursor_after(begin + limit) if begin + limit < len(wanted) else None
-    return _json(PlaceList(items=page, next=following))
+    return as_json(PlaceList(items=page, next=following))
 
 
 @router.get(
@@ -76,12 +74,12 @@ async def list_places(
 async def one_place(
     request: Request,
     layer: Annotated[str, Path(pattern=f"^({_LAYERS})$")],
-    code: Annotated[str, Path(max_length=64, pattern=_ONE_NAME)],
+    code: Annotated[str, Path(max_length=64, pattern=ONE_NAME)],
 ) -> Response:
     """The place of a code on today's map."""
     for name, place in _everything(hub_of(request).atlas(), layer):
         if place.code == code:
-            return _json(place_view(name, place, geometry=True))
+            return as_json(place_view(name, place, geometry=True))
     raise Problem(ProblemCode.NOT_FOUND, f"there is no place with this code among the {layer}")
 
 
@@ -108,7 +106,3 @@ def _around(atlas: Atlas | None, lon: float, lat: float) -> Iterator[tuple[str, 
 
 def _parents(place: Place) -> tuple[str, ...]:
     return tuple(getattr(place, name, "") for name in ("town", "disposal_grid", "self_grid"))
-
-
-def _json(answer: msgspec.Struct) -> Response:
-    return Response(_encode(answer), media_type="application/json")

@@ -3,20 +3,18 @@
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from console.access import hub_of, may_read, may_write
-from console.openapi import answers, body, ref
+from console.openapi import WRITES, answers, body, ref
 from console.problems import Problem, ProblemCode
+from console.replies import as_json
 from console.requests import decoded
 from console.wire_scenes import Changes, Judgement, Move, Proposal, Rollback, SceneList, VersionView, version_view
 from thresholds.register import Refusal, RefusedError, SceneRegister, Version
 
 router = APIRouter(tags=["scenes"])
-_encode = msgspec.json.Encoder().encode
-_Body = TypeVar("_Body", bound=msgspec.Struct)
 _Answer = TypeVar("_Answer")
 SceneId = Annotated[str, Path(max_length=64, pattern="^[a-z0-9-]+$")]
 _CODES = {
@@ -25,7 +23,6 @@ _CODES = {
     Refusal.NOT_PROPOSED: ProblemCode.SCENE_CONFLICT,
     Refusal.OVERTAKEN: ProblemCode.SCENE_CONFLICT,
 }
-_WRITES = (400, 401, 404, 409, 413, 422, 503)
 
 
 @router.get(
@@ -33,7 +30,7 @@ _WRITES = (400, 401, 404, 409, 413, 422, 503)
     summary="What is in force",
     response_class=Response,
     dependencies=[Depends(may_read)],
-    responses=answers({200: ("Every scene's version in force, by id.", ref(SceneList))}, 401, 404, 503),
+    responses=answers({200: ("Every scene's version in force, by id.", ref(SceneList))}, 401, 404, 422, 503),
 )
 async def in_force(request: Request) -> Response:
     """Every scene's version in force, by id."""
@@ -45,7 +42,7 @@ async def in_force(request: Request) -> Response:
     summary="What waits for a second person",
     response_class=Response,
     dependencies=[Depends(may_read)],
-    responses=answers({200: ("Proposed versions, the oldest first.", ref(SceneList))}, 401, 404, 503),
+    responses=answers({200: ("Proposed versions, the oldest first.", ref(SceneList))}, 401, 404, 422, 503),
 )
 async def waiting(request: Request) -> Response:
     """Proposed versions, the oldest first."""
@@ -79,7 +76,7 @@ async def changes(
 ) -> Response:
     """What changed in the text, as a unified diff."""
     diff = await _ask(request, lambda register, _: register.diff(scene, older, newer))
-    return Response(_encode(Changes(diff=diff)), media_type="application/json")
+    return as_json(Changes(diff=diff))
 
 
 @router.post(
@@ -88,12 +85,12 @@ async def changes(
     response_class=Response,
     status_code=201,
     dependencies=[Depends(may_write)],
-    responses=answers({201: ("In force, or waiting for a second person.", ref(VersionView))}, *_WRITES),
+    responses=answers({201: ("In force, or waiting for a second person.", ref(VersionView))}, *WRITES),
     openapi_extra=body({"application/json": ref(Proposal)}),
 )
 async def propose(request: Request) -> Response:
     """A new version of the scene in `text`; refused with every finding, a line each, if it has mistakes."""
-    said = await _body(request, Proposal)
+    said = await decoded(request, Proposal)
     return await _do(request, lambda register, now: register.propose(said.text, said.by, said.reason, now))
 
 
@@ -103,12 +100,12 @@ async def propose(request: Request) -> Response:
     response_class=Response,
     status_code=201,
     dependencies=[Depends(may_write)],
-    responses=answers({201: ("In force, or waiting for a second person.", ref(VersionView))}, *_WRITES),
+    responses=answers({201: ("In force, or waiting for a second person.", ref(VersionView))}, *WRITES),
     openapi_extra=body({"application/json": ref(Move)}),
 )
 async def move(request: Request, scene: SceneId) -> Response:
     """The same content at another stage."""
-    said = await _body(request, Move)
+    said = await decoded(request, Move)
     return await _do(request, lambda register, now: register.move(scene, said.stage, said.by, said.reason, now))
 
 
@@ -118,12 +115,12 @@ async def move(request: Request, scene: SceneId) -> Response:
     response_class=Response,
     status_code=201,
     dependencies=[Depends(may_write)],
-    responses=answers({201: ("In force now.", ref(VersionView))}, *_WRITES),
+    responses=answers({201: ("In force now.", ref(VersionView))}, *WRITES),
     openapi_extra=body({"application/json": ref(Judgement)}),
 )
 async def approve(request: Request, scene: SceneId) -> Response:
     """Put a version in force that somebody else wrote."""
-    said = await _body(request, Judgement)
+    said = await decoded(request, Judgement)
     return await _do(request, lambda register, now: register.approve(scene, said.number, said.by, said.reason, now))
 
 
@@ -133,12 +130,12 @@ async def approve(request: Request, scene: SceneId) -> Response:
     response_class=Response,
     status_code=201,
     dependencies=[Depends(may_write)],
-    responses=answers({201: ("Rejected.", ref(VersionView))}, *_WRITES),
+    responses=answers({201: ("Rejected.", ref(VersionView))}, *WRITES),
     openapi_extra=body({"application/json": ref(Judgement)}),
 )
 async def reject(request: Request, scene: SceneId) -> Response:
     """Say no to a version that waits."""
-    said = await _body(request, Judgement)
+    said = await decoded(request, Judgement)
     return await _do(request, lambda register, now: register.reject(scene, said.number, said.by, said.reason, now))
 
 
@@ -148,12 +145,12 @@ async def reject(request: Request, scene: SceneId) -> Response:
     response_class=Response,
     status_code=201,
     dependencies=[Depends(may_write)],
-    responses=answers({201: ("In force now.", ref(VersionView))}, *_WRITES),
+    responses=answers({201: ("In force now.", ref(VersionView))}, *WRITES),
     openapi_extra=body({"application/json": ref(Rollback)}),
 )
 async def roll_back(request: Request, scene: SceneId) -> Response:
     """What an earlier version said is in force again, at once."""
-    said = await _body(request, Rollback)
+    said = await decoded(request, Rollback)
     return await _do(request, lambda register, now: register.roll_back(scene, said.by, said.reason, now, to=said.to))
 
 
@@ -166,13 +163,9 @@ async def _ask(request: Request, what: Callable[[SceneRegister, int], _Answer]) 
 
 async def _do(request: Request, what: Callable[[SceneRegister, int], Version]) -> Response:
     done = await _ask(request, what)
-    return Response(_encode(version_view(done)), status_code=201, media_type="application/json")
-
-
-async def _body(request: Request, kind: type[_Body]) -> _Body:
-    return await decoded(request, kind, hub_of(request).settings.max_body_bytes)
+    return as_json(version_view(done), 201)
 
 
 def _list(versions: list[Version]) -> Response:
     items = [version_view(version) for version in versions]
-    return Response(_encode(SceneList(items=items)), media_type="application/json")
+    return as_json(SceneList(items=items))

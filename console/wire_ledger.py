@@ -2,12 +2,11 @@
 
 import datetime as dt
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from alerts.event import CoverData, KeptData
-from core.clock import rfc3339
+from core.clock import SHANGHAI, rfc3339
 from dispatch.case import CoverMoved, KeptMoved, Maintenance, MaintenanceMoved, ProfileMoved, Switch
 from dispatch.ledger import LedgerMoved
 
@@ -43,7 +42,6 @@ _WHERE = {
     "type": ("type", "设备类型"),
     "scene": ("scene", "场景"),
 }
-_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,7 +283,7 @@ def switch_view(switch: Switch) -> SwitchView:
 
 def _local(ms: int) -> str:
     """A time as people in the district say it."""
-    return dt.datetime.fromtimestamp(ms / 1000, _ZONE).strftime("%Y-%m-%d %H:%M")
+    return dt.datetime.fromtimestamp(ms / 1000, SHANGHAI).strftime("%Y-%m-%d %H:%M")
 
 
 def ledger_streamed(moved: LedgerMoved) -> tuple[str, bytes]:

@@ -1,7 +1,7 @@
 """The ledger of what was kept back, who keeps it back, and emergency profiles: reading and writing their tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from dispatch import tables
 from dispatch.case import CoverMoved, KeptMoved, Maintenance, MaintenanceMoved, ProfileMoved, Switch
 from dispatch.database import unavailable_as_such
 from dispatch.intake import Decision, Outcome
+from dispatch.said import write_feedback
 
 KEPT = "kept"
 _entry = msgspec.json.Decoder(KeptData)
@@ -43,6 +44,26 @@ class WantedEntries:
     since: int | None = None
 
 
+def rules_of(wanted: Any, table: Any, *, since: Any, place: Any, before: int | None) -> list[ColumnElement[bool]]:
+    """What rows of a list have to be.
+
+    Args:
+        wanted: A dataclass whose fields are named as the columns that they are compared with, but `since`; None in one
+            takes everything.
+        table: The table's columns.
+        since: The column that `since` is held against, ms.
+        place: The column of a row's place in the list.
+        before: Only what stands below this place.
+    """
+    given = {field.name: getattr(wanted, field.name) for field in fields(wanted) if field.name != "since"}
+    rules: list[ColumnElement[bool]] = [table[name] == value for name, value in given.items() if value is not None]
+    if wanted.since is not None:
+        rules.append(since >= wanted.since)
+    if before is not None:
+        rules.append(place < before)
+    return rules
+
+
 class LedgerQueries:
     """Reading the ledger; every method raises `UnavailableError` while the database cannot be used."""
 
@@ -51,17 +72,9 @@ class LedgerQueries:
     def ledger(self, wanted: WantedEntries, *, before: int | None, limit: int) -> list[tuple[int, KeptData]]:
         """Entries with their place in the list, the one that came last first, below `before`."""
         table = tables.ledger.c
-        rules: list[ColumnElement[bool]] = [
-            table[name] == value
-            for name in ("scene", "place", "device", "reason", "by", "outcome")
-            if (value := getattr(wanted, name)) is not None
-        ]
-        if wanted.since is not None:
-            rules.append(table.raised_at >= wanted.since)
-        if before is not None:
-            rules.append(table.first < before)
+        rules = rules_of(wanted, table, since=table.raised_at, place=table.first, before=before)
         query = select(table.first, table.body).where(*rules).order_by(table.first.desc()).limit(limit)
-        return [(row["first"], _entry.decode(row["body"])) for row in self._of(query)]
+        return [(row["first"], _entry.decode(row["body"])) for row in self._rows(query)]
 
     def covers(
         self, *, reason: str | None = None, by: str | None = None, before: int | None, limit: int
@@ -73,7 +86,7 @@ class LedgerQueries:
         if before is not None:
             rules.append(table.seq < before)
         query = select(table.seq, table.body).where(*rules).order_by(table.seq.desc()).limit(limit)
-        return [(row["seq"], _cover.decode(row["body"])) for row in self._of(query)]
+        return [(row["seq"], _cover.decode(row["body"])) for row in self._rows(query)]
 
     def maintenances(self, *, ends_after: int | None, before: int | None, limit: int) -> list[Maintenance]:
         """The newest first, those whose `first` is below `before` and that end after a time, ms."""
@@ -84,11 +97,11 @@ class LedgerQueries:
         if before is not None:
             rules.append(table.first < before)
         query = select(tables.maintenance).where(*rules).order_by(table.first.desc()).limit(limit)
-        return [_maintenance(row) for row in self._of(query)]
+        return [_maintenance(row) for row in self._rows(query)]
 
     def maintenance(self, name: str) -> Maintenance | None:
         """One of them; None if there is none of this id."""
-        rows = self._of(select(tables.maintenance).where(tables.maintenance.c.id == name))
+        rows = self._rows(select(tables.maintenance).where(tables.maintenance.c.id == name))
         return _maintenance(rows[0]) if rows else None
 
     def switched(self, profile: str | None = None, limit: int = 500) -> list[Switch]:
@@ -96,7 +109,7 @@ class LedgerQueries:
         table = tables.switches
         query = select(table).order_by(table.c.seq.desc()).limit(limit)
         return [
-            Switch(**row) for row in self._of(query if profile is None else query.where(table.c.profile == profile))
+            Switch(**row) for row in self._rows(query if profile is None else query.where(table.c.profile == profile))
         ]
 
     def profiles_on(self) -> list[Switch]:
@@ -104,7 +117,7 @@ class LedgerQueries:
         table = tables.switches
         last = select(func.max(table.c.seq)).group_by(table.c.profile)
         query = select(table).where(table.c.seq.in_(last), table.c.on).order_by(table.c.profile)
-        return [Switch(**row) for row in self._of(query)]
+        return [Switch(**row) for row in self._rows(query)]
 
     def kept_now(self) -> dict[str, int]:
         """How many entries are kept back now, by reason."""
@@ -118,7 +131,7 @@ class LedgerQueries:
         entries, covers, works, switches = tables.ledger, tables.covers, tables.maintenance, tables.switches
 
         def news(table: Any) -> Sequence[Mapping[Any, Any]]:
-            return self._of(select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit))
+            return self._rows(select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit))
 
         moved: list[LedgerMoved] = [KeptMoved(row["seq"], _entry.decode(row["body"])) for row in news(entries)]
         moved += [CoverMoved(row["seq"], _cover.decode(row["body"])) for row in news(covers)]
@@ -126,7 +139,7 @@ class LedgerQueries:
         moved += [ProfileMoved(row["seq"], Switch(**row)) for row in news(switches)]
         return moved
 
-    def _of(self, query: Select[Any]) -> Sequence[Mapping[Any, Any]]:
+    def _rows(self, query: Select[Any]) -> Sequence[Mapping[Any, Any]]:
         with unavailable_as_such(), self._engine.connect() as connection:
             return connection.execute(query).mappings().all()
 
@@ -197,11 +210,11 @@ def say_switch(connection: Connection, switch: Switch) -> None:
     """Write down that a profile was switched, for people and for the pipeline."""
     row = {name: getattr(switch, name) for name in tables.switches.c.keys()}  # noqa: SIM118 - columns, not a dict
     connection.execute(insert(tables.switches), [row])
-    said = {
-        "seq": switch.seq, "kind": PROFILE_ON if switch.on else PROFILE_OFF, "alert": switch.profile, "by": switch.by,
-        "comment": switch.reason, "at": switch.at,
-    }  # fmt: skip
-    connection.execute(insert(tables.feedback), [said])
+    said = Feedback(
+        seq=switch.seq, kind=PROFILE_ON if switch.on else PROFILE_OFF, alert=switch.profile, by=switch.by,
+        comment=switch.reason, at=rfc3339(switch.at),
+    )  # fmt: skip
+    write_feedback(connection, said)
 
 
 def came_of(connection: Connection, scenes: Sequence[str], since: int) -> tuple[int, int]:
@@ -215,15 +228,12 @@ def came_of(connection: Connection, scenes: Sequence[str], since: int) -> tuple[
 
 
 def _say_to_pipeline(connection: Connection, said: Maintenance, by: str, reason: str, now_ms: int) -> Feedback:
-    scope = {"since": rfc3339(said.since), "until": rfc3339(said.until), "where": said.where}
-    row = {
-        "seq": said.seq, "kind": MAINTENANCE, "alert": said.id, "by": by, "comment": reason, "at": now_ms,
-        "scope": _encode(scope).decode(),
-    }  # fmt: skip
-    connection.execute(insert(tables.feedback), [row])
-    return Feedback(
-        seq=said.seq, kind=MAINTENANCE, alert=said.id, by=by, comment=reason, at=rfc3339(now_ms),
-        since=rfc3339(said.since), until=rfc3339(said.until), where=said.where,
+    return write_feedback(
+        connection,
+        Feedback(
+            seq=said.seq, kind=MAINTENANCE, alert=said.id, by=by, comment=reason, at=rfc3339(now_ms),
+            since=rfc3339(said.since), until=rfc3339(said.until), where=said.where,
+        ),
     )  # fmt: skip
 
 

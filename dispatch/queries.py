@@ -1,6 +1,6 @@
 """Reading the dispatch core's database: lists, one case, what is new for the stream and for the pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,13 +8,14 @@ import msgspec
 from sqlalchemy import ColumnElement, Engine, and_, func, select
 
 from alerts.event import AlertData, AlertEvent, Feedback, Verdict
-from core.clock import parse_rfc3339, rfc3339
+from core.clock import parse_rfc3339
 from core.severity import Severity
 from dispatch import tables
 from dispatch.case import Alert, AlertMoved, AuditLine, Case, CaseMoved, Moved, What
 from dispatch.database import STREAM_COUNTER, unavailable_as_such
-from dispatch.ledger import LedgerQueries
+from dispatch.ledger import LedgerQueries, rules_of
 from dispatch.precision import JudgedAlert
+from dispatch.said import feedback_of
 from dispatch.workflow import CaseState
 
 _decode_data = msgspec.json.Decoder(AlertData).decode
@@ -81,15 +82,8 @@ class Queries(LedgerQueries):
     def cases(self, wanted: Wanted, *, before: int | None, limit: int) -> list[Case]:
         """Cases, newest first, whose `id` is below `before`."""
         table = tables.cases.c
-        rules = [
-            table.state == wanted.state if wanted.state is not None else None,
-            table.severity == wanted.severity if wanted.severity is not None else None,
-            table.scene == wanted.scene if wanted.scene is not None else None,
-            table.place == wanted.place if wanted.place is not None else None,
-            table.opened_at >= wanted.since if wanted.since is not None else None,
-            table.id < before if before is not None else None,
-        ]
-        query = select(tables.cases).where(*_given(rules)).order_by(table.id.desc()).limit(limit)
+        rules = rules_of(wanted, table, since=table.opened_at, place=table.id, before=before)
+        query = select(tables.cases).where(*rules).order_by(table.id.desc()).limit(limit)
         return [case_of(row) for row in self._rows(query)]
 
     def case(self, task_number: str) -> tuple[Case, list[AuditLine]] | None:
@@ -105,15 +99,8 @@ class Queries(LedgerQueries):
     def alerts(self, wanted: Wanted, *, before: int | None, limit: int) -> list[Alert]:
         """Alerts, the one that came in last first, whose `seq` is below `before`."""
         table = tables.alerts.c
-        rules = [
-            table.state == wanted.state if wanted.state is not None else None,
-            table.severity == wanted.severity if wanted.severity is not None else None,
-            table.scene == wanted.scene if wanted.scene is not None else None,
-            table.place == wanted.place if wanted.place is not None else None,
-            table.raised_at >= wanted.since if wanted.since is not None else None,
-            table.seq < before if before is not None else None,
-        ]
-        return self._alerts(and_(True, *_given(rules)), limit)
+        rules = rules_of(wanted, table, since=table.raised_at, place=table.seq, before=before)
+        return self._alerts(and_(True, *rules), limit)
 
     def alert(self, alert: str) -> Alert | None:
         """The alert of an id; None if there is none."""
@@ -124,7 +111,7 @@ class Queries(LedgerQueries):
         """What people said, with `seq` above `after`, in order."""
         table = tables.feedback
         query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
-        return [_feedback_of(row) for row in self._rows(query)]
+        return [feedback_of(row) for row in self._rows(query)]
 
     def judged(self, scene: str | None = None) -> list[JudgedAlert]:
         """Every alert that somebody judged, with the last word on it; of one scene if it is given."""
@@ -226,21 +213,6 @@ class Queries(LedgerQueries):
             .limit(limit)
         )
         return [CaseMoved(row["seq"], case_of(row, "case_"), line_of(row)) for row in self._rows(query)]
-
-    def _rows(self, query: Any) -> Sequence[Mapping[Any, Any]]:
-        with unavailable_as_such(), self._engine.connect() as connection:
-            return connection.execute(query).mappings().all()
-
-
-def _feedback_of(row: Mapping[Any, Any]) -> Feedback:
-    columns = {name: value for name, value in row.items() if name != "scope"}
-    scope = msgspec.json.decode(row["scope"]) if row["scope"] else {}
-    verdict = Verdict(row["verdict"]) if row["verdict"] else None
-    return Feedback(**{**columns, **scope, "at": rfc3339(row["at"]), "verdict": verdict})
-
-
-def _given(rules: Sequence[ColumnElement[bool] | None]) -> list[ColumnElement[bool]]:
-    return [rule for rule in rules if rule is not None]
 
 
 def _alert_moved(row: Mapping[Any, Any]) -> AlertMoved:

@@ -25,6 +25,7 @@ from dispatch.intake import (
 )
 from dispatch.ledger import came_of, say_ended, say_maintenance, say_switch, take_ledger
 from dispatch.queries import Queries, alert_of, case_of
+from dispatch.said import write_feedback
 
 VERDICT = "verdict"
 _encode = msgspec.json.Encoder().encode
@@ -37,12 +38,15 @@ _RESERVE = (
     .returning(tables.counters.c.value)
 )
 _LAST_NUMBER = select(tables.task_counters.c.last).where(tables.task_counters.c.day == bindparam("day"))
+# One new event of a new alert is the usual case: all that there is to know of it is one row.
+_OF_ONE = select(
+    select(tables.events.c.seq).where(tables.events.c.id == bindparam("event")).scalar_subquery().label("taken"),
+    select(tables.alerts.c.seq).where(tables.alerts.c.id == bindparam("alert")).scalar_subquery().label("alert"),
+    _LAST_NUMBER.scalar_subquery().label("last"),
+)
 _ALERTS = select(tables.alerts).where(tables.alerts.c.id.in_(bindparam("ids", expanding=True)))
 _CASES = select(tables.cases).where(tables.cases.c.alert.in_(bindparam("ids", expanding=True)))
 _TAKEN = select(tables.events.c.id).where(tables.events.c.id.in_(bindparam("ids", expanding=True)))
-# One event at a time is the usual case, and a list of unknown length costs SQLAlchemy more than the query costs SQLite.
-_ONE_ALERT = select(tables.alerts).where(tables.alerts.c.id == bindparam("id"))
-_ONE_TAKEN = select(tables.events.c.id).where(tables.events.c.id == bindparam("id"))
 _UPDATE_ALERT = update(tables.alerts).where(tables.alerts.c.seq == bindparam("key"))
 _NEXT_DAY = insert(tables.task_counters)
 _KEEP_NUMBER = (
@@ -118,8 +122,7 @@ class Store(Queries):
         day = working_day(now_ms)
         with unavailable_as_such(), self._engine.begin() as connection:
             first_seq = _reserve(connection, SEQS_PER_EVENT * len(good))
-            known = _known(connection, good)
-            last = connection.scalar(_LAST_NUMBER, {"day": day})
+            known, last = _known(connection, good, day)
             intake = Intake(known, first_seq=first_seq, last_number=last or 0, day=day, now_ms=now_ms)
             plan = intake.take_all(items)
             _write(connection, plan, known, now_ms)
@@ -131,16 +134,8 @@ class Store(Queries):
         """Write down what `by` says of an alert (`acknowledge`, `reset`); the pipeline fetches it and answers."""
         with unavailable_as_such(), self._engine.begin() as connection:
             seq = _reserve(connection, 1)
-            row = {
-                "seq": seq,
-                "kind": kind,
-                "alert": alert,
-                "by": by,
-                "comment": comment,
-                "at": now_ms,
-            }
-            connection.execute(insert(tables.feedback), [row])
-        return Feedback(seq=seq, kind=kind, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+            said = Feedback(seq=seq, kind=kind, alert=alert, by=by, comment=comment, at=rfc3339(now_ms))
+            return write_feedback(connection, said)
 
     def judge(self, alert: str, verdict: Verdict, by: str, comment: str | None, now_ms: int) -> Feedback:
         """Write down what the alert turned out to be; the last word counts. Its case gets a line of audit.
@@ -149,11 +144,10 @@ class Store(Queries):
         """
         with unavailable_as_such(), self._engine.begin() as connection:
             seq = _reserve(connection, 2)
-            row = {
-                "seq": seq, "kind": VERDICT, "alert": alert, "by": by, "comment": comment, "verdict": verdict.value,
-                "at": now_ms,
-            }  # fmt: skip
-            connection.execute(insert(tables.feedback), [row])
+            said = Feedback(
+                seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms)
+            )
+            write_feedback(connection, said)
             case = connection.execute(_CASES, {"ids": [alert]}).mappings().first()
             if case is not None:
                 words = f"{verdict.value}: {comment}" if comment else verdict.value
@@ -162,7 +156,7 @@ class Store(Queries):
                     to_state=case["state"], note=words, event=f"feedback.{seq}",
                 )  # fmt: skip
                 connection.execute(_NEW_LINES, [_line_row(line)])
-        return Feedback(seq=seq, kind=VERDICT, alert=alert, by=by, comment=comment, verdict=verdict, at=rfc3339(now_ms))
+        return said
 
     def maintain(
         self, by: str, reason: str, where: dict[str, list[str]], since: int, until: int, now_ms: int
@@ -222,19 +216,23 @@ def _keep_number(connection: Connection, day: str, last: int | None, used: int) 
         connection.execute(_KEEP_NUMBER, {"of": day, "number": last + used})
 
 
-def _known(connection: Connection, events: Sequence[AlertEvent]) -> Known:
-    alert_ids = {"ids": list({event.data.alert for event in events})}
+def _known(connection: Connection, events: Sequence[AlertEvent], day: str) -> tuple[Known, int | None]:
+    """What is known of the events, and the number of the last case of `day`; None if it has none yet."""
     if len(events) == 1:
-        taken = connection.scalars(_ONE_TAKEN, {"id": events[0].id}).all()
-        alert_rows = connection.execute(_ONE_ALERT, {"id": events[0].data.alert}).mappings().all()
+        one = {"event": events[0].id, "alert": events[0].data.alert, "day": day}
+        taken, alert, last = connection.execute(_OF_ONE, one).one()
+        if taken is None and alert is None:
+            return Known(), last
     else:
-        taken = connection.scalars(_TAKEN, {"ids": list({event.id for event in events})}).all()
-        alert_rows = connection.execute(_ALERTS, alert_ids).mappings().all()
+        last = connection.scalar(_LAST_NUMBER, {"day": day})
+    known = frozenset(connection.scalars(_TAKEN, {"ids": list({event.id for event in events})}))
+    ids = {"ids": list({event.data.alert for event in events})}
+    alert_rows = connection.execute(_ALERTS, ids).mappings().all()
     if not alert_rows:
-        return Known(frozenset(taken))  # every case has its alert
-    cases = {row["alert"]: case_of(row) for row in connection.execute(_CASES, alert_ids).mappings()}
+        return Known(known), last  # every case has its alert
+    cases = {row["alert"]: case_of(row) for row in connection.execute(_CASES, ids).mappings()}
     alerts = {row["id"]: alert_of(row, _number(cases.get(row["id"]))) for row in alert_rows}
-    return Known(frozenset(taken), alerts, cases)
+    return Known(known, alerts, cases), last
 
 
 def _number(case: Case | None) -> str | None:

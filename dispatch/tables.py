@@ -25,6 +25,25 @@ metadata = MetaData()
 _Big = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits everywhere; on SQLite an INTEGER key is the row id itself, which saves an index."""
 
+
+def _key(name: str) -> Column[int]:
+    """A number by which rows are found; the database never makes one up."""
+    return Column(name, _Big, primary_key=True, autoincrement=False)
+
+
+def _number(name: str, *, unique: bool = False, index: bool = False) -> Column[int]:
+    return Column(name, _Big, nullable=False, unique=unique or None, index=index or None)
+
+
+def _word(name: str, length: int = 200, *, unique: bool = False, index: bool = False) -> Column[str]:
+    """An id, a name or a state: never longer than what may come in."""
+    return Column(name, String(length), nullable=False, unique=unique or None, index=index or None)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
 schema_version = Table(
     "hub_schema",
     metadata,
@@ -35,7 +54,7 @@ counters = Table(
     "counters",
     metadata,
     Column("name", String(40), primary_key=True),
-    Column("value", _Big, nullable=False),
+    _number("value"),
 )
 
 task_counters = Table(
@@ -49,30 +68,30 @@ events = Table(
     "events",
     metadata,
     Column("id", String(200), primary_key=True),
-    Column("seq", _Big, nullable=False, unique=True),
-    Column("type", String(60), nullable=False),
-    Column("alert", String(200), nullable=False, index=True),
+    _number("seq", unique=True),
+    _word("type", 60),
+    _word("alert", index=True),
     Column("applied", Boolean, nullable=False),
-    Column("received_at", _Big, nullable=False),
-    Column("body", Text, nullable=False),
+    _number("received_at"),
+    _text("body"),
 )
 
 alerts = Table(
     "alerts",
     metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
-    Column("id", String(200), nullable=False, unique=True),
-    Column("event", String(200), nullable=False),
+    _key("seq"),
+    _word("id", unique=True),
+    _word("event"),
     Column("revision", Integer, nullable=False),
-    Column("scene", String(200), nullable=False),
-    Column("place", String(200), nullable=False),
-    Column("town", String(200), nullable=False),
-    Column("severity", String(20), nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("raised_at", _Big, nullable=False),
+    _word("scene"),
+    _word("place"),
+    _word("town"),
+    _word("severity", 20),
+    _word("state", 20),
+    _number("raised_at"),
     Column("cleared_at", _Big),
-    Column("updated_at", _Big, nullable=False),
-    Column("body", Text, nullable=False),
+    _number("updated_at"),
+    _text("body"),
     Index("alerts_by_state", "state", "seq"),
     Index("alerts_by_place", "place", "seq"),
 )
@@ -80,22 +99,22 @@ alerts = Table(
 cases = Table(
     "cases",
     metadata,
-    Column("id", _Big, primary_key=True, autoincrement=False),
-    Column("task_number", String(20), nullable=False, unique=True),
-    Column("alert", String(200), nullable=False, unique=True),
-    Column("scene", String(200), nullable=False),
-    Column("title_en", Text, nullable=False),
-    Column("title_zh", Text, nullable=False),
-    Column("place", String(200), nullable=False),
-    Column("town", String(200), nullable=False),
+    _key("id"),
+    _word("task_number", 20, unique=True),
+    _word("alert", unique=True),
+    _word("scene"),
+    _text("title_en"),
+    _text("title_zh"),
+    _word("place"),
+    _word("town"),
     Column("leaf", String(200)),
-    Column("severity", String(20), nullable=False),
-    Column("state", String(40), nullable=False),
-    Column("alert_state", String(20), nullable=False),
-    Column("raised_at", _Big, nullable=False),
-    Column("opened_at", _Big, nullable=False),
+    _word("severity", 20),
+    _word("state", 40),
+    _word("alert_state", 20),
+    _number("raised_at"),
+    _number("opened_at"),
     Column("cleared_at", _Big),
-    Column("updated_at", _Big, nullable=False),
+    _number("updated_at"),
     Index("cases_by_state", "state", "id"),
     Index("cases_by_place", "place", "id"),
 )
@@ -103,27 +122,27 @@ cases = Table(
 case_events = Table(
     "case_events",
     metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
+    _key("seq"),
     Column("case", _Big, ForeignKey("cases.id"), nullable=False, index=True),
-    Column("at", _Big, nullable=False),
-    Column("who", Text, nullable=False),
-    Column("what", String(40), nullable=False),
+    _number("at"),
+    _text("who"),
+    _word("what", 40),
     Column("from_state", String(40)),
-    Column("to_state", String(40), nullable=False),
-    Column("note", Text, nullable=False),
-    Column("event", String(200), nullable=False),
+    _word("to_state", 40),
+    _text("note"),
+    _word("event"),
 )
 
 feedback = Table(
     "feedback",
     metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
-    Column("kind", String(20), nullable=False),
-    Column("alert", String(200), nullable=False),
-    Column("by", Text, nullable=False),
+    _key("seq"),
+    _word("kind", 20),
+    _word("alert"),
+    _text("by"),
     Column("comment", Text),
     Column("verdict", String(20)),
-    Column("at", _Big, nullable=False),
+    _number("at"),
     Column("scope", Text),
     Index("feedback_by_alert", "alert", "seq"),
 )
@@ -132,19 +151,19 @@ feedback = Table(
 ledger = Table(
     "ledger",
     metadata,
-    Column("first", _Big, primary_key=True, autoincrement=False),
-    Column("seq", _Big, nullable=False, index=True),
-    Column("id", String(200), nullable=False, unique=True),
+    _key("first"),
+    _number("seq", index=True),
+    _word("id", unique=True),
     Column("revision", Integer, nullable=False),
-    Column("scene", String(200), nullable=False),
-    Column("place", String(200), nullable=False),
-    Column("town", String(200), nullable=False),
-    Column("device", String(200), nullable=False),
-    Column("reason", String(20), nullable=False),
-    Column("by", String(200), nullable=False),
-    Column("outcome", String(20), nullable=False),
-    Column("raised_at", _Big, nullable=False),
-    Column("body", Text, nullable=False),
+    _word("scene"),
+    _word("place"),
+    _word("town"),
+    _word("device"),
+    _word("reason", 20),
+    _word("by"),
+    _word("outcome", 20),
+    _number("raised_at"),
+    _text("body"),
     Index("ledger_by_outcome", "outcome", "first"),
     Index("ledger_by_scene", "scene", "first"),
     Index("ledger_by_cover", "by", "first"),
@@ -154,26 +173,26 @@ ledger = Table(
 covers = Table(
     "covers",
     metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
-    Column("id", String(200), nullable=False, unique=True),
-    Column("reason", String(20), nullable=False),
-    Column("by", String(200), nullable=False, index=True),
-    Column("body", Text, nullable=False),
+    _key("seq"),
+    _word("id", unique=True),
+    _word("reason", 20),
+    _word("by", index=True),
+    _text("body"),
 )
 """Maintenance and inhibitions that are over, and what was behind them."""
 
 maintenance = Table(
     "maintenance",
     metadata,
-    Column("first", _Big, primary_key=True, autoincrement=False),
-    Column("seq", _Big, nullable=False, index=True),
-    Column("id", String(40), nullable=False, unique=True),
-    Column("since", _Big, nullable=False),
-    Column("until", _Big, nullable=False, index=True),
-    Column("where", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("said_at", _Big, nullable=False),
+    _key("first"),
+    _number("seq", index=True),
+    _word("id", 40, unique=True),
+    _number("since"),
+    _number("until", index=True),
+    _text("where"),
+    _text("by"),
+    _text("reason"),
+    _number("said_at"),
     Column("ended_at", _Big),
     Column("ended_by", Text),
     Column("ended_reason", Text),
@@ -183,12 +202,12 @@ maintenance = Table(
 switches = Table(
     "switches",
     metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
-    Column("profile", String(64), nullable=False),
+    _key("seq"),
+    _word("profile", 64),
     Column("on", Boolean, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("at", _Big, nullable=False),
+    _text("by"),
+    _text("reason"),
+    _number("at"),
     Column("raised", Integer),
     Column("holds", Integer),
     Index("switches_by_profile", "profile", "seq"),

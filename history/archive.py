@@ -11,6 +11,7 @@ it; so a death at any moment leaves at most files that nobody names, which the n
 
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,12 @@ from history.ledger import (
     Mark,
     Progress,
     mark_dirty,
+    put_brought,
     put_feeds,
     put_files,
     put_last,
     put_marks,
+    put_progress,
     put_spans,
 )
 from history.query import FeedName
@@ -74,6 +77,16 @@ class Piece:
     marks: Sequence[Mark] = ()
 
 
+def settle(db: sqlite3.Connection, piece: Piece) -> None:
+    """Write down all of a piece but where its readings lie: feeds, spans, last times, up to where the log is there."""
+    put_feeds(db, piece.new_feeds)
+    put_spans(db, piece.spans, goes_on=piece.goes_on)
+    put_marks(db, piece.marks)
+    if len(piece.batch):
+        put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
+    put_progress(db, piece.progress, len(piece.batch))
+
+
 class Archive:
     """The one writer of a folder of Parquet files; other processes may read it, and wait their turn to write.
 
@@ -103,17 +116,8 @@ class Archive:
         """
         files = self._write_fresh(piece) if len(piece.batch) else []
         with self.ledger.transaction() as db:
-            put_feeds(db, piece.new_feeds)
+            settle(db, piece)
             put_files(db, files)
-            put_spans(db, piece.spans, goes_on=piece.goes_on)
-            put_marks(db, piece.marks)
-            if len(piece.batch):
-                put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
-            p = piece.progress
-            db.execute(
-                "UPDATE progress SET seq = ?, seal = ?, stamp = ?, readings = readings + ?",
-                (p.seq, p.seal, p.stamp, len(piece.batch)),
-            )
 
     def bring(
         self, batch: ReadingBatch, lag: Int64, new_feeds: Sequence[tuple[int, FeedName]], digest: str, name: str
@@ -128,13 +132,7 @@ class Archive:
             put_feeds(db, new_feeds)
             put_files(db, added)
             mark_dirty(db, [(row.day, row.type, row.metric) for row in added])
-            db.execute("UPDATE progress SET readings = readings + ?", (len(batch),))
-            start, end = int(batch.event_time.min()), int(batch.event_time.max()) + 1
-            feeds = np.unique(batch.feed).astype(np.int32).tobytes()
-            db.execute(
-                "INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?, ?)",
-                (digest, name, start, end, len(batch), feeds),
-            )
+            put_brought(db, batch, digest, name)
 
     def fold(self, *, least_files: int = _FOLD_FILES, least_rows: int = _FOLD_ROWS) -> int:
         """Sort fresh files into days and metrics once there are many; returns how many readings were."""

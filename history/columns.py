@@ -98,7 +98,7 @@ class Stored:
 
 
 def arranged(batch: ReadingBatch, lag: Int64) -> Stored:
-    """Readings in any order, arranged for a file: by feed, then stamp."""
+    """Readings in any order, arranged for a file: by feed, then stamp, which is arrival and `lag`, ns, shape (n,)."""
     stamp = batch.arrival + lag
     by_feed = np.lexsort((stamp, batch.feed))
     rank = np.empty(len(batch), np.int32)

@@ -27,11 +27,11 @@ from urllib3.exceptions import HTTPError
 from core.clock import wall_ns
 from core.errors import UnavailableError
 from core.reading import Int32, Int64, Quality, ReadingBatch, UInt8
-from history.archive import Piece
+from history.archive import Piece, settle
 from history.columns import Stored
 from history.coverage import holes, joined
 from history.days import day_label
-from history.ledger import Ledger, put_feeds, put_last, put_marks, put_spans
+from history.ledger import Ledger, put_brought, put_feeds
 from history.query import (
     STEP_MS,
     FeedName,
@@ -117,16 +117,7 @@ class InfluxSink:
         """
         self._send(piece.batch, piece.lag, piece.new_feeds)
         with self.ledger.transaction() as db:
-            put_feeds(db, piece.new_feeds)
-            put_spans(db, piece.spans, goes_on=piece.goes_on)
-            put_marks(db, piece.marks)
-            if len(piece.batch):
-                put_last(db, piece.last, np.unique(piece.batch.feed).tolist())
-            p = piece.progress
-            db.execute(
-                "UPDATE progress SET seq = ?, seal = ?, stamp = ?, readings = readings + ?",
-                (p.seq, p.seal, p.stamp, len(piece.batch)),
-            )
+            settle(db, piece)
 
     def bring(
         self, batch: ReadingBatch, lag: Int64, new_feeds: Sequence[tuple[int, FeedName]], digest: str, name: str
@@ -137,15 +128,9 @@ class InfluxSink:
             UnavailableError: If it cannot be written now.
         """
         self._send(batch, lag, new_feeds)
-        start, end = int(batch.event_time.min()), int(batch.event_time.max()) + 1
-        feeds = np.unique(batch.feed).astype(np.int32).tobytes()
         with self.ledger.transaction() as db:
             put_feeds(db, new_feeds)
-            db.execute("UPDATE progress SET readings = readings + ?", (len(batch),))
-            db.execute(
-                "INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?, ?)",
-                (digest, name, start, end, len(batch), feeds),
-            )
+            put_brought(db, batch, digest, name)
 
     def _send(self, batch: ReadingBatch, lag: Int64, new_feeds: Sequence[tuple[int, FeedName]]) -> None:
         if not self._bucket_is_there:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import DataLossError, UnavailableError
-from core.reading import Int64
+from core.reading import Int64, ReadingBatch
 from history.coverage import Brought, Span
 from history.days import DAY_MS, day_label
 from history.query import FeedName, GapReason, Selection
@@ -65,11 +65,6 @@ class FileRow:
     min_event: int
     max_event: int
     bytes: int
-
-    @property
-    def series(self) -> str:
-        """`type/metric`."""
-        return f"{self.type or '-'}/{self.metric}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +314,24 @@ def put_spans(db: sqlite3.Connection, spans: Sequence[Span], *, goes_on: bool) -
                 "INSERT INTO span (start_ms, end_ms, after) VALUES (?, ?, ?)",
                 (span.start_ms, span.end_ms, str(span.after)),
             )
+
+
+def put_progress(db: sqlite3.Connection, progress: Progress, readings: int) -> None:
+    """Write up to where the log is in history, and that so many readings more are."""
+    db.execute(
+        "UPDATE progress SET seq = ?, seal = ?, stamp = ?, readings = readings + ?",
+        (progress.seq, progress.seal, progress.stamp, readings),
+    )
+
+
+def put_brought(db: sqlite3.Connection, batch: ReadingBatch, digest: str, name: str) -> None:
+    """Write down what an import brought: its span, for its own feeds, and that so many readings more are there."""
+    start, end = int(batch.event_time.min()), int(batch.event_time.max()) + 1
+    feeds = np.unique(batch.feed).astype(np.int32).tobytes()
+    db.execute("UPDATE progress SET readings = readings + ?", (len(batch),))
+    db.execute(
+        "INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?, ?)", (digest, name, start, end, len(batch), feeds)
+    )
 
 
 def archived_seq(folder: Path) -> int:

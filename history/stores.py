@@ -32,6 +32,13 @@ class Writer(Protocol):
     ) -> None:
         """Write what was recorded elsewhere; it covers its own span for its own feeds.
 
+        Args:
+            batch: Its readings, at least one, in any order.
+            lag: What its arrivals need to be stamps of their own, ns, shape (n,); see `history.kernel.stamps`.
+            new_feeds: Feeds of it that history has no number for yet.
+            digest: By which the file is known again: nobody takes it twice.
+            name: What it was called, for people.
+
         Raises:
             UnavailableError: If it cannot be written now.
         """

@@ -1,6 +1,5 @@
 """Passwords of a private broker: made once, kept beside the data, readable by the owner alone."""
 
-import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import ConfigError
+from core.whole import write_whole
 from runtime.broker.base import PIPELINE_USER, Accounts
 
 FILE = "accounts.json"
@@ -32,10 +32,7 @@ def make_accounts(folder: Path, gateways: Iterable[str]) -> Accounts:
     stored = _load(path) if path.exists() else _Stored(secrets.token_urlsafe(18), {})
     stored.gateways = {g: stored.gateways.get(g) or secrets.token_urlsafe(12) for g in gateways}
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_bytes(msgspec.json.encode(stored))
-    os.replace(partial, path)  # noqa: PTH105 - whole or not at all: half a file of passwords ends every later start
+    write_whole(path, msgspec.json.encode(stored), private=True)  # half a file of passwords ends every later start
     return Accounts(stored.pipeline, stored.gateways)
 
 

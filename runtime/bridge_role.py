@@ -2,20 +2,19 @@
 
 import logging
 import os
-import random
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alerts.sinks.feedback import FeedbackReader
 from city.cases import cases_when_asked
 from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
 from city.leaf import CaseCatalogue
 from core.clock import wall_ns
 from core.errors import ConfigError
+from core.whole import write_whole
 from ingest.registry import FeedRegistry
 from ingest.session import Session
 from ingest.unknown import FILE as UNKNOWN_FILE
@@ -24,8 +23,9 @@ from runtime.config import Config
 from runtime.device_list import DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
 from runtime.door import Door
+from runtime.ending import end_when_a_thread_breaks
 from runtime.ops import OpsServer
-from runtime.pipeline_role import end_when_a_thread_breaks, session_options
+from runtime.outside import make_feedback, session_options
 from runtime.rules import load_or_refuse
 from runtime.scene_source import scene_paths
 from runtime.scene_watch import SceneWatch
@@ -105,34 +105,16 @@ def _given(config: Config, address: Address, topics: Topics) -> _Given:
 
 
 def _run(config: Config, address: Address, topics: Topics, given: _Given) -> None:
-    stream, door = config.stream, given.door
     stop = threading.Event()
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_read, False)
-    options = session_options(config, client_id=f"{config.broker.client_id}-bridge-{stream.bridge}")
-    subscribed = _topics(door.known.devices, stream.bridges, stream.bridge)
-    session = Session(options, subscribed, wake_fd=wake_read)
     position = config.data.dir / "bridge-feedback"
     unknown = UnknownDevices(config.data.dir / UNKNOWN_FILE)
-    unknown.forget(door.known.devices.__contains__)
-    bridge = Bridge(
-        BridgeOptions(
-            max_ahead_ms=config.ingest.max_ahead,
-            clock_tolerance_ms=config.ingest.clock_tolerance,
-            max_pack=config.ingest.max_pack,
-            linger_ms=stream.linger,
-            tick_ms=stream.tick,
-            leads=given.leads,
-            by=stream.by,
-        ),
+    unknown.forget(given.door.known.devices.__contains__)
+    bridge = _bridge(
+        config,
+        address,
         topics,
-        session=session,
-        door=door,
-        outgoing=_outgoing(config, topics, door),
-        publisher=Publisher(address, f"bridge-{stream.bridge}"),
-        unknown=unknown,
-        csv_of=lambda version: (given.lists / f"{version}.csv").read_bytes(),
-        wake_fds=(wake_read, wake_write),
+        given,
+        unknown,
         on_ready=lambda: announce({"status": ops.address, "kafka": str(address)}),
         on_said_safe=lambda seq: _note(position, seq),
     )
@@ -143,14 +125,15 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         given.paths, given.types, config.scenes.metrics, given.cases, running, bridge.on_scenes, stop
     )  # fmt: skip
     devices = DeviceWatch(
-        config.ingest.devices, given.types, door, given.shelf, bridge.on_devices, stop, seen=given.mark
+        config.ingest.devices, given.types, given.door, given.shelf, bridge.on_devices, stop, seen=given.mark
     )  # fmt: skip
     ops = OpsServer(
         config.pipeline.host,
-        stream.bridge_port,
+        config.stream.bridge_port,
         lambda: {**bridge.status(), "findings": [*map(str, scenes.findings), *devices.findings, *bridge.findings]},
     )
-    reader = _feedback(config, bridge, position, stop) if given.leads else None
+    said = int(position.read_text()) if position.exists() else 0
+    reader = make_feedback(config, bridge.on_feedback, said, stop) if given.leads else None
     keeper = threading.Thread(target=_keep, args=(unknown, stop), name="keeper", daemon=True)
     bridge.open(given.scenes)
     for thread in (devices, keeper, scenes if given.leads else None, reader):
@@ -166,6 +149,45 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         ops.close()
     if broken:
         raise broken[0]
+
+
+def _bridge(
+    config: Config,
+    address: Address,
+    topics: Topics,
+    given: _Given,
+    unknown: UnknownDevices,
+    *,
+    on_ready: Callable[[], None],
+    on_said_safe: Callable[[int], None],
+) -> Bridge:
+    """The loop over what the files say."""
+    stream, door = config.stream, given.door
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    options = session_options(config, client_id=f"{config.broker.client_id}-bridge-{stream.bridge}")
+    subscribed = _topics(door.known.devices, stream.bridges, stream.bridge)
+    return Bridge(
+        BridgeOptions(
+            max_ahead_ms=config.ingest.max_ahead,
+            clock_tolerance_ms=config.ingest.clock_tolerance,
+            max_pack=config.ingest.max_pack,
+            linger_ms=stream.linger,
+            tick_ms=stream.tick,
+            leads=given.leads,
+            by=stream.by,
+        ),
+        topics,
+        session=Session(options, subscribed, wake_fd=wake_read),
+        door=door,
+        outgoing=_outgoing(config, topics, door),
+        publisher=Publisher(address, f"bridge-{stream.bridge}"),
+        unknown=unknown,
+        csv_of=lambda version: (given.lists / f"{version}.csv").read_bytes(),
+        wake_fds=(wake_read, wake_write),
+        on_ready=on_ready,
+        on_said_safe=on_said_safe,
+    )
 
 
 def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:
@@ -212,19 +234,6 @@ def _scenes(
         return None
 
 
-def _feedback(config: Config, bridge: Bridge, position: Path, stop: threading.Event) -> FeedbackReader | None:
-    if config.dispatch.url is None:
-        return None
-    return FeedbackReader(
-        config.dispatch.url,
-        config.dispatch.token.get_secret_value(),
-        bridge.on_feedback,
-        after=int(position.read_text()) if position.exists() else 0,
-        stop=stop,
-        rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
-    )
-
-
 def _keep(unknown: UnknownDevices, stop: threading.Event) -> None:
     while not stop.wait(_KEEP_S):
         unknown.write()
@@ -232,6 +241,4 @@ def _keep(unknown: UnknownDevices, stop: threading.Event) -> None:
 
 def _note(position: Path, seq: int) -> None:
     """Keep how far what people said is in Kafka; told again, it changes nothing."""
-    partial = position.with_suffix(".partial")
-    partial.write_text(str(seq))
-    partial.replace(position)
+    write_whole(position, str(seq))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from runtime.history_commands import HistoryConfig, HistoryDir
+from runtime.options import JsonOut, Quiet, Tz
 
 city_app = typer.Typer(help="Places: the map on which alerts stand. 地图", no_args_is_help=True)
 
@@ -15,7 +16,6 @@ Layer = Annotated[
 ]
 Datum = Annotated[str, typer.Option(help="wgs84, gcj02, or a local grid that PROJ knows: EPSG:4549, +proj=...")]
 Plot = Annotated[Path | None, typer.Option(help="Draw the district (PNG or SVG).", metavar="FILE")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
 Day = Annotated[str | None, typer.Option(help="The map of this day; default: today in Shanghai.", metavar="YYYY-MM-DD")]
 _HERE = Path("scenewatch-data/city")
 
@@ -81,7 +81,7 @@ def city_locate(
     city: Folder = _HERE,
     datum: Datum = "wgs84",
     day: Day = None,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json_out: JsonOut = False,
 ) -> None:
     """Say in which module, grids and town a point lies; status 1 outside the district. 定位"""
     from runtime.cli_city import locate as run
@@ -97,8 +97,8 @@ def city_coverage(
     folder: HistoryDir = None,
     start: Annotated[str | None, typer.Option("--from", help="First time; default: a day before the end.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Time at which it ends; default: now.")] = None,
-    tz: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    tz: Tz = "UTC",
+    json_out: JsonOut = False,
 ) -> None:
     """Say how much of the map a live device watches, and for how long nobody knew. 监测覆盖与监管空白"""
     from runtime.cli_coverage import show

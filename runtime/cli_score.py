@@ -1,6 +1,7 @@
 """`scenewatch score`: what a run raised against what was made to happen in it."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from alerts.store import AlertStore
 from alerts.stored import StoredAlert
@@ -17,7 +19,9 @@ from core.errors import ConfigError
 from core.units import parse_duration
 from runtime.known_scenes import known_scenes
 from runtime.score import CASES_A_DAY, DAY_MS, Raised, Score, score
+from runtime.simulate_plot import day_in_the_district
 from runtime.summary import write_json
+from runtime.terminal import terminal
 from runtime.truth import load_truth
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ class _Event(msgspec.Struct):
     place: str
     severity: str
     raised_at: str
+    cleared_at: str | None = None
     task_number: str | None = None
     feeds: list[str] = []
     configured_delay_ms: int = 0
@@ -81,7 +86,7 @@ def play(
     slack_ms = _slack(slack)
     begin_ms = _midnight(begin)
     loaded = known_scenes([scenes] if scenes else [])
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if not quiet:
         console.print(f"placing {sensors:,} sensors; {len(loaded.scenes)} scenes ...", highlight=False)
     scenario = Scenario(
@@ -120,7 +125,7 @@ def storm(
     if json_file is not None:
         write_json(json_file, figures)
     if not quiet:
-        _show_storm(Console(), figures)
+        _show_storm(terminal(), figures)
     return 0
 
 
@@ -143,10 +148,7 @@ def _show_storm(console: Console, figures: "Storm") -> None:
 
 
 def _midnight(day: str) -> int:
-    try:
-        return parse_rfc3339(f"{day}T00:00:00+08:00")
-    except ValueError:
-        raise ConfigError(f"--begin {day}: write a day like 2026-07-09") from None
+    return day_in_the_district("--begin", day)
 
 
 def _slack(text: str) -> int:
@@ -161,7 +163,7 @@ def finish(result: Score, json_file: Path | None, *, quiet: bool) -> int:
     if json_file is not None:
         write_json(json_file, result)
     if not quiet:
-        show(Console(), result)
+        show(terminal(), result)
     return 0 if result.meets_target else 1
 
 
@@ -180,6 +182,7 @@ def stored_alert(alert: StoredAlert) -> Raised:
         auto=alert.data.auto,
         devices=frozenset(feed.partition("/")[0] for feed in alert.data.feeds),
         delay_ms=int(delay or 0),
+        until_ms=alert.cleared_ms,
     )
 
 
@@ -215,6 +218,7 @@ def _raised(event: _Event) -> Raised:
         case=event.task_number is not None,
         devices=frozenset(feed.partition("/")[0] for feed in event.feeds),
         delay_ms=event.configured_delay_ms,
+        until_ms=None if event.cleared_at is None else parse_rfc3339(event.cleared_at),
     )
 
 
@@ -241,28 +245,24 @@ def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 
 
 def _found(result: Score) -> Table:
-    words, numbers = ("scene 场景", "severity 级别"), ("found 发现", "mild 偏轻", "late:p50 延迟", "p90", "max")
-    table = _table("Incidents 事件", words, numbers)
+    words = ("scene 场景", "severity 级别")
+    numbers = ("found 发现", "covered 涵盖", "mild 偏轻", "late 延迟", "most 最大")
+    table = _table("Incidents 事件 (late: median 延迟为中位数)", words, numbers)
     for row in result.scenes:
         late = row.delay_ms
-        delays = ["", "", ""] if late is None else [_span(late.p50), _span(late.p90), _span(late.max)]
+        delays = ["", ""] if late is None else [_span(late.p50), _span(late.max)]
         found = f"{row.found} of {row.incidents}"
-        shown = f"[red]{found}[/red]" if row.missed else found
-        table.add_row(row.scene, row.severity, shown, _wrong(len(row.too_mild)), *delays)
+        shown = Text(found, "red" if row.missed else "")
+        table.add_row(row.scene, row.severity, shown, str(row.covered), _wrong(len(row.too_mild)), *delays)
     return table
 
 
 def _noise(result: Score) -> Table:
     daily = result.days >= _RATES_FROM_DAYS
-    numbers = (
-        "alerts 告警",
-        "false 误报",
-        "cases 案件",
-        *(("false/day 每日误报", "cases/day 每日案件") if daily else ()),
-    )
+    numbers = ("alerts 告警", "false 误报", "cases 案件", *(("a-day 日均案件",) if daily else ()))
     table = _table("Alerts 告警", ("scene 场景",), numbers)
     for row in result.noise:
-        rates = (f"{row.false_a_day:.1f}", f"{row.cases_a_day:.1f}") if daily else ()
+        rates = (f"{row.cases_a_day:.1f}",) if daily else ()
         table.add_row(row.scene, f"{row.alerts:,}", _wrong(row.false), f"{row.cases:,}", *rates)
     return table
 
@@ -289,12 +289,31 @@ def _lines(result: Score, *, verdict: bool) -> list[str]:
     r = result.readings
     if r.taken is not None:
         lines.append(f"{r.sent:,} readings sent, {r.taken:,} taken, {r.lost} lost, {r.doubled} doubled")
+    by = Counter(result.covered.values())
+    lines += [f"{n} more told by {scene} in their place 由上级场景涵盖" for scene, n in sorted(by.items())]
     lines += _named("missed 漏报", [f"{name} ({row.scene})" for row in result.scenes for name in row.missed])
+    lines += _named(
+        "too mild 偏轻", [f"{name} ({row.scene}, is {row.severity})" for row in result.scenes for name in row.too_mild]
+    )
     lines += _named("several cases 多案", [f"{name} ({n})" for name, n in result.several_cases.items()])
     lines += _named("found without a case 未立案", result.without_case)
+    lines += _false(result)
     if verdict:
-        lines.append(f"target (every incident found, one case each, at most {CASES_A_DAY} cases a day): {met}")
+        lines.append(
+            f"target (every incident found or covered, one case each, at most {CASES_A_DAY} cases a day): {met}"
+        )
     return lines
+
+
+def _false(result: Score) -> list[str]:
+    """One alert a line: where and when, and what else was wrong there then."""
+    lines = [
+        f"false 误报: {one.scene} at {one.device}, {one.severity}, {one.at}"
+        + (f"; beside 同时 {one.beside}" if one.beside else "; nothing else there 无其他情况")
+        for one in result.unexplained[:_SHOWN]
+    ]
+    more = len(result.unexplained) - _SHOWN
+    return [*lines, f"... and {more} more false alerts 另有误报"] if more > 0 else lines
 
 
 def _named(what: str, names: list[str]) -> list[str]:
@@ -304,8 +323,8 @@ def _named(what: str, names: list[str]) -> list[str]:
     return [f"{what}: {', '.join(names[:_SHOWN])}{more}"]
 
 
-def _wrong(count: int) -> str:
-    return f"[red]{count}[/red]" if count else "0"
+def _wrong(count: int) -> Text:
+    return Text(str(count), "red" if count else "")
 
 
 def _span(ms: float) -> str:

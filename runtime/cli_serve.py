@@ -8,7 +8,7 @@ from typing import Any, get_args
 import tomli_w
 
 from city.catalogue import load_catalogue
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.errors import ConfigError
 from runtime.accounts import make_accounts
 from runtime.broker.base import free_port
@@ -44,7 +44,7 @@ def serve(path: Path, role: str) -> int:
     roles = [spec for name in (["broker"] if private else []) + wanted for spec in _specs(name, settled, config)]
     supervisor = Supervisor(roles, on_line=tell)
     ending = Ending()
-    ready = supervisor.start(patience_s=float("inf"), cancelled=ending.is_asked)
+    ready = supervisor.start(patience_s=float("inf"), cancelled=ending.is_set)
     for name, facts in ready.items():
         _say(f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}")
     while not ending.wait(_LOOK_S) and supervisor.failed is None:
@@ -109,6 +109,7 @@ def _settled(config: Config, wanted: list[str]) -> Path:
     """The configuration with everything decided that was left open, in a private file in the data folder."""
     content: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
     content["broker"]["password"] = config.broker.password.get_secret_value()
+    content["hub"]["read_token"] = config.hub.read_token.get_secret_value()
     content["dispatch"]["token"] = config.dispatch.token.get_secret_value()
     for section, fields in Config.model_fields.items():
         model = fields.annotation

@@ -5,14 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
+from runtime.options import By, JsonOut, Reason
+
 maintenance_app = typer.Typer(help="Who works where, and what is shelved, for a time. 检修与搁置", no_args_is_help=True)
 profile_app = typer.Typer(help="Emergency profiles. 应急预案", no_args_is_help=True)
 
 Config_ = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration with dispatch.url and its token.")]
 HubUrl = Annotated[str | None, typer.Option("--hub", help="Or the hub's address; SCENEWATCH_TOKEN is its token.")]
-By = Annotated[str, typer.Option("--by", help="Who does it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
-JsonOut = Annotated[bool, typer.Option("--json", help="For programs.")]
 Id = Annotated[str, typer.Argument(help="Its id, like m-000012.")]
 Profile = Annotated[str, typer.Argument(help="The profile's name.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="How many at most.")]

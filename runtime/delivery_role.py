@@ -2,19 +2,19 @@
 
 import logging
 import os
-import random
 import signal
 import threading
 
-from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
 from alerts.store import AlertStore
 from alerts.stored import Durability
 from core.errors import ConfigError
+from runtime.alone import alone_in
 from runtime.config import Config
+from runtime.ending import Ending, end_when_a_thread_breaks
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
-from runtime.pipeline_role import alone_in, end_when_a_thread_breaks, make_delivery
+from runtime.outside import make_delivery, make_feedback
 from runtime.stream.access import access
 from runtime.stream.inbox import Inbox, Positions
 from runtime.stream.topics import Topics, ensure_topics
@@ -35,8 +35,7 @@ def run(config: Config) -> None:
     if config.dispatch.url is None:
         raise ConfigError("dispatch.url: there is nobody to deliver to; name an address, or start the role hub as well")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    ending, stop = Ending(signal.SIGTERM), threading.Event()
     topics = Topics(stream.prefix, stream.partitions)
     ensure_topics(kafka, topics, replication=stream.replication, keep_ms=stream.keep)
     held = alone_in(config.data.dir)
@@ -50,20 +49,19 @@ def run(config: Config) -> None:
         stream.delivery_port,
         lambda: status(store, inbox, sink, latency),
     )
-    verdicts = FeedbackReader(
-        config.dispatch.url,
-        config.dispatch.token.get_secret_value(),
+    verdicts = make_feedback(
+        config,
         lambda said: store.judge(said) if said.verdict is not None else None,
-        after=0,  # what is known already changes nothing
-        stop=stop,
-        rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
+        0,  # what is known already changes nothing
+        stop,
     )
-    broken = end_when_a_thread_breaks(stop.set)
+    assert verdicts is not None  # noqa: S101 - the same
+    broken = end_when_a_thread_breaks(ending.set)
     sink.start()
     verdicts.start()
     announce({"status": ops.address, "to": config.dispatch.url})
     try:
-        inbox.run(stop)
+        inbox.run(ending)
     finally:
         stop.set()
         sink.stop()

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from runtime.options import JsonOut
+from runtime.outputs import to_write
+
 device_app = typer.Typer(help="The device list: who may publish, and who does without. 设备", no_args_is_help=True)
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration that names the list.")]
@@ -14,7 +17,6 @@ OfType = Annotated[str | None, typer.Option("--type", help="Only of this device 
 OfTown = Annotated[str | None, typer.Option("--town", help="Only in this town.")]
 OfGateway = Annotated[str | None, typer.Option("--gateway", help="Only behind this gateway.")]
 OfState = Annotated[str | None, typer.Option("--state", help="adopted, active, suspended or retired.")]
-JsonOut = Annotated[bool, typer.Option("--json", help="For programs.")]
 Who = Annotated[str, typer.Option("--who", help="Who changes it; default: the user of this machine.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
@@ -56,7 +58,9 @@ def device_show(
 
 @device_app.command("export")
 def device_export(
-    file: Annotated[Path | None, typer.Argument(help="CSV to write; default: standard output.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV to write; default: standard output.", callback=to_write("export to"))
+    ] = None,
     config: Config = None,
     devices: Devices = None,
     device_types: Types = None,

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from city.device import Device, DeviceType
+from city.device_list import columns_of, format_devices, load_devices
 from city.device_row import COLUMNS, row_of
 from city.life import Act, State, acts_from, after
-from city.registry import columns_of, format_devices, load_devices
 from core.clock import rfc3339
 from core.errors import ConfigError, UnavailableError
 

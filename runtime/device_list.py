@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from city.device import Device, DeviceType
-from city.registry import read_devices, version_of
+from city.device_list import read_devices, version_of
 from core.errors import ConfigError, DataLossError
+from core.whole import write_whole
 
 _LAST = "last"
 _TRIES = 5
@@ -102,9 +103,7 @@ class DeviceShelf:
         return (path.stem for path in self._folder.glob("*.csv"))
 
     def _note(self, version: str) -> None:
-        partial = self._folder / f"{_LAST}.partial"
-        partial.write_text(version)
-        partial.replace(self._folder / _LAST)
+        write_whole(self._folder / _LAST, version)
 
 
 def read_and_keep(path: Path, types: Mapping[str, DeviceType], shelf: DeviceShelf) -> DeviceList:

@@ -18,6 +18,7 @@ from alerts.event import AlertData
 from alerts.evidence import EvidenceStore, Item, Manifest
 from core.clock import Clock, parse_rfc3339, rfc3339
 from core.errors import ScenewatchError
+from core.whole import write_whole
 from history.query import GapReason, History, Selection
 
 log = logging.getLogger("scenewatch.evidence")
@@ -166,9 +167,7 @@ class EvidenceKeeper:
             return
         self._done_to = done_to
         self._done = {seq for seq in self._done if seq > done_to}
-        partial = self._position.with_suffix(".partial")
-        partial.write_text(str(done_to))
-        partial.replace(self._position)
+        write_whole(self._position, str(done_to))
 
     def _close(self) -> None:
         if self._history is not None:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import asdict
@@ -15,7 +14,8 @@ from history.keeping import Retention, tidy
 from history.ledger import Progress
 from history.recorder import Counts
 from history.stores import Writer
-from runtime.ops import Status
+from runtime.ending import Stop
+from runtime.figures import Status, family
 
 log = logging.getLogger("scenewatch.history")
 
@@ -54,7 +54,7 @@ class Following(ABC):
         stop: Ends it after the piece in hand.
     """
 
-    def __init__(self, sink: Writer, retention: Retention, *, flush_s: float, stop: threading.Event) -> None:
+    def __init__(self, sink: Writer, retention: Retention, *, flush_s: float, stop: Stop) -> None:
         self._sink = sink
         self._stop = stop
         self._retention = retention
@@ -164,8 +164,8 @@ class Following(ABC):
 
 def metrics(status: Status) -> str:
     """The status in Prometheus' text form."""
-    lines = []
-    for key, kind, help_text in (
+    lines: list[str] = []
+    for key, kind, words in (
         ("entries", "counter", "Entries or records of the log looked at."),
         ("readings", "counter", "Readings written."),
         ("pieces", "counter", "Writes."),
@@ -178,5 +178,5 @@ def metrics(status: Status) -> str:
         ("bytes", "gauge", "Their size."),
     ):
         name = f"scenewatch_history_{key}" + ("_total" if kind == "counter" else "")
-        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}", f"{name} {status[key]}"]
+        lines += family(name, kind, words, [("", status[key])])
     return "\n".join(lines) + "\n"

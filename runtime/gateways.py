@@ -1,6 +1,5 @@
 """The role `gateways`: plays a simulated district against the broker and keeps count of what it sent."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -8,8 +7,10 @@ import msgspec
 
 from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
+from core.whole import write_whole
 from runtime.accounts import load_accounts
 from runtime.config import Config
+from runtime.ending import Ending
 from runtime.supervisor import announce
 from simulators import district
 from simulators.play import Player, Progress, connector
@@ -74,13 +75,12 @@ def run(config: Config) -> None:
     there = district.load(Path(plan.district))
     scenario = msgspec.structs.replace(plan.scenario, begin_ms=soon(len(there.gateways)))
     player = Player(World(there, scenario), connector(plan.host, plan.port, load_accounts(config.data.dir).gateways))
-    stopping: list[bool] = []
-    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
+    ending = Ending(signal.SIGTERM)
     report = Path(plan.report)
     try:
         player.connect()
         announce({"gateways": len(there.gateways), "incidents": len(player.world.incidents)})
-        player.play(lambda: bool(stopping), lambda p: write(report, count_of(scenario.begin_ms, p, finished=False)))
+        player.play(ending.is_set, lambda p: write(report, count_of(scenario.begin_ms, p, finished=False)))
         write(report, count_of(scenario.begin_ms, player.progress, finished=True))
     except (RefusedError, OSError) as error:
         raise UnavailableError(f"the gateways cannot reach the broker: {error}") from error
@@ -89,9 +89,7 @@ def run(config: Config) -> None:
 
 def write(path: Path, count: Count) -> None:
     """Write the counts, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(count))
-    os.replace(partial, path)  # noqa: PTH105 - the same as Path.replace, and it says what it is for
+    write_whole(path, msgspec.json.encode(count))
 
 
 def read(path: Path) -> Count:

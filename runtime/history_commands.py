@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from runtime.options import JsonOut, Quiet, Tz
+from runtime.outputs import to_write
+
 history_app = typer.Typer(help="Readings at rest. 历史数据", no_args_is_help=True)
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no progress.")]
 HistoryConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file: the history that it names.", metavar="FILE")
 ]
@@ -21,7 +23,7 @@ def history_status(
     config: HistoryConfig = None,
     folder: HistoryDir = None,
     days: Annotated[bool, typer.Option("--days", help="A line for each day.")] = False,
-    json_out: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    json_out: JsonOut = False,
 ) -> None:
     """What there is by metric, its size, and where holes are. 状态"""
     from runtime.cli_history import Where, status
@@ -31,7 +33,7 @@ def history_status(
 
 @history_app.command("export")
 def history_export(
-    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
+    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.", callback=to_write("export to"))],
     config: HistoryConfig = None,
     folder: HistoryDir = None,
     start: Annotated[str | None, typer.Option("--from", help="First time, inclusive.")] = None,
@@ -40,7 +42,7 @@ def history_export(
     metrics: Annotated[list[str] | None, typer.Option("--metric", help="Metric; may be repeated.")] = None,
     devices: Annotated[list[str] | None, typer.Option("--device", help="Device; may be repeated.")] = None,
     step: Annotated[str, typer.Option(help="raw, or the length of a span: 1m, 15m, 1h.")] = "raw",
-    tz: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
+    tz: Tz = "UTC",
     quiet: Quiet = False,
 ) -> None:
     """Write a range to a file; exit 1 if it has holes, each a line. 导出"""
@@ -58,7 +60,7 @@ def history_import(
     feed: Annotated[str | None, typer.Option(help="device/metric of a timestamp,value file.")] = None,
     gateway: Annotated[str, typer.Option(help="Gateway of devices that are not in the device list.")] = "replay",
     device_type: Annotated[str, typer.Option("--type", help="Device type; default: the device list's.")] = "",
-    tz: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
+    tz: Tz = "UTC",
     quiet: Quiet = False,
 ) -> None:
     """Write a recording into history, so that a backtest has data. 导入"""

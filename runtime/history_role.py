@@ -3,14 +3,13 @@
 import difflib
 import logging
 import signal
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from city.catalogue import load_catalogue
 from city.device import DeviceType
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.errors import ConfigError
 from history.keeping import Retention
 from history.names import JournalNames, TypeOf
@@ -18,6 +17,7 @@ from history.recorder import Recorder, record
 from history.stores import Writer
 from ingest.journal import Entry, follow
 from runtime.config import Config
+from runtime.ending import Ending, Stop
 from runtime.following import Collects, Following, metrics
 from runtime.ops import OpsServer
 from runtime.store import store_of
@@ -36,9 +36,8 @@ def run(config: Config) -> None:
         UnavailableError: If the store cannot be opened.
         DataLossError: If its ledger is of another version.
     """
-    stop = threading.Event()
+    stop = Ending(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     types = load_catalogue(config.ingest.device_types)
     _check_types(config, types)
     sink = store_of(config).writer()
@@ -51,7 +50,7 @@ def run(config: Config) -> None:
         sink.close()  # the port ends with the process: to wait for its thread would take half a second of a stop
 
 
-def _follower(config: Config, types: Mapping[str, DeviceType], sink: Writer, stop: threading.Event) -> Following:
+def _follower(config: Config, types: Mapping[str, DeviceType], sink: Writer, stop: Ending) -> Following:
     """Of the journal, or of Kafka where that is the log."""
     flush_s, retention, stream = config.history.flush / 1000, retention_of(config), config.stream
     if stream.kafka is None:
@@ -149,7 +148,7 @@ class Follower(Following):
         retention: Retention,
         *,
         flush_s: float,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         super().__init__(sink, retention, flush_s=flush_s, stop=stop)
         self._journal = data / "journal"

@@ -4,11 +4,11 @@ import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from core.errors import UnavailableError
+from runtime.figures import Status, metrics
 
-Status = dict[str, Any]
+__all__ = ["OpsServer", "Status"]
 
 
 class OpsServer:
@@ -76,79 +76,3 @@ def _answer(path: str, status: Callable[[], Status], describe: Callable[[Status]
     if route == "/metrics":
         return 200, "text/plain; version=0.0.4; charset=utf-8", describe(status()).encode()
     return 404, "text/plain", b"there are /status, /metrics, /healthz and /readyz\n"
-
-
-def metrics(status: Status) -> str:
-    """The status in Prometheus' text form; names after its naming rules, labels bounded.
-
-    References: Prometheus text format 0.0.4 (verified: yes, by prometheus_client's parser in a test).
-    """
-    lines = []
-    for key, help_text in (
-        ("readings", "Readings taken into the journal."),
-        ("repeated", "Readings that came again and were not evaluated."),
-        ("late", "Readings older than the last of their feed, not evaluated."),
-        ("decisions", "Readings that were looked at by at least one scene, summed over scenes."),
-        ("transitions", "Changes of a level."),
-        ("reconnects", "Connections made to the broker."),
-        ("told", "Changes of alerts that were published."),
-        ("states", "States of partitions that were written."),
-        ("refused", "Records that came too early and were asked for again."),
-        ("strangers", "Records of partitions that are not held here."),
-        ("published", "Records that Kafka has."),
-        ("unarchived_dropped", "Journal segments dropped before history had them."),
-    ):
-        if key not in status:
-            continue
-        name = f"scenewatch_{key}_total"
-        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {status[key]}"]
-    name = "scenewatch_rejected_total"
-    lines += [f"# HELP {name} What was refused, by reason.", f"# TYPE {name} counter"]
-    lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in sorted(status.get("rejected", {}).items())]
-    if "gate" in status:
-        name = "scenewatch_gate_total"
-        lines += [f"# HELP {name} Raises that the gate kept back, by why, and what became of them."]
-        lines += [f"# TYPE {name} counter"]
-        lines += [f'{name}{{what="{what}"}} {count}' for what, count in sorted(status["gate"].items())]
-    if "unknown" in status:
-        unknown = status["unknown"]
-        name = "scenewatch_unknown_dropped_total"
-        lines += [f"# HELP {name} Readings of unknown devices past the most that are kept for adoption."]
-        lines += [f"# TYPE {name} counter", f"{name} {unknown['dropped']}"]
-        name = "scenewatch_unknown_devices"
-        lines += [f"# HELP {name} Devices that publish and are on no list.", f"# TYPE {name} gauge"]
-        lines += [f"{name} {unknown['devices']}"]
-    for key, help_text in (
-        ("feeds", "Feeds known."),
-        ("devices", "Devices on the list."),
-        ("barred", "Feeds that are refused: their device is out of use, moved or off the list."),
-        ("active", "Alerts that are open."),
-        ("pending", "Levels whose raise delay is running."),
-        ("kept_back", "Raises that are unconfirmed, inhibited or under maintenance now."),
-        ("outbox", "Events that the dispatch core has not acknowledged."),
-        ("parked", "Events that the dispatch core refused for good: somebody has to look."),
-        ("connected", "1 while the broker is reached, else 0."),
-        ("journal_seq", "Position of the last journal entry."),
-        ("waiting", "Records that Kafka has not acknowledged."),
-    ):
-        if key not in status:
-            continue
-        name = f"scenewatch_{key}"
-        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", f"{name} {int(status[key])}"]
-    if "partitions" in status:
-        name = "scenewatch_partition_next_offset"
-        lines += [f"# HELP {name} Offset of the record needed next.", f"# TYPE {name} gauge"]
-        lines += [f'{name}{{partition="{number}"}} {offset}' for number, offset in status["partitions"].items()]
-    name = "scenewatch_stage_duration_seconds"
-    lines += [f"# HELP {name} Where alerts spent their time.", f"# TYPE {name} summary"]
-    for stage, row in status.get("latency_ms", {}).items():
-        label = stage.removesuffix("_ms")
-        for quantile in ("50", "90", "99"):
-            value = row[f"p{quantile}"] / 1000
-            lines.append(f'{name}{{stage="{label}",quantile="0.{quantile}"}} {value:.6f}')
-        count, total_ms = status["latency_totals"][stage]
-        lines += [
-            f'{name}_sum{{stage="{label}"}} {total_ms / 1000:.6f}',
-            f'{name}_count{{stage="{label}"}} {count}',
-        ]
-    return "\n".join(lines) + "\n"

@@ -1,33 +1,26 @@
 """The role `pipeline`: opens what the loop works on, recovers, and runs it."""
 
 import contextlib
-import fcntl
 import logging
 import os
-import random
 import signal
-import ssl
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import IO
 
-from alerts.sinks.backoff import Backoff
-from alerts.sinks.feedback import FeedbackReader
 from alerts.sinks.http import Delivery
-from alerts.store import AlertStore
-from core.errors import ConfigError, UnavailableError
+from core.errors import UnavailableError
 from history.ledger import archived_seq
-from ingest.session import Session, SessionOptions
-from runtime.accounts import load_accounts
-from runtime.broker.base import PIPELINE_USER
+from ingest.session import Session
+from runtime.alone import alone_in
 from runtime.config import Config
 from runtime.device_watch import DeviceWatch
+from runtime.ending import end_when_a_thread_breaks
 from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
 from runtime.ops import OpsServer, Status
+from runtime.outside import make_delivery, make_feedback, session_options
 from runtime.pipeline import LoopOptions, Pipeline
 from runtime.pipeline_parts import Parts, open_parts
 from runtime.scene_watch import SceneWatch
@@ -39,7 +32,6 @@ _TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 _RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
 _SWITCH_S = 0.0002
-_LONGEST_WAIT_S = 5.0
 _NEWEST = 20
 
 
@@ -81,7 +73,7 @@ def run(config: Config) -> None:
             "findings": [*map(str, scenes.findings), *devices.findings],
         },
     )
-    reader = _feedback(config, pipeline, stop)
+    reader = make_feedback(config, pipeline.on_feedback, pipeline.feedback_position, stop)
     keeper = threading.Thread(target=_keep, args=(parts, stop), name="keeper", daemon=True)
     for thread in (delivery, reader, keeper, scenes, devices):
         if thread is not None:
@@ -137,112 +129,10 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     )
 
 
-def alone_in(folder: Path) -> IO[bytes]:
-    """A data folder for this process alone, as long as what is returned is open; the kernel lets go of it at any end.
-
-    Raises:
-        UnavailableError: If another process has it, or nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (folder / "pipeline.lock").open("wb")
-    except OSError as error:
-        raise UnavailableError(f"{folder}: the data folder cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise UnavailableError(
-            f"{folder}: another pipeline works in this data folder; stop it, or set data.dir"
-        ) from error
-    return lock
-
-
-def end_when_a_thread_breaks(stop: Callable[[], None]) -> list[BaseException]:
-    """Call `stop` when a bug ends any thread of this process: nobody would deliver, or look at files, any more.
-
-    Returns:
-        What ended them; filled from then on.
-    """
-    broken: list[BaseException] = []
-
-    def end(thread: threading.ExceptHookArgs) -> None:
-        if thread.exc_value is not None:
-            broken.append(thread.exc_value)
-            stop()
-
-    threading.excepthook = end
-    return broken
-
-
 def _archived(config: Config) -> Callable[[], int] | None:
     """Asks up to which journal entry history has it; None where there is no history."""
     folder = config.history.dir
     return None if config.history.kind == "none" or folder is None else lambda: archived_seq(folder)
-
-
-def session_options(config: Config, *, client_id: str | None = None) -> SessionOptions:
-    """How the broker of the configuration is reached, under its client id or another one.
-
-    Raises:
-        ConfigError: If a password or an authority cannot be read.
-    """
-    broker = config.broker
-    if broker.url is None:
-        host, port, secure = "127.0.0.1", broker.port, False
-        user, password = PIPELINE_USER, load_accounts(config.data.dir).pipeline_password
-    else:
-        host, port, secure = broker.address()
-        user, password = broker.user, broker.secret()
-    return SessionOptions(
-        host=host,
-        port=port,
-        user=user,
-        password=password,
-        client_id=client_id or broker.client_id,
-        version5=broker.protocol == 5,
-        qos=broker.qos,
-        receive_maximum=broker.receive_maximum,
-        session_expiry_s=broker.session_expiry // 1000,
-        tls=_tls(broker.ca_file) if secure else None,
-    )
-
-
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ConfigError(f"broker.ca_file: {ca_file} cannot be read: {error}") from error
-
-
-def make_delivery(config: Config, store: AlertStore, stop: threading.Event, latency: LatencyLog) -> Delivery | None:
-    """The sink to the dispatch core; None if there is no address."""
-    if config.dispatch.url is None:
-        return None
-    return Delivery(
-        store,
-        config.dispatch.url,
-        config.dispatch.token.get_secret_value(),
-        source="/scenewatch/pipeline",
-        stop=stop,
-        rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
-        batch=config.dispatch.batch,
-        backoff=Backoff(random.Random(), 0.1, _LONGEST_WAIT_S),  # noqa: S311 - jitter of waits, no secret
-        on_acknowledged=latency.take,
-    )
-
-
-def _feedback(config: Config, pipeline: Pipeline, stop: threading.Event) -> FeedbackReader | None:
-    if config.dispatch.url is None:
-        return None
-    return FeedbackReader(
-        config.dispatch.url,
-        config.dispatch.token.get_secret_value(),
-        pipeline.on_feedback,
-        after=pipeline.feedback_position,
-        stop=stop,
-        rng=random.Random(),  # noqa: S311 - jitter of waits, no secret
-    )
 
 
 def _keep(parts: Parts, stop: threading.Event) -> None:

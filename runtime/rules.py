@@ -7,6 +7,7 @@ from pathlib import Path
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from core.errors import ConfigError, DataLossError
+from core.whole import write_whole
 from thresholds.check import load_scenes
 from thresholds.scene_set import SceneSet
 
@@ -41,9 +42,7 @@ class RuleShelf:
         return note.read_text() if note.exists() else None
 
     def _note(self, version: str) -> None:
-        partial = self._folder / f"{_LAST}.partial"
-        partial.write_text(version)
-        partial.replace(self._folder / _LAST)
+        write_whole(self._folder / _LAST, version)
 
     def take(self, version: str) -> SceneSet:
         """The scenes of a version.

@@ -25,6 +25,7 @@ from thresholds.windows import Times, Windowed
 BEGIN = "<!-- scenes: python -m runtime.scene_library docs/reference/scene-library.md -->\n"
 END = "<!-- end of scenes -->\n"
 _LATER = re.compile(r"^LATER: (.+)$", re.MULTILINE)
+_CONTEXT = re.compile(r"^CONTEXT: ", re.MULTILINE)
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _STEP = re.compile(rf"((?:mean_)?(?:above|below|outside)) {_NUMBER} is at (least|most) {_NUMBER}")
 _SIGNS = {"above": ">", "below": "<", "at_least": "≥", "at_most": "≤", "state": "="}
@@ -67,6 +68,11 @@ def waits(scene: Scene) -> list[str]:
     return _LATER.findall(scene.notes or "")
 
 
+def is_context(scene: Scene) -> bool:
+    """Whether it is only there for another scene to ask, and tells nobody."""
+    return _CONTEXT.search(scene.notes or "") is not None
+
+
 def meant(scene: Scene, level: LevelBase) -> tuple[str, Any]:
     """The comparison that a level stands for, as the data has it: (above, 2.0) of `mean_above: 2`.
 
@@ -100,13 +106,21 @@ def read_where(scene: Scene) -> dict[str, bool]:
 
 
 def usual(scene: Scene, condition: str, value: Any, types: Mapping[str, DeviceType]) -> list[Limit]:
-    """The limits of the device type that say the same of the scene's metric; either way counts as one way."""
+    """The limits of the device type that say the same of the scene's metric.
+
+    Either way counts as one way, and one side of what is `outside` as that.
+    """
     if scene.feeds.metric in OWN:
         return []
     known = types[str(scene.feeds.type)].metrics[str(scene.feeds.metric)].limits
     one_way = value[1] if isinstance(value, tuple) and value[0] == -value[1] else value
     word = "is" if condition == "state" else condition
-    return [limit for limit in known if limit.condition == word and limit.value in (value, one_way)]
+    side = {"below": 0, "above": 1}.get(condition)
+    return [
+        limit for limit in known
+        if (limit.condition == word and limit.value in (value, one_way))
+        or (side is not None and isinstance(limit.value, tuple) and limit.value[side] == value)
+    ]  # fmt: skip
 
 
 def _group(scene: Scene, types: Mapping[str, DeviceType]) -> str:
@@ -115,16 +129,20 @@ def _group(scene: Scene, types: Mapping[str, DeviceType]) -> str:
 
 
 def _counts(scenes: tuple[Scene, ...]) -> str:
-    stages = [f"{sum(s.stage == stage for s in scenes)} {stage}" for stage in ("live", "shadow", "draft")]
+    telling = [scene for scene in scenes if not is_context(scene)]
+    stages = [f"{sum(s.stage == stage for s in telling)} {stage}" for stage in ("live", "shadow", "draft")]
+    context = f"{len(scenes) - len(telling)} that are context for others"
     waiting = sum(bool(waits(s)) for s in scenes)
-    return f"{len(scenes)} scenes: {', '.join(stages)}; {waiting} of them wait for what the language cannot say yet."
+    said = ", ".join([*stages, context])
+    return f"{len(scenes)} scenes: {said}; {waiting} of them wait for what the language cannot say yet."
 
 
 def _table(scenes: list[Scene], types: Mapping[str, DeviceType], cases: CaseCatalogue) -> Iterator[str]:
     yield "| scene 场景 | watches 监测 | ladder 级别 | case 案件 | read 核实 | waits for the language 待语言支持 |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for scene in scenes:
-        stage = "" if scene.stage == "live" else f" ({scene.stage})"
+        said = "context 仅供判断" if is_context(scene) else scene.stage
+        stage = "" if scene.stage == "live" else f" ({said})"
         name = f"`{scene.scene}`{stage}<br>{scene.title.en}<br>{scene.title.zh}"
         cells = [
             name,
@@ -169,7 +187,8 @@ def _overridden(scene: Scene) -> Iterator[tuple[Override | TableRow, LevelBase]]
 def _in_force(override: Override | TableRow) -> str:
     where = _where(override.scope)
     when = _when(override.when) if override.when else ""
-    return ", ".join(one for one in (where, when) if one)
+    profile = f"profile 预案 {override.profile}" if override.profile else ""
+    return ", ".join(one for one in (where, when, profile) if one)
 
 
 def _when(when: When) -> str:

@@ -6,13 +6,14 @@ fault; what neither does is false.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from core.clock import parse_rfc3339
+from core.clock import parse_rfc3339, rfc3339
 from core.severity import Severity
 from simulators.truth import Seen, TrueFault, TrueIncident, Truth
 
@@ -22,11 +23,21 @@ EARLY_MS = 60_000
 CASES_A_DAY = 100
 
 
+class Held(NamedTuple):
+    """A level of a scene that was kept back because another scene, which was told, was active there."""
+
+    scene: str
+    device: str
+    at_ms: int
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Raised:
     """One alert: `severity` is the worst it reached, `delay_ms` the configured delay of the level that opened it.
 
-    `auto` is whether it was to have a case: a scene of the weather is context for others and opens none.
+    `auto` is whether it was to have a case: a scene of the weather is context for others and opens none. `until_ms` is
+    when it cleared, None while it is open.
     """
 
     id: str
@@ -40,6 +51,7 @@ class Raised:
     gateway: str = ""
     devices: frozenset[str] = frozenset()
     delay_ms: int = 0
+    until_ms: int | None = None
 
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,12 +63,16 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SceneScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One scene and the severity that its incidents have; `missed` are ids of incidents."""
+    """One scene and the severity that its incidents have.
+
+    `missed` are ids of incidents; `covered` counts those in whose place another scene was told.
+    """
 
     scene: str
     severity: str
     incidents: int
     found: int
+    covered: int
     missed: list[str]
     too_mild: list[str]
     """Incidents that were found, but never at the severity that they had."""
@@ -72,6 +88,17 @@ class SceneNoise(msgspec.Struct, frozen=True, kw_only=True):
     false_a_day: float
     cases: int
     cases_a_day: float
+
+
+class Unexplained(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that is false, and what else went on there then: an incident for other scenes, or a fault."""
+
+    scene: str
+    device: str
+    severity: str
+    at: str
+    beside: str
+    """Its kind and id, e.g. `spike flt-0012`; empty if nothing did."""
 
 
 class FaultScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +130,12 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     false: int
     false_alerts: list[str]
     """Scene and device of what nothing explains."""
+    unexplained: list[Unexplained]
+    """The same alerts, each with what may have caused it."""
     cases: int
     busiest_day_cases: int
+    covered: dict[str, str]
+    """Incidents that were not told by themselves, and the scene that was told in their place."""
     several_cases: dict[str, int]
     """Incidents with more than one case, and how many."""
     without_case: list[str]
@@ -121,9 +152,9 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def meets_target(self) -> bool:
-        """Every incident found, one case for each, and no day with more cases than people can bear."""
+        """Every incident found or covered, one case for each found, no day with more cases than people can bear."""
         told = not self.several_cases and not self.without_case
-        return self.found == self.incidents and told and self.busiest_day_cases <= CASES_A_DAY
+        return self.found + len(self.covered) == self.incidents and told and self.busiest_day_cases <= CASES_A_DAY
 
 
 @dataclass(slots=True)
@@ -142,6 +173,7 @@ def score(
     slack_ms: int,
     taken: int | None = None,
     doubled: int = 0,
+    held: Sequence[Held] = (),
     due: Callable[[TrueIncident], bool] = lambda _: True,
 ) -> Score:
     """Compare.
@@ -152,10 +184,12 @@ def score(
         slack_ms: How long after its end an incident still explains an alert, beside the alert's own delay.
         taken: Distinct readings that the system has taken; None where nobody can know.
         doubled: How many it has taken twice that were sent once.
-        due: Whether an incident has to be found; one that has not counts only if it was.
+        held: What was kept back behind a scene that was told.
+        due: Whether an incident that is not brief has to be found; one that has not counts only if it was.
     """
     matched = _match(truth, alerts, slack_ms)
-    incidents = [i for i in truth.incidents if due(i) or matched.by_incident.get(i.id)]
+    incidents = [i for i in truth.incidents if (due(i) and not i.brief) or matched.by_incident.get(i.id)]
+    covered = _covered([i for i in incidents if not matched.by_incident.get(i.id)], held, slack_ms)
     days = max((parse_rfc3339(truth.end) - parse_rfc3339(truth.begin)) / DAY_MS, 1e-9)
     cases = {i.id: sum(a.case for a in matched.by_incident.get(i.id, ())) for i in incidents}
     by_day = Counter((a.raised_ms - parse_rfc3339(truth.begin)) // DAY_MS for a in alerts if a.case)
@@ -169,14 +203,16 @@ def score(
         alerts=len(alerts),
         false=len(matched.false),
         false_alerts=[f"{a.scene} at {a.device}" for a in matched.false],
+        unexplained=_unexplained(truth, matched.false, slack_ms),
         cases=sum(a.case for a in alerts),
         busiest_day_cases=max(by_day.values(), default=0),
+        covered=covered,
         several_cases={name: n for name, n in cases.items() if n > 1},
         without_case=[
             i.id for i in incidents
             if not cases[i.id] and any(a.auto for a in matched.by_incident.get(i.id, ()))
         ],
-        scenes=_scenes(incidents, matched),
+        scenes=_scenes(incidents, matched, covered),
         noise=_noise(alerts, matched.false, days),
         faults=_faults(truth.faults, matched),
         readings=Readings(sent=sent, taken=taken, lost=lost, doubled=doubled if taken is not None else None),
@@ -186,7 +222,8 @@ def score(
 def late_ms(truth: Truth, alerts: Iterable[Raised], *, slack_ms: int) -> list[int]:
     """How late the first alert of each incident that was found is, without the configured delay, ms."""
     found = _match(truth, alerts, slack_ms).by_incident
-    return [_late_ms(incident, found[incident.id][0]) for incident in truth.incidents if found.get(incident.id)]
+    told = [(incident, found[incident.id][0]) for incident in truth.incidents if found.get(incident.id)]
+    return [late for incident, first in told for late in _late_ms(incident, first)]
 
 
 def unexplained(truth: Truth, alerts: Iterable[Raised], *, slack_ms: int) -> list[Raised]:
@@ -200,25 +237,32 @@ class _Span:
     def __init__(self, of: TrueIncident | TrueFault, names: Iterable[str]) -> None:
         self.of = of
         self.names = frozenset(names)
+        self.scenes = frozenset(of.scenes)
         self.start = parse_rfc3339(of.start)
         self.end = parse_rfc3339(of.end)
 
     def explains(self, alert: Raised, slack_ms: int) -> bool:
         """Whether the alert is about this."""
-        about = {alert.device, alert.place, alert.gateway, *alert.devices}
-        there = not about.isdisjoint(self.names)
-        return there and self.start - EARLY_MS <= alert.raised_ms <= self.end + alert.delay_ms + slack_ms
+        if alert.raised_ms > self.end + alert.delay_ms + slack_ms:
+            return False
+        if not {alert.device, alert.place, alert.gateway}.isdisjoint(self.names):
+            return self.start - EARLY_MS <= alert.raised_ms
+        # What is folded into an alert that is open is told by it, whenever that was raised.
+        joined = not alert.devices.isdisjoint(self.names)
+        return joined and (alert.until_ms is None or self.start - EARLY_MS <= alert.until_ms)
 
 
 def _match(truth: Truth, alerts: Iterable[Raised], slack_ms: int) -> _Matched:
     incidents, faults = _by_scene(truth)
     matched = _Matched()
     for alert in sorted(alerts, key=lambda a: (a.raised_ms, a.id)):
-        incident = _nearest(incidents.get(alert.scene, ()), alert, slack_ms)
-        fault = None if incident else _nearest(faults.get(alert.scene, ()), alert, slack_ms)
-        if incident is not None:
-            matched.by_incident[incident.of.id].append(alert)
-        elif fault is not None:
+        about = _about(incidents.get(alert.scene, ()), alert, slack_ms)
+        fault = None if about else _nearest(faults.get(alert.scene, ()), alert, slack_ms)
+        for name in about:
+            matched.by_incident[name].append(alert)
+        if about:
+            continue
+        if fault is not None:
             matched.by_fault[fault.of.id].append(alert)
         else:
             matched.false.append(alert)
@@ -228,23 +272,71 @@ def _match(truth: Truth, alerts: Iterable[Raised], slack_ms: int) -> _Matched:
 def _by_scene(truth: Truth) -> tuple[dict[str, list[_Span]], dict[str, list[_Span]]]:
     incidents: dict[str, list[_Span]] = defaultdict(list)
     for i in truth.incidents:
-        span = _Span(i, [i.place or i.id, *(seen.device for seen in i.devices)])
+        span = _span(i)
         for scene in i.scenes:
             incidents[scene].append(span)
     faults: dict[str, list[_Span]] = defaultdict(list)
     for f in truth.faults:
-        span = _Span(f, [name for name in (f.device, f.gateway) if name])
+        span = _span(f)
         for scene in f.scenes:
             faults[scene].append(span)
     return incidents, faults
 
 
+def _span(of: TrueIncident | TrueFault) -> _Span:
+    if isinstance(of, TrueIncident):
+        return _Span(of, [of.place or of.id, *(seen.device for seen in of.devices)])
+    return _Span(of, [name for name in (of.device, of.gateway) if name])
+
+
+def _unexplained(truth: Truth, false: Sequence[Raised], slack_ms: int) -> list[Unexplained]:
+    spans = [*map(_span, truth.incidents), *map(_span, truth.faults)]
+    rows = []
+    for alert in false:
+        about = [span for span in spans if span.explains(alert, slack_ms)]
+        near = max(about, key=lambda s: (alert.device in s.names, s.start, s.of.id), default=None)
+        beside = f"{near.of.kind} {near.of.id}" if near else ""
+        rows.append(
+            Unexplained(
+                scene=alert.scene, device=alert.device, severity=alert.severity, at=rfc3339(alert.raised_ms),
+                beside=beside,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _about(spans: Sequence[_Span], alert: Raised, slack_ms: int) -> list[str]:
+    """Ids of the incidents that an alert tells of: for each of its devices the nearest, else that of its place."""
+    explaining = [span for span in spans if span.explains(alert, slack_ms)]
+    told: set[str] = set()
+    for device in {alert.device, *alert.devices}:
+        nearest = _last(span for span in explaining if device in span.names)
+        told |= {nearest.of.id} if nearest else set()
+    there = None if told else _last(explaining)
+    return sorted(told) if there is None else [there.of.id]
+
+
 def _nearest(spans: Iterable[_Span], alert: Raised, slack_ms: int) -> _Span | None:
     """Of those that explain the alert, the one that began last."""
-    return max((s for s in spans if s.explains(alert, slack_ms)), key=lambda s: (s.start, s.of.id), default=None)
+    return _last(span for span in spans if span.explains(alert, slack_ms))
 
 
-def _scenes(incidents: Sequence[TrueIncident], matched: _Matched) -> list[SceneScore]:
+def _last(spans: Iterable[_Span]) -> _Span | None:
+    return max(spans, key=lambda span: (span.start, span.of.id), default=None)
+
+
+def _covered(incidents: Sequence[TrueIncident], held: Sequence[Held], slack_ms: int) -> dict[str, str]:
+    """Of incidents that were not told, those of which a level was kept back, and the scene that was told instead."""
+    found: dict[str, str] = {}
+    for span in map(_span, incidents):
+        for one in held:
+            there = one.scene in span.scenes and one.device in span.names
+            if there and span.start - EARLY_MS <= one.at_ms <= span.end + slack_ms:
+                found[span.of.id] = one.by
+    return found
+
+
+def _scenes(incidents: Sequence[TrueIncident], matched: _Matched, covered: Mapping[str, str]) -> list[SceneScore]:
     groups: dict[tuple[str, str], list[TrueIncident]] = defaultdict(list)
     for incident in incidents:
         alerts = matched.by_incident.get(incident.id)
@@ -259,9 +351,10 @@ def _scenes(incidents: Sequence[TrueIncident], matched: _Matched) -> list[SceneS
                 severity=severity,
                 incidents=len(group),
                 found=len(found),
-                missed=[i.id for i in group if i.id not in found],
+                covered=sum(i.id in covered for i in group),
+                missed=[i.id for i in group if i.id not in found and i.id not in covered],
                 too_mild=[i.id for i in group if i.id in found and _worst(found[i.id]) < Severity.of(severity)],
-                delay_ms=_delay([_late_ms(i, found[i.id][0]) for i in group if i.id in found]),
+                delay_ms=_delay([late for i in group if i.id in found for late in _late_ms(i, found[i.id][0])]),
             )
         )
     return rows
@@ -271,10 +364,15 @@ def _worst(alerts: Iterable[Raised]) -> Severity:
     return max(Severity.of(alert.severity) for alert in alerts)
 
 
-def _late_ms(incident: TrueIncident, first: Raised) -> int:
-    """How long after it was so where the alert came from, without the configured delay."""
+def _late_ms(incident: TrueIncident, first: Raised) -> list[int]:
+    """How long after it was so where the alert came from, without the configured delay.
+
+    Nothing where the incident was folded into an alert of another device: when it joined is not known.
+    """
     there: Seen | None = next((seen for seen in incident.devices if seen.device == first.device), None)
-    return max(0, first.raised_ms - parse_rfc3339(there.from_ if there else incident.start) - first.delay_ms)
+    if there is None and first.place != incident.place:
+        return []
+    return [max(0, first.raised_ms - parse_rfc3339(there.from_ if there else incident.start) - first.delay_ms)]
 
 
 def _delay(late: Sequence[int]) -> Delay | None:

@@ -12,7 +12,7 @@ from core.clock import parse_rfc3339
 from core.reading import ReadingBatch
 from ingest.clocks import Clocks
 from runtime.offline import Feed, OfflineAlert, OfflineRun
-from runtime.score import Raised, Score, score
+from runtime.score import Held, Raised, Score, score
 from simulators.run import Batch, Sent, batches, feeds
 from simulators.truth import truth_of
 from simulators.world import World
@@ -36,6 +36,7 @@ class SimulatedRun:
     def __init__(self, world: World, scenes: SceneSet) -> None:
         self.sent = Sent()
         self._world = world
+        self._scenes = scenes
         sent = _feeds(world, load_catalogue())
         own = [(device, metric, unit) for device in world.district.devices for metric, unit in OWN.items()]
         number = {(device.id, metric): len(sent) + at for at, (device, metric, _) in enumerate(own)}
@@ -43,6 +44,7 @@ class SimulatedRun:
             len(sent), lambda feed: (sent[feed][0].gateway, sent[feed][0].id),
             lambda _, device, metric: number[device, metric], tolerance_ms=_TOLERANCE_MS,
         )  # fmt: skip
+        self._names = [device.id for device, _, _ in (*sent, *own)]
         self._run = OfflineRun(scenes, [*sent, *own])
 
     @property
@@ -72,7 +74,17 @@ class SimulatedRun:
         alerts = [
             _raised(name, alert, gateways) for name, alert in self._run.alerts.items() if alert.last.raised_ms <= end
         ]
-        return score(truth, alerts, slack_ms=slack_ms)
+        return score(truth, alerts, slack_ms=slack_ms, held=self._held())
+
+    def _held(self) -> list[Held]:
+        """What was kept back behind a scene that tells."""
+        scenes = {scene.id: scene for scene in self._scenes.scenes}
+        gate = self._run.chain.gate
+        return [
+            Held(one.scene, self._names[one.feed], one.at, one.by)
+            for one in (*gate.ended, *gate.ledger)
+            if one.reason == "inhibited" and scenes[one.by].stage != "shadow"
+        ]
 
 
 def _parts(batch: Batch) -> Iterator[ReadingBatch]:
@@ -101,4 +113,5 @@ def _raised(name: str, alert: OfflineAlert, gateways: Mapping[str, str]) -> Rais
         auto=data.auto,
         devices=frozenset(feed.partition("/")[0] for feed in data.feeds),
         delay_ms=alert.delay_ms,
+        until_ms=alert.last.cleared_ms,
     )

@@ -34,6 +34,7 @@ _START_S = 180.0
 """On a machine that has not compiled the kernels yet the first start takes half a minute, and longer beside a load."""
 _WRONG = 2
 _BESIDE = ("history",)
+_ONCE = ("gateways",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,19 @@ class RoleSpec:
         name: What people call it.
         command: The program and its arguments; by default this interpreter on `runtime.role`.
         beside: Whether no other role needs it: it is told to stop first and waited for last.
+        once: Whether it is done, and not dead, when it ends with status 0.
     """
 
     name: str
     command: tuple[str, ...]
     beside: bool = False
+    once: bool = False
 
     @classmethod
     def of(cls, name: str, config: Path) -> "RoleSpec":
         """The role `name` with its configuration."""
         command = (sys.executable, "-m", "runtime.role", name, "--config", str(config))
-        return cls(name, command, beside=name in _BESIDE)
+        return cls(name, command, beside=name in _BESIDE, once=name in _ONCE)
 
 
 @dataclass(slots=True)
@@ -253,7 +256,7 @@ class Supervisor:
 
     def _ended(self, role: _Running) -> None:
         code = role.process.wait()
-        if self._stopping.is_set() or role.due == float("inf"):
+        if self._stopping.is_set() or role.due == float("inf") or (code == 0 and role.spec.once):
             return
         name = role.spec.name
         if code == _WRONG or (role.said and role.ready is None and role.restarts == 0):

@@ -40,7 +40,7 @@ def bits(of: int, rows: Ints, ticks: Ints | int = 0) -> NDArray[np.uint64]:
 
 
 def uniform(of: int, rows: Ints, ticks: Ints | int = 0) -> Floats:
-    """Numbers in [0, 1)."""
+    """Numbers in [0, 1), in the shape of rows and ticks together; the same key, row and tick, the same number."""
     return (bits(of, rows, ticks) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

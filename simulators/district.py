@@ -188,6 +188,8 @@ def _design(seed: int, kind: Kind, first: int, count: int) -> dict[str, Floats]:
 
     if kind.type == "bridge-health":
         return {"strain": around("strain", 700.0, 0.12, 0), "deflect_mm": around("deflect_mm", 28.0, 0.15, 1)}
+    if kind.type == "deep-pit-monitor":
+        return {"hdisp_mm": around("hdisp_mm", 40.0, 0.1, 0)}
     if kind.type == "river-level":
         return {"level_m": around("level_m", 3.5, 0.05, 2)}
     return {}

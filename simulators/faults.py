@@ -7,7 +7,7 @@ import numpy as np
 
 from simulators.chance import Floats, Ints, key, uniform
 from simulators.district import District
-from simulators.kinds import CAMERA, Kind
+from simulators.kinds import Kind
 
 VALUE = ("stuck", "drift", "spike", "flapping", "wrong-unit")
 SENDING = ("dropout", "skewed-clock", "duplicate", "reordered", "babbling")
@@ -15,10 +15,14 @@ GATEWAY = ("disconnect", "backlog", "will")
 ALL = (*VALUE, *SENDING, *GATEWAY)
 OFFLINE = "offline-{type}"
 DRIFT = "drift-{type}"
+STUCK = "stuck-{type}"
+IMPLAUSIBLE = "implausible-{type}"
 """One scene for each device type."""
 SCENES: Mapping[str, tuple[str, ...]] = {
-    "stuck": ("stuck-{type}",),
+    "stuck": (STUCK,),
     "drift": (DRIFT,),
+    "spike": (IMPLAUSIBLE,),
+    "flapping": (IMPLAUSIBLE,),
     "wrong-unit": (DRIFT,),
     "dropout": (OFFLINE,),
     "skewed-clock": ("device-clock",),
@@ -32,6 +36,8 @@ SHOWS: Mapping[str, frozenset[str]] = {
         "residual-current-monitor", "ebike-charging-monitor", "hydrant-pressure", "bridge-health", "river-quality",
         "ambient-noise", "site-dust-noise", "air-station", "weather-station",
     }),
+    "spike": frozenset({"ambient-noise", "site-dust-noise"}),
+    "flapping": frozenset({"ambient-noise", "site-dust-noise"}),
     "drift": frozenset({
         "residual-current-monitor", "hydrant-pressure", "indoor-water-pressure", "building-tilt", "river-quality",
         "confined-space-gas", "secondary-water-supply", "ambient-noise", "street-lamp",
@@ -43,6 +49,8 @@ SHOWS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 """Types at which a fault shows, where it does not at all: what rises and falls with rain, traffic or a working day by
 itself has no history from which a third would stand out, a state does not drift, and a dry road rightly stays so."""
+FREEZES: frozenset[str] = frozenset({"air-station", "residual-current-monitor"})
+"""Types that say 0 for as long as they speak in the wrong unit: in it all is less than the step they report in."""
 _UNITS: Mapping[str, tuple[float, float]] = {
     "MPa": (1000.0, 0.0), "Cel": (1.8, 32.0), "cm": (0.01, 0.0), "m": (100.0, 0.0), "mg/m3": (1000.0, 0.0),
     "ug/m3": (0.001, 0.0), "m/s": (3.6, 0.0), "%{LEL}": (500.0, 0.0), "mA": (0.001, 0.0), "mm": (0.1, 0.0),
@@ -159,8 +167,3 @@ def lie(
         return np.where((t // (kind.alarm_s * 1000)) % 2 == 0, far, value)
     factor, offset = _UNITS.get(unit, (1.0, 0.0))
     return value * factor + offset
-
-
-def able(fault_name: str, kind: Kind) -> bool:
-    """Whether a kind can have a fault at all."""
-    return kind is not CAMERA or fault_name in SENDING

@@ -75,11 +75,11 @@ class Land:
         return chosen
 
     def onto_streets(self, points: Floats) -> Floats:
-        """The nearest points at the edge of a street."""
+        """The nearest points at the edge of a street; shape (n, 2) and metres from the corner, as what is given."""
         return _onto(self._lines.streets, points)
 
     def onto_waters(self, points: Floats) -> Floats:
-        """The nearest points at a river or creek."""
+        """The nearest points at a river or creek, as `onto_streets`."""
         return _onto(self._lines.waters, points)
 
     def degrees(self, points: Floats) -> Floats:
@@ -89,7 +89,7 @@ class Land:
         return np.round(np.column_stack(lonlat), DECIMALS)
 
     def inside(self, points: Floats) -> NDArray[np.bool_]:
-        """Which points lie in the district."""
+        """Which points, in metres from the corner, lie in the district, shape (n,)."""
         found = self.atlas.locate(*self.degrees(points).T)
         return np.asarray(~found.outside)
 

@@ -55,7 +55,7 @@ class Fleet:
         return len(self.x)
 
     def trait(self, name: str) -> Floats:
-        """A lasting peculiarity of each device, about normal."""
+        """A lasting peculiarity of each device of the fleet, about normal."""
         if (name, True) not in self._traits:
             self._traits[name, True] = normal(key(self.seed, self.type, "trait", name), self._all())
         return self._traits[name, True]

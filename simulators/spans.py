@@ -37,7 +37,7 @@ class Spans:
         return len(self.rows)
 
     def inside(self, rows: Ints, t: Ints) -> NDArray[np.bool_]:
-        """Which (row, time) lie in one."""
+        """Which pairs of row and time, ms, lie in one, shape (n,)."""
         if not len(self.rows):
             return np.zeros(len(rows), np.bool_)
         at = np.searchsorted(self._keys, rows * _FAR + (t - self._origin), side="right") - 1

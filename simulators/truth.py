@@ -57,6 +57,8 @@ class TrueIncident(msgspec.Struct, frozen=True, kw_only=True):
     peak: str
     end: str
     devices: list[Seen]
+    brief: bool = False
+    """Over before the catalogue's own delay is: nobody has to tell it, and who does is right."""
 
 
 class TrueFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,7 @@ class _Stretch(msgspec.Struct, frozen=True):
     end: int
     rank: int
     peak: int
+    brief: bool = False
 
 
 def truth_of(world: World, sent: Sent, *, until_ms: int | None = None) -> Truth:
@@ -155,17 +158,17 @@ def _injected(world: World) -> Iterator[tuple[int, TrueIncident]]:
             if effect.metric == metric and (stretch := beyond(world, incident, effect)) is not None
         ]
         center = world.district.fleets[incident.kind].first + incident.row
-        for town in _by_town(world, stretches):
-            at = next((s.device for s in town if s.device == center), min(town, key=lambda s: s.begin).device)
-            yield _told(world, incident.pattern.kind, incident.pattern.scene, incident.pattern.metric, at, town)
+        for area in _by_area(world, stretches, incident.pattern.apart):
+            at = next((s.device for s in area if s.device == center), min(area, key=lambda s: s.begin).device)
+            yield _told(world, incident.pattern.kind, incident.pattern.scene, incident.pattern.metric, at, area)
 
 
-def _by_town(world: World, stretches: Iterable[_Stretch]) -> Iterable[list[_Stretch]]:
-    """Those of each town: over a border it is another town's force that has to be told, and so another incident."""
-    towns: dict[str, list[_Stretch]] = {}
+def _by_area(world: World, stretches: Iterable[_Stretch], area: str) -> Iterable[list[_Stretch]]:
+    """Those of each `Pattern.apart`: over its border another force has to be told, and so it is another incident."""
+    areas: dict[str, list[_Stretch]] = {}
     for stretch in stretches:
-        towns.setdefault(world.district.devices[stretch.device].town, []).append(stretch)
-    return towns.values()
+        areas.setdefault(getattr(world.district.devices[stretch.device], area), []).append(stretch)
+    return areas.values()
 
 
 def beyond(world: World, incident: Incident, effect: Effect) -> _Stretch | None:
@@ -188,7 +191,8 @@ def beyond(world: World, incident: Incident, effect: Effect) -> _Stretch | None:
     if hit[-1] + 1 < len(t):
         end = _edge(world, effect, limits, int(t[hit[-1] + 1]), end)
     device = world.district.fleets[effect.kind].first + effect.row
-    return _Stretch(device, begin, end, int(rank.max()), int(t[rank.argmax()]))
+    brief = end - begin < max(limit.lasting_s for limit in limits) * 1000
+    return _Stretch(device, begin, end, int(rank.max()), int(t[rank.argmax()]), brief)
 
 
 def _edge(world: World, effect: Effect, limits: list[Limit], calm: int, past: int) -> int:
@@ -232,9 +236,9 @@ def _weather_stretches(world: World, limit: Limit, kind: int, metric: int) -> It
         cut = np.flatnonzero((np.diff(rows[hit]) != 0) | (np.diff(t[hit]) > _STEP_MS)) + 1
         for piece in np.split(hit, cut):
             top = piece[int(np.argmax(rank[piece]))]
-            yield _Stretch(
-                first + int(rows[piece[0]]), int(t[piece[0]]), int(t[piece[-1]]) + _STEP_MS, int(rank[top]), int(t[top])
-            )
+            begin, end = int(t[piece[0]]), int(t[piece[-1]]) + _STEP_MS
+            brief = end - begin < limit.lasting_s * 1000
+            yield _Stretch(first + int(rows[piece[0]]), begin, end, int(rank[top]), int(t[top]), brief)
 
 
 def _together(world: World, stretches: list[_Stretch]) -> Iterator[list[_Stretch]]:
@@ -269,6 +273,7 @@ def _told(
                  severity=NAMES[s.rank])
             for s in stretches
         ],
+        brief=all(s.brief for s in stretches),
     )  # fmt: skip
 
 
@@ -279,8 +284,11 @@ def _noticing(world: World, fault: Fault) -> list[str]:
         kinds = {devices[fault.device].type}
     else:
         kinds = {devices[i].type for i in np.flatnonzero(world.district.gateway_of == fault.gateway)}
-    kinds &= faults.SHOWS.get(fault.name, kinds)
-    return sorted({scene.format(type=kind) for scene in faults.SCENES.get(fault.name, ()) for kind in kinds})
+    shown = kinds & faults.SHOWS.get(fault.name, kinds)
+    found = {scene.format(type=kind) for scene in faults.SCENES.get(fault.name, ()) for kind in shown}
+    if fault.name == "wrong-unit":
+        found |= {faults.STUCK.format(type=kind) for kind in kinds & faults.FREEZES}
+    return sorted(found)
 
 
 def _faults(world: World, until_ms: int) -> list[TrueFault]:

@@ -125,11 +125,11 @@ class World:
         return _units(self.district.kinds)  # read only when a sensor lies: the catalogue is long
 
     def moment(self, kind: int, rows: Ints, t: Ints) -> Moment:
-        """Devices of a kind at some times."""
+        """Devices of a kind at some times: `rows` of its fleet and `t`, ms since the epoch, shape (n,) each."""
         return Moment(self.district.fleets[kind], rows, t, self.weather, self.water)
 
     def true(self, at: Moment, kind: int, metric: int) -> Floats:
-        """What a metric truly is, incidents included."""
+        """What a metric truly is, incidents included, in its unit, shape (n,)."""
         value = np.asarray(self.district.kinds[kind].metrics[metric].signal(at), np.float64)
         return self._pulled(at, kind, metric, value)
 
@@ -161,10 +161,6 @@ class World:
     def away(self, name: str) -> Spans:
         """When gateways are away, for a fault of `faults.GATEWAY`."""
         return self._gateways[name]
-
-    def effects_of(self, kind: int, metric: int) -> Sequence[Effect]:
-        """What incidents do to a metric."""
-        return self._effects.get((kind, metric), ())
 
     def _pulled(self, at: Moment, kind: int, metric: int, value: Floats) -> Floats:
         effects = self._effects.get((kind, metric))

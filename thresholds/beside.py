@@ -7,10 +7,11 @@ from typing import NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from city.yaml_nodes import Mark
 from thresholds import located
 from thresholds.finding import Code, Finding, decoded
 from thresholds.limit_table import without_ends
-from thresholds.located import Mark, Value, find, mark_of
+from thresholds.located import Value, find, mark_of
 from thresholds.wording import closest
 
 LARGEST = 2_000_000

@@ -8,11 +8,12 @@ import msgspec
 
 from city.device import Device, DeviceType
 from city.leaf import CaseCatalogue
+from city.yaml_nodes import Mark
 from thresholds.across import references
 from thresholds.beside import NO_TABLE, Beside, line_in_document, take_in, with_rows
 from thresholds.examine import Catalogue, examine
 from thresholds.finding import Code, Finding, decoded
-from thresholds.located import Mark, Value, mark_of, read
+from thresholds.located import Value, mark_of, read
 from thresholds.scene import Scene
 from thresholds.scene_set import DECIDES, SceneSet
 from thresholds.wording import closest

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from city.device import Device, DeviceType
 from city.leaf import LEAF, CaseCatalogue
 from city.own import OWN
+from city.yaml_nodes import Mark
 from core.errors import ConfigError
 from thresholds import located
 from thresholds.finding import Code
 from thresholds.ladder import Place
 from thresholds.level import SEVERITIES
-from thresholds.located import Mark, Value, find, mark_of
+from thresholds.located import Value, find, mark_of
 from thresholds.overrides import ROWS
 from thresholds.scene import Scene, SceneParts
 from thresholds.where import attribute

@@ -5,11 +5,10 @@ it back any more, if it still holds then.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from city.device import Device
 from core.errors import DataLossError
@@ -20,7 +19,7 @@ from thresholds.behind import Behind, Covers, Kept
 from thresholds.marks import ENDED_KEPT_MS, Marks
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
-from thresholds.transition import TransitionKind, Transitions
+from thresholds.transition import Row, TransitionKind, Transitions
 from thresholds.where import Where
 
 _VERSION = 1
@@ -79,18 +78,6 @@ class _Saved(msgspec.Struct, array_like=True):
     maintenance: list[Maintenance]
     counts: dict[str, int]
     behind: list[Behind] = []
-
-
-class _Row(NamedTuple):
-    kind: int
-    feed: int
-    scene: int
-    severity: int
-    at: int
-    onset: int
-    value: float
-    arrival: int
-    delay_ms: int
 
 
 class Gate:
@@ -153,16 +140,15 @@ class Gate:
 
     def on_transitions(self, transitions: Transitions) -> Transitions:
         """What alerts may see of these, and what else follows for what was kept back."""
-        out: list[_Row] = []
-        columns = [getattr(transitions, name).tolist() for name in _COLUMNS]
-        for row in map(_Row._make, zip(*columns, strict=True)):
+        out: list[Row] = []
+        for row in transitions.rows():
             out += self._pass_time(row.arrival // 1_000_000)
             out += self._take(row)
-        return _packed(out)
+        return Transitions.of_rows(out)
 
     def on_timer(self, now_ms: int) -> Transitions:
         """What the end of a maintenance lets through by `now_ms`."""
-        return _packed(self._pass_time(now_ms))
+        return Transitions.of_rows(self._pass_time(now_ms))
 
     def next_timer(self) -> int | None:
         """When the next maintenance ends, ms."""
@@ -178,7 +164,7 @@ class Gate:
         out = list(self._pass_time(now_ms))
         self._maintenance[maintenance.id], self._where[maintenance.id] = maintenance, where
         out += self._pass_time(now_ms)
-        return _packed([*out, *self._reconsider(now_ms, _of_maintenance)])
+        return Transitions.of_rows([*out, *self._reconsider(now_ms, _of_maintenance)])
 
     def replace(self, scenes: SceneSet, now_ms: int, watches: Callable[[str, int, Severity], bool]) -> Transitions:
         """Other scenes are in force; what is not watched any more leaves the ledger."""
@@ -195,7 +181,7 @@ class Gate:
         self._pending = {key for key in self._pending if watches(key[0], key[1], Severity(key[2]))}
         out = self._reconsider(now_ms)
         self._end_inhibitions(None, now_ms)
-        return _packed(out)
+        return Transitions.of_rows(out)
 
     def snapshot(self) -> Snapshot:
         """The whole state."""
@@ -245,7 +231,7 @@ class Gate:
 
     # ---- one transition
 
-    def _take(self, row: _Row) -> Iterator[_Row]:
+    def _take(self, row: Row) -> Iterator[Row]:
         scene = self._scenes[row.scene]
         key = (scene.id, row.feed, row.severity)
         if row.kind == TransitionKind.ONSET:
@@ -259,7 +245,7 @@ class Gate:
         else:
             yield from self._clear(key, row)
 
-    def _raise(self, scene: Scene, key: Level, row: _Row) -> Iterator[_Row]:
+    def _raise(self, scene: Scene, key: Level, row: Row) -> Iterator[Row]:
         active = self._active.get((scene.id, row.feed), set())
         self._set_active(scene.id, row.feed, active | {row.severity}, row.at, row.arrival // 1_000_000)
         why = self._why(scene, row.feed, Severity(row.severity), row.at)
@@ -280,7 +266,7 @@ class Gate:
         if not active:
             yield from self._reconsider(row.arrival // 1_000_000, _is_unconfirmed, row)
 
-    def _clear(self, key: Level, row: _Row) -> Iterator[_Row]:
+    def _clear(self, key: Level, row: Row) -> Iterator[Row]:
         now_ms = row.arrival // 1_000_000
         left = self._active.get(key[:2], set()) - {row.severity}
         self._set_active(*key[:2], left, row.at, now_ms)
@@ -329,11 +315,9 @@ class Gate:
         found = self._marks.near(clause.scene or scene, clause.within, feed, at - clause.in_last, wanted)
         return found >= wanted
 
-    def _reconsider(
-        self, now_ms: int, which: Callable[[str], bool] | None = None, by: _Row | None = None
-    ) -> list[_Row]:
+    def _reconsider(self, now_ms: int, which: Callable[[str], bool] | None = None, by: Row | None = None) -> list[Row]:
         """Let through what nothing keeps back any more, as raised when that came to be so."""
-        out: list[_Row] = []
+        out: list[Row] = []
         for key in sorted(self._kept if by is None else self._touched(by)):
             kept = self._kept[key]
             index, scene = self._by_id[key[0]]
@@ -345,7 +329,7 @@ class Gate:
                 continue
             self._end(key, "released", now_ms)
             at = max(kept.at, by.at) if by is not None else kept.at + max(0, now_ms - kept.arrival // 1_000_000)
-            row = _Row(
+            row = Row(
                 int(TransitionKind.RAISED), key[1], index, key[2], at, kept.onset, kept.value, now_ms * 1_000_000,
                 kept.delay_ms,
             )  # fmt: skip
@@ -363,7 +347,7 @@ class Gate:
         wanted = ((name, "cell" if metres(within) else within) for name, within in _nearness(scene))
         return {(name, same, mine[same]) for name, same in wanted if same in mine}
 
-    def _touched(self, by: _Row) -> set[Level]:
+    def _touched(self, by: Row) -> set[Level]:
         """What is kept back and may be let through by what a scene does on a feed."""
         scene = self._scenes[by.scene].id
         if scene not in self._farthest:
@@ -384,9 +368,9 @@ class Gate:
         self.ended.append(kept)
         self.counts[outcome] += 1
 
-    def _pass_time(self, now_ms: int) -> list[_Row]:
+    def _pass_time(self, now_ms: int) -> list[Row]:
         """Let maintenance end, earliest first."""
-        out: list[_Row] = []
+        out: list[Row] = []
         over = sorted((one.to_ms, one.id) for one in self._maintenance.values() if one.to_ms <= now_ms)
         for to_ms, name in over:
             self._now_ms = max(self._now_ms, to_ms)
@@ -453,13 +437,3 @@ def _is_inhibited(why: str) -> bool:
 
 def _of_maintenance(why: str) -> bool:
     return why.startswith("maintenance")
-
-
-def _packed(rows: Sequence[_Row] | Iterable[_Row]) -> Transitions:
-    rows = list(rows)
-    if not rows:
-        return Transitions.empty()
-    empty = Transitions.empty()
-    return Transitions(
-        **{name: np.array([getattr(row, name) for row in rows], getattr(empty, name).dtype) for name in _COLUMNS}
-    )

@@ -1,31 +1,18 @@
-"""YAML that knows where each key and value stands, so that a mistake is told at its place."""
+"""Scenes' YAML as a tree that knows where each key and value stands, so that a mistake is told at its place."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from city.yaml_nodes import BadKey, Mark, NotYamlError, Values, documents, mark_of_node, pairs
 from thresholds.finding import Code
 from thresholds.ladder import Place
 
 _MOST_VALUES = 20_000
 _DEEPEST = 30
-_MOST_BRACKETS = 2_000
-_LONGEST_LINE = 2_000
-_OTHERWISE = re.compile("[\t\r\x85\u2028\u2029\ufeff]|(?:^|[\\s\\[\\]{},:-])(?:[&*>?!@%`]|\\|(?!\n))")
-"""Signs that libyaml reads in another way, or by which it counts lines and columns in another way."""
-_SCALARS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp"))
-
-
-class Mark(NamedTuple):
-    """A line and a column, from 1."""
-
-    line: int
-    column: int
+_BAD_KEYS = {BadKey.NO_WORD: Code.YAML, BadKey.TWICE: Code.DUPLICATE_KEY}
 
 
 class Fault(NamedTuple):
@@ -80,35 +67,13 @@ Value = Scalar | Sequence | Mapping
 
 def read(text: str) -> tuple[list[Value], list[Fault]]:
     """Every document of a YAML text; where there are faults, what is left when they are passed over."""
-    yaml = YAML(typ="safe", pure=True)
     try:
-        nodes = quickly(text) or [node for node in yaml.compose_all(text) if node is not None]
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        what = " ".join(str(error.problem or error.context or "it cannot be read").split())
-        return [], [Fault(at, Code.YAML, f"not YAML: {what}")]
-    except YAMLError as error:
-        return [], [Fault(Mark(1, 1), Code.YAML, f"not YAML: {' '.join(str(error).split())[:200]}")]
-    except RecursionError:
-        return [], [Fault(Mark(1, 1), Code.YAML, "nested far too deep for a scene")]
-    reader = _Reader(yaml)
+        nodes = documents(text)
+    except NotYamlError as error:
+        return [], [Fault(error.mark, Code.YAML, str(error))]
+    reader = _Reader()
     trees = [reader.value(node, 0) for node in nodes]
     return [tree for tree in trees if tree is not None], reader.faults
-
-
-def quickly(text: str) -> list[Node] | None:
-    """The documents' nodes by libyaml's parser, five times as fast; None where the other one has to say what is wrong.
-
-    It calls itself for each level and knows no end of that but its stack's, so a text that may be deep is not for it.
-    """
-    deep = text.count("[") + text.count("{") > _MOST_BRACKETS or max(map(len, text.split("\n"))) > _LONGEST_LINE
-    if deep or _OTHERWISE.search(text):
-        return None
-    try:
-        return [node for node in YAML(typ="safe").compose_all(text) if node is not None]
-    except (YAMLError, RecursionError):
-        return None
 
 
 def find(tree: Value, place: Place) -> Value | None:
@@ -146,14 +111,14 @@ def mark_of(tree: Value, place: Place, *, key: bool = False) -> Mark:
 class _Reader:
     """Nodes to located values; what cannot be one is a fault and is left out."""
 
-    def __init__(self, yaml: YAML) -> None:
-        self._construct = yaml.constructor.construct_object
+    def __init__(self) -> None:
+        self._values = Values()
         self._seen = 0
         self._stopped = False
         self.faults: list[Fault] = []
 
     def value(self, node: Node, depth: int) -> Value | None:
-        mark = _mark(node)
+        mark = mark_of_node(node)
         self._seen += 1
         if self._seen > _MOST_VALUES or depth > _DEEPEST:
             # An alias can stand for a list of aliases: a small file may unfold to more than memory holds.
@@ -171,36 +136,24 @@ class _Reader:
 
     def _mapping(self, node: MappingNode, mark: Mark, depth: int) -> Mapping:
         mapping = Mapping(mark)
-        for name, value in node.value:
-            at = _mark(name)
-            key = name.value if isinstance(name, ScalarNode) else None
-            if key is None:
-                self.faults.append(Fault(at, Code.YAML, "a key has to be a word"))
-            elif key in mapping.keys:
-                first = mapping.keys[key].line
-                self.faults.append(Fault(at, Code.DUPLICATE_KEY, f"`{key}` stands twice, first on line {first}"))
+        for key, at, below in pairs(node, self._bad_key):
+            mapping.keys[key] = at
+            item = self.value(below, depth + 1)
+            if item is None:
+                mapping.gone.add(key)
             else:
-                mapping.keys[key] = at
-                item = self.value(value, depth + 1)
-                if item is None:
-                    mapping.gone.add(key)
-                else:
-                    mapping.items[key] = item
+                mapping.items[key] = item
         return mapping
 
     def _scalar(self, node: Node, mark: Mark) -> Scalar | None:
-        if node.tag not in _SCALARS:
-            self.faults.append(Fault(mark, Code.YAML, f"{node.tag} has no meaning in a scene: take it away"))
-            return None
         try:
-            return Scalar(mark, self._construct(node))
-        except (ValueError, OverflowError, YAMLError):
-            self.faults.append(Fault(mark, Code.YAML, f"{node.value!r} cannot be read: put it in quotes if it is text"))
+            return Scalar(mark, self._values.of(node))
+        except ValueError as error:
+            self.faults.append(Fault(mark, Code.YAML, str(error)))
             return None
 
-
-def _mark(node: Node) -> Mark:
-    return Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+    def _bad_key(self, why: BadKey, mark: Mark, message: str) -> None:
+        self.faults.append(Fault(mark, _BAD_KEYS[why], message))
 
 
 def is_whole(tree: Value) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from core.errors import ConfigError, DataLossError, UnavailableError
+from core.whole import write_whole
 from thresholds.check import load_scenes, load_text
 from thresholds.finding import Finding
 from thresholds.life import Step, jumps, needs_second_person, newly_wanting, step_of
@@ -368,9 +369,7 @@ class SceneRegister:
             for name, text in wanted.items():
                 path = self.in_force_folder / name
                 if not path.exists() or path.read_text(encoding="utf-8") != text:
-                    partial = path.with_suffix(".partial")
-                    partial.write_text(text, encoding="utf-8")
-                    partial.replace(path)
+                    write_whole(path, text)
             for path in self.in_force_folder.glob("*.yaml"):
                 if path.name not in wanted:
                     path.unlink()

@@ -47,11 +47,6 @@ class SceneSet:
         """The same scenes with these profiles switched on."""
         return replace(self, profiles=frozenset(profiles))
 
-    @property
-    def known_profiles(self) -> frozenset[str]:
-        """Every profile that some scene has overrides for."""
-        return frozenset(o.profile for scene in self.scenes for o in scene.overrides if o.profile is not None)
-
     def index(self, scene: str) -> int:
         """Index of a scene by id, -1 if it is not in the set."""
         return next((i for i, s in enumerate(self.scenes) if s.id == scene), -1)

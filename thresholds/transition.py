@@ -1,7 +1,9 @@
 """What the engine decides: columns again, one row a change of one level of one feed in one scene."""
 
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -19,6 +21,20 @@ class TransitionKind(enum.IntEnum):
     """The level became active at `at`."""
     CLEARED = 4
     """The level stopped being active at `at`."""
+
+
+class Row(NamedTuple):
+    """One transition as plain numbers; the fields are those of `Transitions`."""
+
+    kind: int
+    feed: int
+    scene: int
+    severity: int
+    at: int
+    onset: int
+    value: float
+    arrival: int
+    delay_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +70,20 @@ class Transitions:
         """The rows of a slice, as views."""
         return Transitions(*(getattr(self, name)[rows] for name in self.__slots__))
 
+    def rows(self) -> Iterator[Row]:
+        """Row by row, for what is decided one after the other."""
+        return map(Row._make, zip(*(getattr(self, name).tolist() for name in Row._fields), strict=True))
+
     @classmethod
-    def empty(cls) -> "Transitions":
+    def of_rows(cls, rows: Iterable[Row]) -> Self:
+        """Columns again."""
+        rows, empty = list(rows), cls.empty()
+        return cls(
+            *(np.array([row[i] for row in rows], getattr(empty, name).dtype) for i, name in enumerate(Row._fields))
+        )
+
+    @classmethod
+    def empty(cls) -> Self:
         """No change at all."""
         return cls(
             np.empty(0, np.uint8),

@@ -1,15 +1,14 @@
 """Limits worth trying: what the readings of each class of devices are like, and what each limit would have raised."""
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
+from core.clock import SHANGHAI
 from core.errors import ConfigError
 from core.reading import NOT_EVALUATED, Float64, Int64
 from runtime.backtest.knobs import Knob, knobs, nothing, said, turned
@@ -31,7 +30,6 @@ _LONG_MS = 60_000
 _BAND = 0.99
 _FEWEST = 100
 _HOUR_MS = 3_600_000
-_ZONE = ZoneInfo("Asia/Shanghai")
 _THURSDAY = 3
 """Weekday of the epoch."""
 _WEEKEND = 5
@@ -244,8 +242,7 @@ def _classes(material: Material, watched: Sequence[int], *, below: bool) -> list
 
 def _bands(times: Int64, values: Float64, *, below: bool) -> list[Band]:
     """By four parts of the day, on workdays and weekends."""
-    offset = _ZONE.utcoffset(dt.datetime(2026, 1, 1))  # noqa: DTZ001 - one offset all the year
-    local = times // _HOUR_MS + (0 if offset is None else int(offset.total_seconds()) // 3600)
+    local = times // _HOUR_MS + int(SHANGHAI.utcoffset(None).total_seconds()) // 3600
     part, weekend = local % 24 // 6, (local // 24 + _THURSDAY) % 7 >= _WEEKEND
     bands = []
     for days, on in (("workdays", ~weekend), ("weekends", weekend)):

@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from core.errors import UnavailableError
 
@@ -37,12 +38,26 @@ class Accounts:
     gateways: Mapping[str, str] = field(repr=False)
 
 
-class PrivateBroker(Protocol):
-    """A broker that is started for us alone, on loopback."""
+class PrivateBroker(ABC):
+    """A broker that is started for us alone, on loopback.
+
+    Args:
+        folder: Its files; made if it is not there.
+        accounts: Who may log in.
+        port: Where it listens; 0 for any free one.
+    """
 
     name: str
-    lacks: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
     """What it cannot do, in words for the first line of the demo; empty if nothing."""
+    max_inflight: int
+    """Messages under way to one client."""
+
+    def __init__(self, folder: Path, accounts: Accounts, *, port: int = 0) -> None:
+        self._folder = folder
+        self._accounts = accounts
+        self._port = port
+        self._child: Child | None = None
 
     def start(self) -> Address:
         """Start it and wait until it listens.
@@ -50,12 +65,32 @@ class PrivateBroker(Protocol):
         Raises:
             UnavailableError: If its port is taken or it dies at once, with its own last words.
         """
+        if self._port:
+            require_free(self._port)
+        else:
+            self._port = free_port()
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._child = Child(self._prepared(), self._folder / f"{type(self).__name__.lower()}.log")
+        self._child.wait_listening(self.name, self._port)
+        return Address("127.0.0.1", self._port)
 
     def alive(self) -> bool:
         """Whether its process runs."""
+        return self._child is not None and self._child.alive()
 
     def stop(self) -> None:
         """End it; a second call does nothing."""
+        if self._child is not None:
+            self._child.stop()
+
+    @abstractmethod
+    def _prepared(self) -> list[str]:
+        """Write its files into the folder; the command that starts it."""
+
+    @property
+    def _users(self) -> dict[str, str]:
+        """Passwords by user."""
+        return {PIPELINE_USER: self._accounts.pipeline_password, **self._accounts.gateways}
 
 
 def free_port() -> int:

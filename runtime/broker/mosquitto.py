@@ -5,10 +5,9 @@ import hashlib
 import os
 import secrets
 import shutil
-import signal
 from pathlib import Path
 
-from runtime.broker.base import PIPELINE_USER, Accounts, Address, Child, free_port, require_free
+from runtime.broker.base import PIPELINE_USER, PrivateBroker
 
 _ITERATIONS = 101
 """mosquitto's own default for PBKDF2-SHA512 in its password file."""
@@ -20,57 +19,18 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
-class Mosquitto:
-    """A private mosquitto. See `runtime.broker.base.PrivateBroker`."""
+class Mosquitto(PrivateBroker):
+    """A private mosquitto: its sessions are on disk."""
 
     name = "mosquitto"
-    lacks: tuple[str, ...] = ()
+    max_inflight = 2_000
 
-    def __init__(self, folder: Path, accounts: Accounts, *, port: int = 0, max_inflight: int = 2_000) -> None:
-        self._folder = folder
-        self._accounts = accounts
-        self._port = port
-        self._max_inflight = max_inflight
-        self._child: Child | None = None
-
-    def start(self) -> Address:
-        """Start it and wait until it listens.
-
-        Raises:
-            UnavailableError: If its port is taken or it dies at once, with its own last words.
-        """
-        if self._port:
-            require_free(self._port)
-        else:
-            self._port = free_port()
-        self._write_files()
-        program = find_mosquitto()
-        self._child = Child([str(program), "-c", str(self._folder / "mosquitto.conf")], self._folder / "mosquitto.log")
-        self._child.wait_listening(self.name, self._port)
-        return Address("127.0.0.1", self._port)
-
-    def alive(self) -> bool:
-        """Whether its process runs."""
-        return self._child is not None and self._child.alive()
-
-    def stop(self) -> None:
-        """End it; the sessions are on disk."""
-        if self._child is not None:
-            self._child.stop()
-
-    def set_accounts(self, accounts: Accounts) -> None:
-        """Other users from now on; those who are logged in stay."""
-        self._accounts = accounts
-        self._write_files()
-        if self._child is not None and self._child.alive():
-            self._child.process.send_signal(signal.SIGHUP)
-
-    def _write_files(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        users = {PIPELINE_USER: self._accounts.pipeline_password, **self._accounts.gateways}
-        _write(self._folder / "passwords", "".join(f"{user}:{hashed(word)}\n" for user, word in users.items()))
+    def _prepared(self) -> list[str]:
+        passwords = "".join(f"{user}:{hashed(word)}\n" for user, word in self._users.items())
+        _write(self._folder / "passwords", passwords)
         _write(self._folder / "acl", ACL)
         _write(self._folder / "mosquitto.conf", self._configuration())
+        return [str(find_mosquitto()), "-c", str(self._folder / "mosquitto.conf")]
 
     def _configuration(self) -> str:
         user = "user root\n" if os.geteuid() == 0 else ""
@@ -84,7 +44,7 @@ class Mosquitto:
             "autosave_interval 10\n"
             "max_queued_messages 0\n"
             "max_queued_bytes 1073741824\n"
-            f"max_inflight_messages {self._max_inflight}\n"
+            f"max_inflight_messages {self.max_inflight}\n"
             f"message_size_limit {_MESSAGE_LIMIT}\n"
             f"max_packet_size {_MESSAGE_LIMIT + 65_536}\n"
             "log_type error\nlog_type warning\n"

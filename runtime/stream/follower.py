@@ -1,7 +1,6 @@
 """History out of Kafka: every partition of `readings`, from where the ledger says that history has it."""
 
 import logging
-import threading
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -9,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from core.errors import DataLossError, UnavailableError
 from history.keeping import Retention
 from history.stores import Writer
+from runtime.ending import Stop
 from runtime.following import Collects, Following
 from runtime.stream.access import Address
 from runtime.stream.plan import PlanBook
@@ -52,7 +52,7 @@ class StreamFollower(Following):
         retention: Retention,
         *,
         flush_s: float,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         super().__init__(sink, retention, flush_s=flush_s, stop=stop)
         self._address = address

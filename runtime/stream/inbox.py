@@ -1,7 +1,6 @@
 """Alerts out of Kafka into the store whose outbox is delivered; how far it has got is kept beside it."""
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from alerts.change import AlertChange
 from alerts.kept import LedgerChange
 from alerts.store import AlertStore
 from core.errors import ConfigError, UnavailableError
+from core.whole import write_whole
+from runtime.ending import Stop
 from runtime.stream.access import Address
 from runtime.stream.reader import bounds, open_reader
 from runtime.stream.told import decode_told
@@ -53,9 +54,7 @@ class Positions:
     def advance(self, offsets: dict[int, int]) -> None:
         """Take down the offsets that come next."""
         self._next.update((str(partition), offset) for partition, offset in offsets.items())
-        partial = self._path.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.encode(self._next))
-        partial.replace(self._path)
+        write_whole(self._path, msgspec.json.encode(self._next))
 
 
 class Inbox:
@@ -83,7 +82,7 @@ class Inbox:
         self._wake = wake
         self._reader = open_reader(address, f"{topics.prefix}-delivery")
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Stop) -> None:
         """Read until `stop`.
 
         Raises:

@@ -69,10 +69,6 @@ class PlanBook:
         """Take up a record of the topic."""
         self._records[key.decode()] = value
 
-    def knows(self, kind: str, version: str) -> bool:
-        """Whether `scenes` or `devices` of a version are here."""
-        return f"{kind}/{version}" in self._records
-
     def scenes(self, version: str) -> SceneSet:
         """The scenes of a version.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from city.device import Device
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from history.ledger import archived_seq
 from history.parquet import ParquetHistory
 from history.query import Selection
@@ -22,7 +22,7 @@ from tests.unit.history.parts import BASE, DAY, Source, rows_of
 
 pytestmark = pytest.mark.chaos
 
-KILLS = min(20, int(os.environ.get("SCENEWATCH_KILLS", "3")))
+KILLS = min(20, int(os.environ.get("SCENEWATCH_KILLS", "2")))
 DEVICES = ("d0", "d1", "d2", "d3")
 
 

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.system import bare_broker
 from city.catalogue import load_catalogue
-from city.registry import load_devices
+from city.device_list import load_devices
 from core.clock import wall_ns
 from runtime.broker.base import PIPELINE_USER
 from runtime.broker.mosquitto import find_mosquitto

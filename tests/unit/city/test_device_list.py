@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from city.catalogue import load_catalogue
 from city.device import Device
+from city.device_list import dump_devices, load_devices, usable
 from city.life import LISTED
-from city.registry import dump_devices, load_devices, usable
 from core.errors import ConfigError
 
 TYPES = load_catalogue()

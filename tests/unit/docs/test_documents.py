@@ -39,7 +39,7 @@ def test_every_link_and_path_leads_somewhere() -> None:
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     page = tmp_path / "docs" / "page.md"
-    page.write_text("Here.\n\nSee [this](gone.md), [that](page.md#part), `docs/gone.md` and `sw/v1/topic`.\n")
+    page.write_text("# Part\n\nSee [this](gone.md), [that](page.md#part), `docs/gone.md` and `sw/v1/topic`.\n")
     assert list(broken(page, tmp_path)) == [
         "docs/page.md:3: the link gone.md leads nowhere",
         "docs/page.md:3: there is no docs/gone.md",

@@ -8,8 +8,8 @@ import pytest
 
 from city.catalogue import load_catalogue
 from city.device import Device
+from city.device_list import dump_devices
 from city.folder import save_city
-from city.registry import dump_devices
 from runtime.coverage import Coverage, coverage
 from runtime.main import app, guarded
 from tests.unit.city.made import squares

@@ -7,7 +7,7 @@ import pytest
 
 from city.catalogue import load_catalogue
 from city.device import Device
-from city.registry import dump_devices
+from city.device_list import dump_devices
 from core.errors import ConfigError, DataLossError
 from ingest.journal import FeedNames
 from ingest.registry import FeedRegistry

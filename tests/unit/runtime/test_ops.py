@@ -6,8 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.event import EventType, Latency
 from alerts.stored import Acknowledged
+from runtime.figures import metrics
 from runtime.latency import LatencyLog
-from runtime.ops import metrics
 
 COUNTS = ("readings", "repeated", "late", "decisions", "transitions", "reconnects")
 GAUGES = ("feeds", "devices", "barred", "active", "pending", "outbox", "parked", "journal_seq")

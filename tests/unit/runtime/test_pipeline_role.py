@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UnavailableError
-from runtime.pipeline_role import alone_in, end_when_a_thread_breaks
+from runtime.alone import alone_in
+from runtime.ending import end_when_a_thread_breaks
 
 
 def test_two_pipelines_never_write_into_one_data_folder(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from core.clock import rfc3339
 from core.errors import ConfigError
 from runtime.cli_score import compare
-from runtime.score import Raised, score
+from runtime.score import Held, Raised, score
 from runtime.truth import load_truth
 from simulators.truth import Seen, SentCount, TrueFault, TrueIncident, Truth
 
@@ -105,6 +105,49 @@ def test_an_incident_that_was_seen_as_milder_than_it_was_is_named() -> None:
     assert found.scenes[0].too_mild == ["i"]
 
 
+def test_a_false_alert_is_told_with_what_else_was_wrong_there_then() -> None:
+    span: dict[str, Any] = {"gateway": None, "start": rfc3339(T0), "end": rfc3339(T0 + HOUR)}
+    spike = TrueFault(id="g", kind="spike", device="d1", scenes=[], **span)
+    other = incident("i", "d2", T0, place="M1")
+    alerts = [
+        raised("a", "d1", T0 + MINUTE, place="M1", scene="noise"),
+        raised("b", "d9", T0 + MINUTE, place="M1", scene="noise"),
+        raised("c", "d8", T0 + MINUTE, scene="noise"),
+    ]
+    found = score(truth(other, faults=(spike,)), alerts, slack_ms=0).unexplained
+    assert [(one.device, one.beside) for one in found] == [("d1", "spike g"), ("d9", "flood i"), ("d8", "")]
+    assert [(one.scene, one.severity, one.at) for one in found[:1]] == [("noise", "critical", rfc3339(T0 + MINUTE))]
+
+
+def test_an_alert_tells_of_every_incident_whose_devices_are_in_it() -> None:
+    first, second = incident("i", "d1", T0), incident("j", "d2", T0 + 2 * HOUR)
+    wide = raised("a", "d1", T0, devices=frozenset({"d1", "d2"}), until_ms=T0 + 3 * HOUR)
+    found = score(truth(first, second), [wide], slack_ms=0)
+    assert (found.found, found.false, found.several_cases) == (2, 0, {})
+    delay = found.scenes[0].delay_ms
+    assert delay is not None
+    assert delay.max == 0, "when the second one joined is not known"
+    over = raised("a", "d1", T0, devices=frozenset({"d1", "d2"}), until_ms=T0 + HOUR)
+    assert score(truth(first, second), [over], slack_ms=0).found == 1, "it had cleared before"
+
+
+def test_what_was_kept_back_behind_a_scene_that_is_told_is_covered_and_not_missed() -> None:
+    happened = truth(incident("i", "d1", T0), incident("j", "d2", T0))
+    held = [Held("road-flooding", "d1", T0 + MINUTE, "heavy-rain"), Held("other", "d2", T0, "heavy-rain")]
+    found = score(happened, [], slack_ms=0, held=held)
+    assert (found.found, found.covered) == (0, {"i": "heavy-rain"})
+    assert [(row.covered, row.missed) for row in found.scenes] == [(1, ["j"])]
+    both = score(truth(incident("i", "d1", T0)), [], slack_ms=0, held=held)
+    assert both.meets_target
+
+
+def test_what_is_brief_counts_only_if_it_was_told() -> None:
+    short = incident("i", "d1", T0, brief=True)
+    assert score(truth(short), [], slack_ms=0).incidents == 0
+    told = score(truth(short), [raised("a", "d1", T0)], slack_ms=0)
+    assert (told.incidents, told.found, told.false) == (1, 1, 0)
+
+
 def test_what_a_fault_explains_is_not_false() -> None:
     span: dict[str, Any] = {"gateway": None, "start": rfc3339(T0), "end": rfc3339(T0 + HOUR)}
     stuck = TrueFault(id="f", kind="stuck", device="d1", scenes=["device-stuck"], **span)
@@ -181,6 +224,7 @@ def test_the_command_says_what_was_missed_and_ends_with_a_finding(
     assert status == 1
     assert "1 of 2 incidents found" in said
     assert "missed 漏报: j (road-flooding)" in said
+    assert "false 误报" not in said
     assert "100 readings sent, 100 taken, 0 lost, 0 doubled" in said
     assert msgspec.json.decode(out.read_bytes())["found"] == 1
 

@@ -48,16 +48,16 @@ def test_a_storm_is_a_few_folded_alerts_and_not_a_row_for_each_device(
     assert storm.told > storm.wet // 2, "the storm is everywhere"
     devices = {device.id: device for device in world.district.devices}
     folds = {scene.id: scene.fold for scene in known_scenes().scenes}
-    open_at: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    open_at: dict[tuple[str, str, str], list[tuple[int, float]]] = defaultdict(list)
     for alert in alerts:
         of = alert.last
         key = folds[of.data.scene].key(devices[of.opened_by.partition("/")[0]])
-        open_at[of.data.scene, key].append((of.raised_ms, of.cleared_ms or math.inf))
-    for (scene, _), spans in open_at.items():
+        open_at[of.data.scene, key, str(of.data.leaf)].append((of.raised_ms, of.cleared_ms or math.inf))
+    for (scene, _, _), spans in open_at.items():
         window = folds[scene].window or math.inf
         for before, after in itertools.pairwise(sorted(spans)):
             over, apart = before[1] <= after[0], after[0] - before[0] > window
-            assert over or apart, "one open alert of a scene and place, however many devices"
+            assert over or apart, "one open alert of a scene, place and leaf, however many devices"
     assert storm.alerts == len(alerts) < len(seen) * 2 / 3
     assert storm.cases < len(seen) / 3
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 
@@ -122,6 +123,23 @@ def test_a_role_that_ends_by_itself_is_started_again_later_each_time(home: Home)
             call.sendall(b"x1")
             said.append(lines.get(timeout=PATIENCE_S))
         assert said == [f"child ended with status 1; starting it again in {wait} s" for wait in ("0.1", "0.2", "0.4")]
+    finally:
+        supervisor.stop()
+
+
+def test_a_role_that_is_to_be_done_once_is_not_started_again_when_it_is_done(home: Home) -> None:
+    lines: Queue[str] = Queue()
+    once = replace(home.child("once"), once=True)
+    supervisor = Supervisor([once, home.child("other")], on_line=lines.put)
+    supervisor.start()
+    try:
+        calls = dict(home.call() for _ in range(2))
+        calls[supervisor.pid("once")].sendall(b"x0")
+        assert ended(calls[supervisor.pid("once")])
+        os.kill(supervisor.pid("other"), signal.SIGKILL)
+        home.call()
+        assert lines.get(timeout=PATIENCE_S) == "other was killed by SIGKILL; starting it again in 0.1 s"
+        assert (supervisor.restarts("once"), supervisor.restarts("other")) == (0, 1)
     finally:
         supervisor.stop()
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from city.catalogue import load_catalogue
 from simulators import faults
 from simulators.district import District
 from simulators.faults import ALL, Fault
 from simulators.run import Batch
+from simulators.world import rounded
 from tests.unit.simulators.parts import BEGIN, joined, kind_index, world
 
 HOUR = 3_600_000
@@ -157,3 +159,22 @@ def test_what_has_an_incident_tells_the_truth(there: District) -> None:
     behind = {int(there.gateway_of[device]) for device in touched}
     assert not {fault.device for fault in played.faults} & touched
     assert not {fault.gateway for fault in played.faults if fault.gateway >= 0} & behind
+
+
+def test_what_says_zero_in_the_wrong_unit_is_less_than_half_a_step_of_its_sensor(there: District) -> None:
+    """Of the types with a scene for what is stuck, by the ordinary values of their first metric."""
+    units = load_catalogue()
+    found = set()
+    for number, (kind, fleet) in enumerate(zip(there.kinds, there.fleets, strict=True)):
+        first = kind.metrics[0]
+        if kind.type not in faults.SHOWS["stuck"]:
+            continue
+        t = BEGIN + np.arange(48) * HOUR
+        played = world(there, 3_600)
+        value = played.measured(played.moment(number, np.zeros(len(t), np.int64), t), number, 0)
+        fault = Fault(name="wrong-unit", device=fleet.first, start=BEGIN, end=BEGIN + 48 * HOUR)
+        unit = units[kind.type].metrics[first.name].unit
+        said = faults.lie(fault, kind, 0, unit, 1, np.zeros(len(t), np.int64), t, value, float(value[0]))
+        if len(set(rounded(said, first.decimals).tolist())) == 1 and len(set(value.tolist())) > 1:
+            found.add(kind.type)
+    assert found == faults.FREEZES

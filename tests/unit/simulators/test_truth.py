@@ -6,10 +6,13 @@ import pytest
 
 from core.clock import parse_rfc3339
 from simulators.district import District
+from simulators.limits import LIMITS
+from simulators.patterns import PATTERNS
 from simulators.run import Sent
+from simulators.signals import crane_moment
 from simulators.truth import Truth, read_truth, truth_of, write_truth
-from simulators.world import World
-from tests.unit.simulators.parts import BEGIN, kind_index, of_device, readings, world
+from simulators.world import Scenario, World
+from tests.unit.simulators.parts import BEGIN, SEED, kind_index, of_device, readings, world
 
 DAY = 86_400
 HOUR = 3_600_000
@@ -28,7 +31,7 @@ PLAIN = {
 
 @pytest.fixture(scope="module")
 def played(there: District) -> World:
-    return world(there, 3 * DAY, incidents=43)
+    return world(there, 3 * DAY, incidents=len(PATTERNS))
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +42,11 @@ def truth(played: World) -> Truth:
 def test_what_reaches_over_a_border_of_towns_is_an_incident_in_each(there: District) -> None:
     """The same district with a border through the middle of everything."""
     towns = tuple(replace(device, town=f"T{number % 2}") for number, device in enumerate(there.devices))
-    torn = world(replace(there, devices=towns), DAY, incidents=43)
+    torn = world(replace(there, devices=towns), DAY, incidents=len(PATTERNS))
     found = truth_of(torn, Sent())
     town_of = {device.id: device.town for device in towns}
-    made = {one.pattern.kind for one in torn.incidents}  # those of the weather are of one map module each
+    wide = {pattern.kind for pattern in PATTERNS if pattern.apart == "town"}  # the others have smaller areas
+    made = {one.pattern.kind for one in torn.incidents} & wide  # those of the weather are of one map module each
     for told in (one for one in found.incidents if one.kind in made):
         assert {town_of[seen.device] for seen in told.devices} == {told.town}
     (flood,) = (one for one in torn.incidents if one.pattern.kind == "river-backwater")
@@ -129,6 +133,59 @@ def test_what_had_not_begun_when_it_was_ended_did_not_happen(played: World) -> N
     assert 0 < len(early.incidents) < len(played.incidents)
     assert all(parse_rfc3339(i.start) < until for i in early.incidents)
     assert parse_rfc3339(early.end) == until
+
+
+def test_what_stands_in_a_building_or_a_street_is_an_incident_of_each_place(there: District) -> None:
+    """The same district with every other device of a type in another map module and disposal grid."""
+    devices = tuple(
+        replace(device, place=f"M{number % 2}", disposal_grid=f"D{number % 2}")
+        for number, device in enumerate(there.devices)
+    )
+    torn = world(replace(there, devices=devices), DAY, incidents=len(PATTERNS))
+    area_of = {"place": {d.id: d.place for d in devices}, "disposal_grid": {d.id: d.disposal_grid for d in devices}}
+    apart = {pattern.kind: pattern.apart for pattern in PATTERNS}
+    seen = 0
+    for told in truth_of(torn, Sent()).incidents:
+        areas = area_of.get(apart.get(told.kind, ""))
+        if areas is not None:
+            assert len({areas[one.device] for one in told.devices}) == 1, told.kind
+            seen += 1
+    assert seen
+
+
+def test_a_station_has_the_one_level_that_its_record_gives(truth: Truth) -> None:
+    floods = [one for one in truth.incidents if one.kind == "river-backwater"]
+    assert {one.severity for one in floods} == {"minor"}
+
+
+def test_wind_is_an_incident_at_a_crane_that_works(there: District) -> None:
+    """A twin that walks over the minutes; at one o'clock in the night hardly a crane works."""
+    monday = parse_rfc3339("2026-07-06T00:00:00+08:00")
+    limit = next(one for one in LIMITS if one.scene == "crane-wind")
+    kind = kind_index(there, "tower-crane-monitor")
+    for hour, works in ((1, False), (10, True)):
+        played = World(there, Scenario(seed=SEED, begin_ms=monday, seconds=12 * 3_600))
+        t = np.full(len(there.fleets[kind]), monday + hour * HOUR)
+        at = played.moment(kind, np.arange(len(t)), t)
+        rank, near = limit.excess(at, np.full(len(t), 12.0))
+        lifted = np.zeros(len(t), np.bool_)
+        for minute in range(30):
+            lifted |= crane_moment(played.moment(kind, np.arange(len(t)), t - minute * 60_000)) > 20.0
+        assert np.array_equal(rank > 0, lifted)
+        assert (lifted.mean() > 0.9) == works
+        assert (near > 1).all(), "it reports faster all the same"
+
+
+def test_what_is_over_before_anybody_could_tell_is_brief(there: District) -> None:
+    """Sewers and wind, a fortnight of summer: some stretches are shorter than the catalogue's own delay."""
+    stormy = World(there, Scenario(seed=4, begin_ms=parse_rfc3339("2026-07-10T00:00:00+08:00"), seconds=3 * DAY))
+    found = truth_of(stormy, Sent()).incidents
+    assert found
+    for told in found:
+        lasting_s = max(limit.lasting_s for limit in LIMITS if limit.scene == told.scenes[0])
+        spans = [parse_rfc3339(seen.to) - parse_rfc3339(seen.from_) for seen in told.devices]
+        assert told.brief == (max(spans) < lasting_s * 1000)
+    assert {told.brief for told in found} == {True, False}
 
 
 def test_it_is_written_and_read(truth: Truth, tmp_path: Path) -> None:

@@ -20,9 +20,10 @@ from city.device import Device, Metric
 from city.own import OWN
 from core.reading import ReadingBatch
 from core.severity import Severity
-from runtime.scene_library import limits, meant, read_where, usual, waits, with_table
+from runtime.scene_library import is_context, limits, meant, read_where, usual, waits, with_table
 from simulators.faults import SHOWS
 from simulators.kinds import kind_of
+from thresholds.across import references
 from thresholds.check import load_scenes
 from thresholds.engine import Engine
 from thresholds.level import LevelBase
@@ -54,15 +55,24 @@ HEALTH = {
     "manhole-battery": "so is an empty battery",
     **{f"offline-{name}": "so is one that says nothing" for name in DISTRICT},
     **{f"stuck-{name}": "so is one that says the same again and again" for name in SHOWS["stuck"]},
+    **{f"implausible-{name}": "so is one that says what cannot be" for name in SHOWS["spike"]},
     **{f"drift-{name}": "so is one that goes away from its own history" for name in DRIFTS},
 }
 """Scenes on the device's own health: their leaves of sub 28-01 are for sensors of every type and name none."""
+
+CONTEXT = {
+    "purifier-not-running": "fume-purifier-off",
+    "purifier-running": "fume-purifier-off",
+    "crane-lifting": "crane-wind",
+    "rain-within-a-day": "river-quality-clarity",
+    "wet-weather": "sewer-dry-blockage",
+}
+"""Scenes that tell nobody: the scene that asks whether they are so."""
 
 WEATHER = {
     "road-flooding": "rain",
     "sewer-surcharge": "rain",
     "manhole-flooded": "rain",
-    "river-quality-clarity": "rain",
     "river-level": "rain and tide",
     "crane-wind": "wind",
 }
@@ -79,6 +89,13 @@ OWN_LIMITS = {
     ("hydrant-tilted", "minor"): "the data has a normal band and no limit",
     ("lift-overrun", "critical"): "the monitor's own event",
     ("river-level", "minor"): "each station's own warning level",
+    ("deep-pit-displacement", "major"): "a share of what the design of the pit lets the wall move",
+    ("deep-pit-displacement", "critical"): "what the design of the pit lets the wall move",
+    ("sign-tilt", "minor"): "half of the data's limit while a person has the profile typhoon on",
+    ("sign-tilt", "major"): "half of the data's limit while a person has the profile typhoon on",
+    **{(name, "info"): "context for another scene" for name in CONTEXT if name != "purifier-not-running"},
+    ("fume-purifier-off", "minor"): "the fan; the data's limit is that of its context, purifier-not-running",
+    **{(f"implausible-{name}", "minor"): "what nothing there can be, and no limit" for name in SHOWS["spike"]},
     ("deep-pit-axial-force", "major"): "the data has a normal band and no limit",
     ("deep-pit-axial-force", "critical"): "the design value itself",
     ("manhole-flooded", "major"): "the cover's own contact",
@@ -109,7 +126,7 @@ UNUSED = {
 """Limits of the data file that no scene has, and why; those out of force before the scenes begin are left out."""
 
 SEVERITIES = {
-    "crane-wind": "major for critical: wind at a crane that stands still is no accident",
+    "purifier-not-running": "context, and told to nobody",
     "bin-fire": "the data leaves it to the scene: a fire is critical",
     "heavy-rain": "the colours of the signals; none opens a case, as the data's info means",
     "heavy-rain-six-hours": "the colours of the signals; none opens a case, as the data's info means",
@@ -127,7 +144,9 @@ NO_CLEAR_TIME = {
 
 HOLDS_IN_CALM = {
     "indoor-hydrant-pressure": "the data's normal band is that of sprinkler ends, which need less",
-    "sewer-dry-blockage": "shadow: half a pipe is normal, six dry hours of it are not",
+    "sewer-dry-blockage": "half a pipe is normal, six dry hours of it are not",
+    "purifier-not-running": "context: a purifier that is off is normal while nobody cooks",
+    **dict.fromkeys(("crane-lifting", "rain-within-a-day", "wet-weather"), "context: work and rain are normal"),
     "street-lamp-out": "a lamp that is off by day is normal, one that is off in the dark is not",
     "water-meter-leak": "water that runs is normal, four hours of it without a pause are not",
 }
@@ -538,7 +557,7 @@ def test_a_drift_is_told_against_the_history_of_the_device_and_not_while_somethi
     metric = metric_of(scene)
     assert metric.kind == "number"
     same_metric = {s.id for s in SCENES.values() if s.feeds.type == kind and s.feeds.metric == metric.name}
-    health = {name for name in same_metric if name.startswith(("offline-", "drift-", "stuck-"))}
+    health = {name for name in same_metric if name.startswith(("offline-", "drift-", "stuck-", "implausible-"))}
     assert same_metric - health <= {one.scene for one in scene.inhibit_by}
 
 
@@ -557,8 +576,18 @@ def test_what_waits_for_the_language_is_said_in_one_form_and_both_languages() ->
         for one in waits(scene):
             english, slash, chinese = one.partition(" / ")
             assert english and slash and _CHINESE.search(chinese), f"{scene.id}: {one}"  # noqa: PT018
-    unready = {name for name, scene in SCENES.items() if scene.stage in ("draft", "shadow")}
+    unready = {name for name, scene in SCENES.items() if scene.stage in ("draft", "shadow")} - CONTEXT.keys()
     assert {name for name in unready if not waits(SCENES[name])} == set()
+
+
+def test_context_is_asked_for_by_its_scene_and_told_to_nobody() -> None:
+    assert {name for name, scene in SCENES.items() if is_context(scene)} == CONTEXT.keys()
+    for name, asking in CONTEXT.items():
+        scene = SCENES[name]
+        (level,) = scene.levels
+        assert (scene.stage, scene.raises.auto, level.severity) == ("shadow", False, "info")
+        assert scene.fold.by == ("district",), "one alert in shadow, however many devices"
+        assert [other.id for other in EVERY.values() if name in {asked for _, asked in references(other)}] == [asking]
 
 
 def test_the_page_of_the_library_is_current() -> None:

@@ -8,7 +8,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node
 
-from thresholds.located import quickly, read
+from city.yaml_nodes import quickly
+from thresholds.located import read
 
 SCENES = sorted((Path(__file__).parents[3] / "scenes").rglob("*.yaml"))
 SIGNS = [*"[]{}:,-#&*!|>?'\"%@`~<=.\\ 0tn\n\t\r", "\x85", "\u2028", "\ufeff", "\x00", "积", ": ", "- ", "\n  "]
