@@ -49,27 +49,25 @@ _Kind = tuple[str | float | None, ...]
 
 
 class Watch(NamedTuple):
-    """What watches one kind of feed: a run of rows of the level table, how many scenes they are of, what is measured.
+    """What watches one kind of feed: a run of rows of the level table, and one of the table of measures.
 
-    `cells`: how many the measures keep; `number`: its row of `kernel.WATCH`; `takes`: how many of the measures are
-    of something else than absence; `lo`, `hi`: between them, themselves included, a reading begins nothing; `lacking`:
-    scenes that would watch it, but for a design value.
+    `scenes`: of how many the levels are; `cells`: how many the measures keep; `number`: its row of `kernel.WATCH`;
+    `hears`: how many of the measures have to be given every reading; `lacking`: scenes that would watch it, but for a
+    design value.
     """
 
     first: int
     levels: int
-    scenes: int
     measure: int
     measures: int
-    cells: int
+    scenes: int = 0
+    cells: int = 0
     number: int = 0
-    takes: int = 0
-    lo: float = -np.inf
-    hi: float = np.inf
+    hears: int = 0
     lacking: tuple[str, ...] = ()
 
 
-_NOBODY = Watch(0, 0, 0, 0, 0, 0)
+_NOBODY = Watch(0, 0, 0, 0)
 
 
 class Refused(NamedTuple):
@@ -182,7 +180,7 @@ class Tables:
                 rows.append(head)
         if not rows:
             return _NOBODY._replace(lacking=tuple(lacking))
-        order = sorted(range(len(wanted)), key=lambda rank: wanted[rank][1].kind == kernel.ABSENT)
+        order = sorted(range(len(wanted)), key=lambda rank: _place(wanted[rank][1]))
         rows, faces = _ranked(rows, order), _ranked(faces, order)
         wanted = [wanted[rank] for rank in order]
         known = (tuple(rows), tuple(faces), tuple(wanted))
@@ -224,12 +222,13 @@ class Tables:
         cells = np.array([measure.cells for _, measure in wanted], np.int64)
         new = np.array([*rows, *faces], kernel.LEVEL)
         new["faces"][: len(rows)] += behind
-        takes = sum(measure.kind != kernel.ABSENT for _, measure in wanted)
+        places = [_place(measure) for _, measure in wanted]
+        hears, takes = places.count(0), len(wanted) - places.count(2)
         watch = Watch(
-            len(self.levels), len(rows), scenes, len(self.measures), len(wanted), int(cells.sum()),
-            len(self.watches), takes, *_calm(new),
+            len(self.levels), len(rows), len(self.measures), len(wanted), scenes, int(cells.sum()),
+            len(self.watches), hears,
         )  # fmt: skip
-        row = np.array([(watch.first, watch.levels, watch.measure, watch.measures, takes)], kernel.WATCH)
+        row = np.array([(*watch[:4], hears, takes, scenes)], kernel.WATCH)
         self.watches, self._many = _grown(self._many, len(self.watches), row)
         self.levels, self._roomy = _grown(self._roomy, len(self.levels), new)
         if wanted:
@@ -284,6 +283,11 @@ def _grown(room: Rows, count: int, new: Rows) -> tuple[Rows, Rows]:
     return room[: count + len(new)], room
 
 
+def _place(measure: Measure) -> int:
+    """Where the measures of a feed stand: first those that have to be given every reading, absence last."""
+    return {kernel.SCHEDULE: 1, kernel.ABSENT: 2}.get(measure.kind, 0)
+
+
 def _rank(wanted: list[tuple[str, Measure]], one: tuple[str, Measure]) -> int:
     """The rank of a measure among those of a feed, to which it is added if it is not there."""
     if one not in wanted:
@@ -334,26 +338,6 @@ def _ranked(rows: list[tuple[Any, ...]], order: list[int]) -> list[tuple[Any, ..
     """Rows for measures in another order."""
     now = {kernel.READING: kernel.READING, **{before: rank for rank, before in enumerate(order)}}
     return [(*row[:_MEASURE], now[row[_MEASURE]], now[row[_PROGRAM]], *row[_PROGRAM + 1 :]) for row in rows]
-
-
-def _calm(levels: Rows) -> tuple[float, float]:
-    """From where to where, itself included, a reading makes none of some levels begin that compare it.
-
-    Where that is no such interval, or more than one, it is an empty one or part of it.
-    """
-    lo, hi = -math.inf, math.inf
-    for level in levels[levels["measure"] == kernel.READING]:
-        at, to = float(level["lo"]), float(level["hi"])
-        begin, end = {
-            kernel.NEVER: (lo, hi),
-            kernel.ABOVE: (lo, at),
-            kernel.BELOW: (at, hi),
-            kernel.OUTSIDE: (at, to),
-            kernel.EQUALS: (math.nextafter(at, math.inf), hi),
-            kernel.NOT_EQUALS: (at, at),
-        }.get(int(level["op"]), (math.inf, -math.inf))
-        lo, hi = max(lo, begin), min(hi, end)
-    return lo, hi
 
 
 def _scaled(row: tuple[Any, ...], factor: float) -> tuple[Any, ...]:

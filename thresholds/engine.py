@@ -24,7 +24,7 @@ from thresholds.transition import Transitions
 from thresholds.usual import Standing, standing
 
 _OUT_ROWS = 4_096
-_NUMBER, _TAKES, _LO = (Watch._fields.index(name) for name in ("number", "takes", "lo"))
+_NUMBER, _HEARS = (Watch._fields.index(name) for name in ("number", "hears"))
 _NOTHING = ReadingBatch.of([], [], [])
 
 
@@ -93,7 +93,7 @@ class Engine:
         self._devices.append(device)
         self._metrics.append(metric)
         self._bind_rest(feed)
-        return int(self._feeds["scenes"][feed])
+        return int(self._tables.watches["scenes"][self._feeds["watch"][feed]])
 
     def bind_many(self, feeds: Iterable[tuple[Device, str]]) -> None:
         """Bind the feeds that come next, in their order: the fast way for many.
@@ -213,6 +213,7 @@ class Engine:
         running = slots[slots["phase"] != arrays.IDLE]
         levels = self._tables.levels[running["level"]]
         feeds = self._feeds[running["feed"]]
+        passed = np.where(running["phase"] == arrays.ACTIVE, 0, feeds["passed"])
         by = np.where(running["phase"] == arrays.RAISING, levels["raise_by"], levels["clear_by"])
         return Running(
             bound=len(self._devices),
@@ -224,7 +225,7 @@ class Engine:
             severity=levels["severity"].astype(np.uint8),
             phase=running["phase"].astype(np.uint8),
             onset=running["onset"].copy(),
-            samples=running["samples"].copy(),
+            samples=running["samples"] + passed,
             bits=np.where((by == arrays.BY_SOME) & (running["phase"] != arrays.ACTIVE), running["due"], 0),
             event=feeds["event"].copy(),
             arrival=feeds["arrival"].copy(),
@@ -336,15 +337,16 @@ class Engine:
             tables.watch(device, metric)
             for device, metric in zip(self._devices[first:], self._metrics[first:], strict=True)
         ]
-        begins, counts, scenes, firsts, measures = (_column(watches, k, np.int64) for k in range(5))
+        begins, counts, firsts, measures = (_column(watches, k, np.int64) for k in range(4))
         feeds = np.arange(first, first + len(watches))
         slots = self._n_slots + np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         rows = self._feeds[first : first + len(watches)]
-        takes = np.where(_column(watches, _TAKES, np.int64) > 0, arrays.TAKES, 0)
-        rows["busy"] = np.where(measures > 0, arrays.MEASURED | arrays.UNTOLD | takes, 0)
-        rows["slot"], rows["watch"], rows["scenes"] = slots[:-1], _column(watches, _NUMBER, np.int64), scenes
-        rows["lo"], rows["hi"] = _column(watches, _LO, np.float64), _column(watches, _LO + 1, np.float64)
-        rows["gauge"] = len(self._gauges) + np.cumsum(measures) - measures
+        hears = np.where(_column(watches, _HEARS, np.int64) > 0, arrays.HEARS, 0)
+        rows[:] = np.zeros(1, arrays.FEED)
+        rows["lo"] = np.inf
+        rows["busy"] = np.where(measures > 0, arrays.MEASURED | arrays.UNTOLD | hears, 0)
+        rows["slot"], rows["watch"] = slots[:-1], _column(watches, _NUMBER, np.int64)
+        rows["gauge"] = np.where(measures > 0, len(self._gauges) + np.cumsum(measures) - measures, 0)
         rows["value"][measures > 0] = np.nan
         self._gauges.add(feeds, firsts, measures, tables.cells)
         new = self._slots[self._n_slots : int(slots[-1])]
@@ -374,7 +376,7 @@ class Engine:
         feeds["arrival"][running.feed] = running.arrival
         feeds["value"][running.feed] = running.value
         places = np.minimum(at - feeds["slot"][running.feed], arrays.LAST_BIT)
-        np.bitwise_or.at(feeds["busy"], running.feed, np.int64(1) << places)
+        np.bitwise_or.at(feeds["busy"], running.feed, np.uint16(1) << places.astype(np.uint16))
         levels = self._tables.levels[self._slots["level"][at]]
         raising = running.phase == arrays.RAISING
         by = np.where(raising, levels["raise_by"], levels["clear_by"])

@@ -93,8 +93,11 @@ class Gauges:
         rows = self.rows[: self._count]
         rows = rows[rows["begun"] == 1]
         of = feeds[rows["feed"]]
-        moved = (tables.measures["kind"][rows["measure"]] == arrays.ABSENT) & (of["busy"] & arrays.UNTOLD == 0)
+        kinds = tables.measures["kind"][rows["measure"]]
+        moved = (kinds == arrays.ABSENT) & (of["busy"] & arrays.UNTOLD == 0)
         rows["wake"][moved] = of["event"][moved] + tables.measures["window"][rows["measure"][moved]]
+        turning = kinds == arrays.SCHEDULE
+        rows["at"][turning] = np.maximum(rows["at"][turning], of["event"][turning])
         sizes = tables.cells[rows["measure"]]
         used, key = np.unique(rows["measure"], return_inverse=True)
         feed = np.unique(rows["feed"])

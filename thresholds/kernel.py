@@ -14,22 +14,10 @@ from numba import njit
 from core.reading import Float64, Int32, Int64, UInt8
 from thresholds.kernel_ahead import ask
 from thresholds.kernel_borrow import lend
+from thresholds.kernel_feed import has_room, is_absence, look, wake
 from thresholds.kernel_heap import arm_gauge, arm_slot, pop, put_off, queued, set_queued, wake_of
 from thresholds.kernel_heap import moment_of as _moment_of
-from thresholds.kernel_level import (
-    catch_up,
-    due_at,
-    end,
-    has_room,
-    is_calm,
-    is_timed,
-    is_undisturbed,
-    keep,
-    look_calm,
-    look_measured,
-    look_plain,
-    wake,
-)
+from thresholds.kernel_level import due_at, end, is_timed, stir
 from thresholds.kernel_measure import PANES
 from thresholds.kernel_measure import expect as _expect
 from thresholds.kernel_stamp import STAMP
@@ -38,15 +26,16 @@ from thresholds.kernel_state import (
     DECISIONS,
     GAUGES,
     HEAP_SIZE,
-    LAST_BIT,
-    MEASURED,
+    HEARS,
     NOT_EVALUATED_BITS,
     RESUMED,
-    TAKES,
+    STUCK,
     UNQUEUED,
     Rows,
     State,
 )
+
+_MS = 1_000_000
 
 
 @njit(nogil=True)
@@ -79,15 +68,17 @@ def _pass_time(now_ms: int, settle_ms: int, s: State, n: int) -> tuple[int, bool
         moment = _moment_of(feed, time, settle_ms, s)
         if moment > key:
             put_off(moment, s)
+            if entry >= 0 or not is_absence(entry - GAUGES, s):
+                stir(feed, s)
             continue
         if not has_room(feed, s, n):
             return n, False
         pop(s)
         set_queued(entry, UNQUEUED, s)
         if entry < 0:
-            n = wake(feed, time, bool(np.bool_(False)), key * 1_000_000, settle_ms, s, n)
+            n = wake(feed, time, bool(np.bool_(False)), key * _MS, settle_ms, s, n)
         else:
-            n = end(entry, time, key * 1_000_000, s, n)
+            n = end(entry, time, key * _MS, s, n)
     return n, True
 
 
@@ -95,26 +86,73 @@ def _pass_time(now_ms: int, settle_ms: int, s: State, n: int) -> tuple[int, bool
 def _ask_ahead(feed: Int32, begin: int, i: int, s: State) -> None:
     """Ask for what the readings from `i` on will need.
 
-    The feeds of a block are asked for first, one block later what they point to, and after another what that points to.
+    The feeds of a block are asked for first, one block later their gauges, and after another the panes of those.
     """
     rows = len(feed)
     for j in range(max(begin, i + 3 * BLOCK), min(i + 4 * BLOCK, rows)):
         ask(s.feeds, feed[j] if 0 <= feed[j] < len(s.feeds) else 0)
     for j in range(max(begin, i + 2 * BLOCK), min(i + 3 * BLOCK, rows)):
         row = s.feeds[feed[j] if 0 <= feed[j] < len(s.feeds) else 0]
-        ask(s.slots, row["slot"] if row["busy"] & _RUNNING != 0 else 0)
-        for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["takes"]):
-            ask(s.gauges, gauge)
+        if row["busy"] & HEARS != 0:
+            for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["hears"]):
+                ask(s.gauges, gauge)
+                ask(s.gauges, gauge, 1)
     for j in range(max(begin, i + BLOCK), min(i + 2 * BLOCK, rows)):
         row = s.feeds[feed[j] if 0 <= feed[j] < len(s.feeds) else 0]
-        for k in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["takes"]):
-            gauge = s.gauges[k]
-            ask(s.cells, gauge["cell"])
-            ask(s.cells, gauge["cell"] + (PANES + gauge["here"]) * s.measures[gauge["measure"]]["width"])
+        if row["busy"] & HEARS != 0:
+            for gauge in range(row["gauge"], row["gauge"] + s.watches[row["watch"]]["hears"]):
+                _ask_for_cells(gauge, s)
 
 
-_RUNNING = (1 << (LAST_BIT + 1)) - 1
-"""Of `busy`: the bits of levels."""
+@njit(nogil=True, forceinline=True)
+def _ask_for_cells(gauge: int, s: State) -> None:
+    """Ask for the cells of a gauge that its next reading needs."""
+    state = s.gauges[gauge]
+    m = s.measures[state["measure"]]
+    if m["kind"] != STUCK:
+        ask(s.cells, state["cell"])
+    if m["panes"] > 1:
+        here = state["cell"] + (PANES + state["here"]) * m["width"]
+        ask(s.cells, here)
+        ask(s.cells, here, 1)
+
+
+@njit(nogil=True)
+def _decide(
+    begin: int, feed: Int32, event_time: Int64, value: Float64, arrival: Int64, quality: UInt8, now_ms: int,
+    settle_ms: int, s: State,
+) -> tuple[int, int]:  # fmt: skip
+    """The loop of `evaluate`."""
+    meta, heap = s.meta, s.heap
+    # Typed, since numba compiles a callee once more for a literal.
+    n = int(np.int64(0))
+    decisions = 0
+    rows = len(feed)
+    i = begin
+    for k in range(-3, 0):
+        _ask_ahead(feed, begin, begin + k * BLOCK, s)
+    while i <= rows:
+        if (i - begin) % BLOCK == 0:
+            _ask_ahead(feed, begin, i, s)
+        moment = now_ms if i == rows else arrival[i] // _MS
+        if meta[HEAP_SIZE] > 0 and heap[0]["key"] <= moment:
+            n, complete = _pass_time(moment, settle_ms, s, n)
+            if not complete:
+                break
+        if i == rows or quality[i] & NOT_EVALUATED_BITS:
+            i += 1
+            continue
+        f = feed[i]
+        if not 0 <= f < len(s.feeds):
+            i = -1 - i
+            break
+        n, complete = look(f, event_time[i], value[i], arrival[i], moment, settle_ms, s, n)
+        if not complete:
+            break
+        decisions += s.watches[s.feeds[f]["watch"]]["scenes"]
+        i += 1
+    meta[DECISIONS] += decisions
+    return i, n
 
 
 def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
@@ -122,77 +160,13 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
 
     @njit(cache=True, nogil=True)
     def evaluate(
-        begin: int,
-        feed: Int32,
-        event_time: Int64,
-        value: Float64,
-        arrival: Int64,
-        quality: UInt8,
-        now_ms: int,
-        settle_ms: int,
-        feeds: Rows,
-        slots: Rows,
-        watches: Rows,
-        levels: Rows,
-        measures: Rows,
-        gauges: Rows,
-        cells: Float64,
-        times: Int64,
-        faces: Int32,
-        heap: Rows,
-        meta: Int64,
-        out: Rows,
-    ) -> tuple[int, int]:
+        begin: int, feed: Int32, event_time: Int64, value: Float64, arrival: Int64, quality: UInt8, now_ms: int,
+        settle_ms: int, feeds: Rows, slots: Rows, watches: Rows, levels: Rows, measures: Rows, gauges: Rows,
+        cells: Float64, times: Int64, faces: Int32, heap: Rows, meta: Int64, out: Rows,
+    ) -> tuple[int, int]:  # fmt: skip
         _ = stamp
         s = lend(State(feeds, slots, watches, levels, measures, gauges, cells, times, faces, heap, meta, out))
-        # Typed, since numba compiles a callee once more for a literal.
-        n = int(np.int64(0))
-        decisions = 0
-        rows = len(feed)
-        i = begin
-        for k in range(-3, 0):
-            _ask_ahead(feed, begin, begin + k * BLOCK, s)
-        while i <= rows:
-            if (i - begin) % BLOCK == 0:
-                _ask_ahead(feed, begin, i, s)
-            moment = now_ms if i == rows else arrival[i] // 1_000_000
-            if meta[HEAP_SIZE] > 0 and heap[0]["key"] <= moment:
-                n, complete = _pass_time(moment, settle_ms, s, n)
-                if not complete:
-                    break
-            if i == rows or quality[i] & NOT_EVALUATED_BITS:
-                i += 1
-                continue
-            f = feed[i]
-            if not 0 <= f < len(feeds):
-                i = -1 - i
-                break
-            row = feeds[f]
-            busy = row["busy"]
-            if busy & ~MEASURED == 0 and (row["lo"] <= value[i] <= row["hi"] or is_calm(row["watch"], value[i], s)):
-                # The usual case: nothing runs, no condition begins to hold, no window is kept.
-                if busy != 0:
-                    keep(f, event_time[i], value[i], arrival[i], s)
-                decisions += row["scenes"]
-                i += 1
-                continue
-            calm = busy & ~(MEASURED | TAKES) == 0 and is_undisturbed(f, event_time[i], s)
-            if not calm:
-                n, complete = catch_up(f, event_time[i], arrival[i], settle_ms, s, n)
-                if not complete:
-                    break
-            if not has_room(f, s, n):
-                break
-            decisions += row["scenes"]
-            if busy & MEASURED == 0:
-                n = look_plain(f, event_time[i], value[i], arrival[i], settle_ms, s, n)
-            elif calm:
-                n = look_calm(f, event_time[i], value[i], arrival[i], settle_ms, s, n)
-            else:
-                n = look_measured(f, event_time[i], value[i], arrival[i], settle_ms, s, n)
-            i += 1
-        meta[DECISIONS] += decisions
-        return i, n
+        return _decide(begin, feed, event_time, value, arrival, quality, now_ms, settle_ms, s)
 
     @njit(cache=True, nogil=True)
     def next_key(state: State) -> int:

@@ -7,23 +7,11 @@ from numba import njit
 
 from detectors.signal.baseline import EXPECTED, READY, SPREAD, add, begin_visit, close_visit, note_step
 from thresholds.kernel_calendar import border
-from thresholds.kernel_state import AWAY, AWAY_DOWN, AWAY_UP, NEAR_DOWN, NEAR_UP, NO_PANE, UNQUEUED, State
+from thresholds.kernel_state import NO_PANE, UNQUEUED, State
 
 _HOUR_MS = 3_600_000
 _LAST_HOUR = 23
 _HOURS = 24
-
-
-@njit(nogil=True)
-def deviates(op: int, value: float, spread: float, lo: float, hi: float) -> bool:
-    """Whether a deviation is more, or for the NEAR ones less, than `lo` spreads and `hi`, whichever is greater."""
-    size = abs(value)
-    if op in (AWAY_UP, NEAR_UP):
-        size = value
-    elif op in (AWAY_DOWN, NEAR_DOWN):
-        size = -value
-    limit = max(lo * spread, hi)
-    return size > limit if AWAY <= op <= AWAY_DOWN else size < limit
 
 
 @njit(nogil=True)

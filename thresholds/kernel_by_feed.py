@@ -22,29 +22,17 @@ from numba import njit
 
 from core.reading import Float64, Int32, Int64, UInt8
 from thresholds.kernel_borrow import lend
+from thresholds.kernel_calm import is_calm
+from thresholds.kernel_feed import has_room, is_absence, look, wake
 from thresholds.kernel_heap import moment_of, set_queued, wake_of
-from thresholds.kernel_level import (
-    catch_up,
-    due_at,
-    end,
-    has_room,
-    is_calm,
-    is_undisturbed,
-    keep,
-    look_calm,
-    look_measured,
-    look_plain,
-    wake,
-)
+from thresholds.kernel_level import due_at, end, stir
 from thresholds.kernel_stamp import STAMP
 from thresholds.kernel_state import (
     DECISIONS,
     GAUGES,
     HEAP_SIZE,
-    MEASURED,
     NOT_EVALUATED_BITS,
     RESUMED,
-    TAKES,
     UNQUEUED,
     Rows,
     State,
@@ -101,6 +89,8 @@ def _pass_time(
         moment = moment_of(feed, time, settle_ms, s)
         if moment > key:
             set_queued(entry, moment, s)
+            if entry >= 0 or not is_absence(entry - GAUGES, s):
+                stir(feed, s)
             continue
         if key < track[feed]["now"] or (key == last_key and entry < last_entry):
             return n, FAULT
@@ -138,28 +128,28 @@ def _pass_marks(
 
 
 @njit(nogil=True)
-def _look(
-    feed: int, time: int, value: float, arrival: int, calm: bool, settle_ms: int, s: State, n: int
-) -> tuple[int, int]:
-    """What `kernel.evaluate` does with a reading once time has passed to it; as `_pass_time`. `calm`: see `is_calm`."""
-    busy = s.feeds[feed]["busy"]
-    if busy & ~MEASURED == 0 and calm:
-        if busy != 0:
-            keep(feed, time, value, arrival, s)
-        return n, DONE
-    calm = busy & ~(MEASURED | TAKES) == 0 and is_undisturbed(feed, time, s)
-    if not calm:
-        n, complete = catch_up(feed, time, arrival, settle_ms, s, n)
-        if not complete:
-            return n, NO_ROOM
-    if not has_room(feed, s, n):
+def _decide(
+    feed: int, time: int, value: float, came: int, stamped: int, settle_ms: int, s: State, track: Rows, marks: Int64,
+    passes: Int64, resumed: Int64, place: Int64, turn: Int64, n: int,
+) -> tuple[int, int]:  # fmt: skip
+    """A reading that came in and was stamped at moments in ns, after time has passed to it; as `_pass_time`."""
+    n, ended = _pass_marks(feed, came, settle_ms, s, track, marks, passes, resumed, place, turn, n)
+    if ended != DONE:
+        return n, ended
+    n, ended = _pass_time(feed, came // _MS, settle_ms, s, track, place, turn, n)
+    if ended != DONE:
+        return n, ended
+    beyond = stamped // _MS - came // _MS
+    if beyond != 0 and _earliest(feed, s)[0] <= stamped // _MS:
+        return n, FAULT
+    before = n
+    n, complete = look(feed, time, value, came, came // _MS, settle_ms, s, n)
+    for k in range(before, n):
+        place[k], turn[k] = stamped, BY_READING + beyond
+    s.meta[HEAP_SIZE] = 0
+    if not complete:
         return n, NO_ROOM
-    if busy & MEASURED == 0:
-        n = look_plain(feed, time, value, arrival, settle_ms, s, n)
-    elif calm:
-        n = look_calm(feed, time, value, arrival, settle_ms, s, n)
-    else:
-        n = look_measured(feed, time, value, arrival, settle_ms, s, n)
+    track[feed]["now"] = stamped // _MS + 1
     return n, DONE
 
 
@@ -168,37 +158,12 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
 
     @njit(cache=True, nogil=True)
     def evaluate_by_feed(
-        begin: int,
-        upto: int,
-        feed: Int32,
-        event_time: Int64,
-        value: Float64,
-        arrival: Int64,
-        quality: UInt8,
-        lag: Int64,
-        lookup: Int32,
-        start_ms: int,
-        end_ms: int,
-        settle_ms: int,
-        track: Rows,
-        marks: Int64,
-        passes: Int64,
-        resumed: Int64,
-        place: Int64,
-        turn: Int64,
-        feeds: Rows,
-        slots: Rows,
-        watches: Rows,
-        levels: Rows,
-        measures: Rows,
-        gauges: Rows,
-        cells: Float64,
-        times: Int64,
-        faces: Int32,
-        heap: Rows,
-        meta: Int64,
-        out: Rows,
-    ) -> tuple[int, int, int]:
+        begin: int, upto: int, feed: Int32, event_time: Int64, value: Float64, arrival: Int64, quality: UInt8,
+        lag: Int64, lookup: Int32, start_ms: int, end_ms: int, settle_ms: int, track: Rows, marks: Int64,
+        passes: Int64, resumed: Int64, place: Int64, turn: Int64, feeds: Rows, slots: Rows, watches: Rows,
+        levels: Rows, measures: Rows, gauges: Rows, cells: Float64, times: Int64, faces: Int32, heap: Rows,
+        meta: Int64, out: Rows,
+    ) -> tuple[int, int, int]:  # fmt: skip
         _ = stamp
         s = lend(State(feeds, slots, watches, levels, measures, gauges, cells, times, faces, heap, meta, out))
         n = int(np.int64(0))
@@ -215,7 +180,7 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                 while i < upto and feed[i] == name:
                     i += 1
                 continue
-            row = feeds[f]
+            row, scenes = feeds[f], watches[feeds[f]["watch"]]["scenes"]
             last_event, last_stamp = track[f]["event"], track[f]["stamp"]
             while i < upto and feed[i] == name:
                 time = event_time[i]
@@ -227,31 +192,14 @@ def _compiled(stamp: int) -> tuple[Callable[..., Any], ...]:
                 if time <= last_event or stamped <= last_stamp:
                     ended = FAULT
                     break
-                calm = row["lo"] <= value[i] <= row["hi"] or is_calm(row["watch"], value[i], s)
-                if row["busy"] == 0 and calm:
-                    decisions += row["scenes"]
-                    last_event, last_stamp = time, stamped
-                    i += 1
-                    continue
-                n, ended = _pass_marks(f, came, settle_ms, s, track, marks, passes, resumed, place, turn, n)
-                if ended != DONE:
-                    break
-                n, ended = _pass_time(f, came // _MS, settle_ms, s, track, place, turn, n)
-                if ended != DONE:
-                    break
-                beyond = stamped // _MS - came // _MS
-                if beyond != 0 and _earliest(f, s)[0] <= stamped // _MS:
-                    ended = FAULT
-                    break
-                before = n
-                n, ended = _look(f, time, value[i], came, calm, settle_ms, s, n)
-                for k in range(before, n):
-                    place[k], turn[k] = stamped, BY_READING + beyond
-                meta[HEAP_SIZE] = 0
-                if ended != DONE:
-                    break
-                track[f]["now"] = stamped // _MS + 1
-                decisions += row["scenes"]
+                # Where nothing runs and nothing is measured, time has nothing to say either.
+                if row["busy"] != 0 or not is_calm(row, time, value[i], came // _MS):
+                    n, ended = _decide(
+                        f, time, value[i], came, stamped, settle_ms, s, track, marks, passes, resumed, place, turn, n
+                    )
+                    if ended != DONE:
+                        break
+                decisions += scenes
                 last_event, last_stamp = time, stamped
                 i += 1
             track[f]["event"], track[f]["stamp"] = last_event, last_stamp

@@ -290,8 +290,8 @@ def _into_block(gauge: int, time: int, value: float, s: State) -> None:
 
 
 @njit(nogil=True, forceinline=True)
-def take(gauge: int, time: int, value: float, before: float, s: State) -> None:
-    """A reading, `before` being the value of the one before; its feed holds it already.
+def take(gauge: int, time: int, value: float, before: float, s: State) -> bool:
+    """A reading, `before` being the value of the one before; its feed holds it already. Whether that changes nothing.
 
     A gauge never goes back: a reading of an instant up to which time has passed it already counts as of that instant.
     """
@@ -302,30 +302,43 @@ def take(gauge: int, time: int, value: float, before: float, s: State) -> None:
     if kind == ABSENT:
         state["value"], state["known"], state["begun"] = 0.0, 1, 1
         state["wake"] = time + m["window"]
-        return
+        return True
     now = time if fresh else max(time, state["at"])
     state["at"], state["begun"] = now, 1
     if kind == BASELINE:
+        spread = state["other"]
         hear(gauge, time, value, before, s)
-        return
+        return _is_calm(state) and state["other"] == spread
     if kind == SCHEDULE:
         if now >= state["end"]:
             state["face"] = s.faces[_enter(gauge, now, s)]
-        return
+        return True
     if kind == STUCK:
         if fresh or value != before or value == m["limit"]:
             state["since"] = now
         state["value"], state["known"] = float(now - state["since"]), 1
-        return
+        return _is_calm(state)
     if fresh or now - state["last"] > m["window"]:
         state["since"] = now
     state["last"] = now
     _to_pane(gauge, now, s)
     if kind == COUNT and m["of"] == MEANS:
+        # The end of a block has to be put on the heap.
+        begun = state["block_n"] > 0.0
         _into_block(gauge, now, value, s)
-    else:
-        _add(gauge, now, _amount(value, before, fresh, m), s)
+        _tell(gauge, s)
+        return begun and _is_calm(state)
+    _add(gauge, now, _amount(value, before, fresh, m), s)
     _tell(gauge, s)
+    return _is_calm(state) and (kind != CHANGE or state["other_lo"] <= state["other"] <= state["other_hi"])
+
+
+@njit(nogil=True, forceinline=True)
+def _is_calm(state: Row) -> bool:
+    """Whether the number of a gauge changes nothing; where there is none, only levels that are idle do not change."""
+    if state["known"] == 0:
+        return bool(state["used"] == 0)
+    return bool((state["lo"] <= state["value"]) & (state["value"] <= state["hi"]))
 
 
 @njit(nogil=True)
@@ -359,8 +372,8 @@ def _block_end(state: Row, m: Row) -> int:
 
 
 @njit(nogil=True, forceinline=True)
-def set_wake(gauge: int, used: bool, s: State) -> None:
-    """When time alone may change the number next; `used`: a level that compares it is not idle.
+def set_wake(gauge: int, s: State) -> None:
+    """Say when time alone may change the number next.
 
     A window that readings leave can only end something: for levels that are idle nothing is looked at.
     """
@@ -375,7 +388,7 @@ def set_wake(gauge: int, used: bool, s: State) -> None:
     if kind == SCHEDULE:
         state["wake"] = state["end"]
     elif kind <= WINDOWED:
-        if used and s.cells[state["cell"]] + s.cells[state["cell"] + m["width"]] > 0.0:
+        if state["used"] == 1 and s.cells[state["cell"]] + s.cells[state["cell"] + m["width"]] > 0.0:
             state["wake"] = state["end"]
         if state["block_n"] > 0.0:
             state["wake"] = min(state["wake"], _block_end(state, m))

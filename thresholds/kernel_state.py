@@ -1,7 +1,7 @@
 """The arrays of the threshold kernel: what it keeps, what it reads, what it gives.
 
-What a loop touches for one feed lies together, in whole cache lines: a quiet reading of a quiet feed costs one, which
-is only read where nothing is measured; of a window it costs two more, and another one when a pane ends.
+What a loop touches for one feed lies together, in whole cache lines: a reading that changes nothing costs one; of a
+window it costs two more, and another one when a pane ends.
 """
 
 from typing import Any, NamedTuple
@@ -111,19 +111,31 @@ def _in_lines(fields: list[tuple[str, str]]) -> np.dtype[np.void]:
 
 FEED = np.dtype(
     [
-        ("event", "i8"), ("arrival", "i8"), ("value", "f8"), ("lo", "f8"), ("hi", "f8"), ("busy", "i8"),
-        ("slot", "i4"), ("gauge", "i4"), ("watch", "i4"), ("scenes", "i4"),
+        ("event", "i8"), ("arrival", "i8"), ("value", "f8"), ("lo", "f8"), ("hi", "f8"), ("until", "i4"),
+        ("offset", "i4"), ("slot", "i4"), ("gauge", "i4"), ("watch", "i4"), ("busy", "u2"), ("passed", "u2"),
     ],
     align=True,
 )  # fmt: skip
-"""State of a feed, one cache line. The last reading looked at (event time in ms, arrival in ms, value), kept only while
-a level is not idle or where something is measured (there NaN until the first reading); from where to where, itself
-included, a reading makes no level begin that compares the reading; one bit for each level that may not be idle, and
-`MEASURED`, `TAKES`, `UNTOLD`; the first slot; the first gauge; the row of `WATCH`, and how many scenes that are."""
+"""State of a feed, one cache line. The last reading looked at (event time in ms, arrival in ms, value; where something
+is measured NaN until the first one).
 
-WATCH = np.dtype([("level", "i4"), ("levels", "i4"), ("measure", "i4"), ("measures", "i4"), ("takes", "i4")])
+Then its calm: a reading from `lo` to `hi`, both included, of an event time before `until` (in spans of `1 << SPAN` ms),
+that came in at least `offset` ms after its event time, changes nothing at any level, but by what is measured of it;
+there are gauges that have a calm of their own. `lo` is inf where it has to be made anew with the next reading.
+
+The first slot; the first gauge; the row of `WATCH`; one bit for each level that may not be idle, and `MEASURED`,
+`HEARS`, `UNTOLD`. `passed`: so many readings were looked at since the calm was made, which is how many more count for
+every delay that runs."""
+
+WATCH = np.dtype(
+    [
+        ("level", "i4"), ("levels", "i4"), ("measure", "i4"), ("measures", "i4"), ("hears", "i4"), ("takes", "i4"),
+        ("scenes", "i4"),
+    ]
+)  # fmt: skip
 """What watches a feed: the first row of `LEVEL` and how many, the first row of `MEASURE` and how many, of which so many
-come first that are of something else than absence."""
+come first that have to be given every reading, so many that are no absence (schedules stand between); how many scenes
+that are."""
 
 SLOT = np.dtype(
     [
@@ -170,21 +182,23 @@ the days of its zone, whose faces say who works."""
 
 GAUGE = _in_lines(
     [
-        ("at", "i8"), ("last", "i8"), ("since", "i8"), ("end", "i8"), ("wake", "i8"), ("value", "f8"),
+        ("at", "i8"), ("last", "i8"), ("since", "i8"), ("end", "i8"), ("value", "f8"), ("lo", "f4"), ("hi", "f4"),
         ("measure", "i4"), ("cell", "i4"), ("here", "i4"), ("known", "u1"), ("begun", "u1"), ("before", "u1"),
-        ("woke", "u1"),
-        ("other", "f8"), ("block", "i8"), ("block_sum", "f8"), ("block_n", "f8"), ("queued", "i8"),
-        ("feed", "i4"), ("face", "i4"),
+        ("used", "u1"),
+        ("other", "f8"), ("block", "i8"), ("block_sum", "f8"), ("block_n", "f8"), ("wake", "i8"), ("queued", "i8"),
+        ("other_lo", "f4"), ("other_hi", "f4"), ("feed", "i4"), ("face", "u2"), ("woke", "u1"),
     ]
 )  # fmt: skip
 """State of a measure of a feed, of whose two cache lines most readings need the first. Event time up to which it has
-been brought; the last reading; since when the feed is heard without a gap, or its value is the same; where the pane in
-hand, the calendar's window, the face in force or the visit of a part ends (`NO_PANE`: there is none yet); when it may
-change next by time alone (of absence stale where the feed is not `UNTOLD`); the number; its row of `MEASURE`; its first
-cell; the place of the pane in hand in its block, or the part of a baseline; whether there is a number; whether a
-reading has come; whether the block before still counts (of a baseline, whether it has begun); why it is being looked
-at. Then the other number, of a change and of a deviation, of which it is the spread; the block whose mean is counted,
-with its sum and number of readings; its earliest key on the heap; its feed; the face in force."""
+been brought (of a schedule stale while its feed is calm); the last reading; since when the feed is heard without a gap,
+or its value is the same; where the pane in hand, the calendar's window, the face in force or the visit of a part ends
+(`NO_PANE`: there is none yet); the number; its calm: from where to where, both included, that changes nothing at any
+level; its row of `MEASURE`; its first cell; the place of the pane in hand in its block, or the part of a baseline;
+whether there is a number; whether a reading has come; whether the block before still counts (of a baseline, whether it
+has begun); whether a level that compares it may not be idle. Then the other number, of a change and of a deviation, of
+which it is the spread; the block whose mean is counted, with its sum and number of readings; when it may change next by
+time alone (of absence stale where the feed is not `UNTOLD`); its earliest key on the heap; the calm of the other number
+of a change; its feed; the face in force; why it is being looked at."""
 
 SAVED = (
     "at", "last", "since", "end", "wake", "value", "here", "face", "known", "begun", "before",
@@ -226,16 +240,23 @@ NO_NOW = -(1 << 62)
 ROWS_PER_LEVEL = 2
 """Most rows of one moment and level: the end of a delay, and what the reading itself does then."""
 
-LAST_BIT = 60
-"""Of `busy`: levels of a feed from this rank on share it. The same of measures, in the mask of those in use."""
-MEASURED = -(1 << 63)
-"""Of `busy`: something is measured for the feed, so that its last reading is kept."""
-TAKES = 1 << 62
-"""Of `busy`: something else than absence is, so that gauges have to be given every reading."""
-UNTOLD = 1 << 61
+LAST_BIT = 12
+"""Of `busy`: levels of a feed from this rank on share it."""
+MEASURED = 1 << 13
+"""Of `busy`: something is measured for the feed."""
+HEARS = 1 << 14
+"""Of `busy`: there are gauges that have to be given every reading."""
+UNTOLD = 1 << 15
 """Of `busy`: its gauges have to be told of the next reading even of absence. Where they need not, all of absence have
 begun, nothing is absent, each has an entry on the heap no later than it may be, and each wakes `window` after the last
 reading: so a reading moves absence on by being kept as the last one."""
+
+SPAN = 11
+"""Calm lasts whole spans of `1 << SPAN` ms, about two seconds."""
+FARTHEST = 1 << 31
+"""Of `until` in spans and `offset` in ms: those that are less, and not less than minus this, can be kept."""
+PASSED = (1 << 16) - 1
+"""Most readings that are counted in `passed`."""
 
 EXPIRY = 1
 EVENT = 2
