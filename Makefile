@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 kills ?= 30
-examples ?= 30
+examples ?= 80
 minutes ?= 60
 
 .PHONY: help setup demo test check fmt bench figures docs chaos distributed fuzz soak ekuiper influxdb kafka postgres s3 deploy scale ci clean

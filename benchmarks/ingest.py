@@ -16,15 +16,15 @@ def run(*, quick: bool = False) -> Report:
     kinds = ["rumqttd"] if find_mosquitto() is None else ["mosquitto", "rumqttd"]
     for kind in kinds[:1] if quick else kinds:
         for qos, offered in ((0, 200_000.0), (1, 100_000.0)):
-            messages = 30_000 if quick else int(offered * 3)
-            rows += _one(kind, qos, offered, messages)
+            messages, feeds = (6_000, 3_000) if quick else (int(offered * 3), FEEDS)
+            rows += _one(kind, qos, offered, messages, feeds)
     return report("ingest", rows)
 
 
-def _one(kind: str, qos: int, offered: float, messages: int) -> list[Row]:
-    of = fleet()
+def _one(kind: str, qos: int, offered: float, messages: int, feeds: int) -> list[Row]:
+    of = fleet(feeds)
     floor = c_subscriber(kind, of, rate=offered, messages=messages, qos=qos)
-    drained, per_batch, cpu_us = pipeline(kind, qos, offered, messages)
+    drained, per_batch, cpu_us = pipeline(kind, qos, offered, messages, feeds)
     name = f"{kind}, QoS {qos}"
     target = _TARGET[qos]
     return [
@@ -34,12 +34,12 @@ def _one(kind: str, qos: int, offered: float, messages: int) -> list[Row]:
     ]
 
 
-def pipeline(kind: str, qos: int, offered: float, messages: int) -> tuple[float, float, float]:
+def pipeline(kind: str, qos: int, offered: float, messages: int, feeds: int = FEEDS) -> tuple[float, float, float]:
     """(messages a second, mean batch, microseconds of CPU a message) of the whole pipeline with its shipped scenes."""
-    of = fleet()
+    of = fleet(feeds)
     with PrivateSystem(devices(of), broker=kind, qos=qos) as system:
         address = Address("127.0.0.1", system.broker_port)
-        warm = Load(plan(of, system.accounts, address, rate=20_000, seconds=FEEDS / 20_000, qos=qos)).report()
+        warm = Load(plan(of, system.accounts, address, rate=20_000, seconds=feeds / 20_000, qos=qos)).report()
         wait(lambda: system.status()["readings"] >= warm.readings, "the feeds are known")
         before = system.status()
         load = Load(plan(of, system.accounts, address, rate=offered, seconds=messages / offered, qos=qos))

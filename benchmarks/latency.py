@@ -30,15 +30,15 @@ levels:
 
 def run(*, quick: bool = False) -> Report:
     """Alerts and bare round trips side by side, calm and with 30,000 messages a second at QoS 1 in the background."""
-    probes = 20 if quick else _PROBES
+    probes, feeds = (20, 3_000) if quick else (_PROBES, FEEDS)
     rows: list[Row] = []
     for background in (0.0, _BACKGROUND / (10 if quick else 1)):
-        rows += _measure(background, probes)
+        rows += _measure(background, probes, feeds)
     return report("latency", rows)
 
 
-def _measure(background: float, probes: int) -> list[Row]:
-    of = fleet()
+def _measure(background: float, probes: int, feeds: int) -> list[Row]:
+    of = fleet(feeds)
     probe_devices = [Device(f"probe-{i:05d}", "probe", "thermometer") for i in range(probes)]
     with tempfile.TemporaryDirectory(prefix="scenewatch-bench-") as folder:
         scene = Path(folder) / "probe.yaml"
@@ -47,7 +47,7 @@ def _measure(background: float, probes: int) -> list[Row]:
             [*devices(of), *probe_devices, Device("x", "echo", "thermometer")], scenes=[scene]
         ) as system:
             address = Address("127.0.0.1", system.broker_port)
-            warm = Load(plan(of, system.accounts, address, rate=20_000, seconds=FEEDS / 20_000, qos=1)).report()
+            warm = Load(plan(of, system.accounts, address, rate=20_000, seconds=feeds / 20_000, qos=1)).report()
             wait(lambda: system.status()["readings"] >= warm.readings, "the feeds are known")
             length = probes * _EVERY_S + 3
             load = (

@@ -68,7 +68,7 @@ def _decode(stream: bytes, rounds: int) -> float:
     """Readings per second of the best round; the first one, which makes the feeds, does not count."""
     registry = FeedRegistry(1 << 16)
     decoder = Decoder(registry, Codec(registry.add, max_pack=10_000))
-    data = np.frombuffer(stream, np.uint8)
+    data = np.frombuffer(bytearray(stream), np.uint8)  # writable, as a socket's buffer
 
     def once() -> int:
         at = rows = 0

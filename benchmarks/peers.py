@@ -17,7 +17,7 @@ import httpx
 
 from benchmarks.ingest import pipeline
 from benchmarks.report import Report, Row, cost, rate, report
-from benchmarks.system import Load, bare_broker, fleet, plan, wait
+from benchmarks.system import FEEDS, Load, bare_broker, fleet, plan, wait
 from core.clock import wall_ns
 from runtime.broker.base import PIPELINE_USER, Accounts, Address, Child, free_port
 from runtime.broker.mosquitto import find_mosquitto
@@ -36,9 +36,9 @@ def run(*, quick: bool = False) -> Report:
     if find_mosquitto() is None or not program.exists():
         sys.stderr.write("peers: eKuiper or mosquitto is not here; `make ekuiper` builds the first\n")
         return report("peers", [])
-    messages = 30_000 if quick else int(_OFFERED * 3)
-    theirs, their_cpu = _ekuiper(program, messages)
-    ours, _, our_cpu = pipeline("mosquitto", 0, _OFFERED, messages)
+    messages, feeds = (6_000, 3_000) if quick else (int(_OFFERED * 3), FEEDS)
+    theirs, their_cpu = _ekuiper(program, messages, feeds)
+    ours, _, our_cpu = pipeline("mosquitto", 0, _OFFERED, messages, feeds)
     rows: list[Row] = [
         rate(
             "one reading a message, QoS 0", ours, "msg/s", floor=theirs, floor_what="eKuiper, lag by topic",
@@ -49,9 +49,9 @@ def run(*, quick: bool = False) -> Report:
     return report("peers", rows)
 
 
-def _ekuiper(program: Path, messages: int) -> tuple[float, float]:
+def _ekuiper(program: Path, messages: int, feeds: int) -> tuple[float, float]:
     """(messages a second, microseconds of CPU a message) until its rule has taken all that the broker let through."""
-    of = fleet()
+    of = fleet(feeds)
     with bare_broker("mosquitto", list(of)) as (address, accounts), _started(program, address, accounts) as peer:
         before = peer.taken()
         cpu = peer.cpu_s()

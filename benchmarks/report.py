@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from core.clock import rfc3339, wall_ns
+from runtime.terminal import terminal
 
 _VERSIONS = ("numpy", "pyarrow", "numba", "paho-mqtt", "msgspec", "iotcore")
 
@@ -132,7 +132,7 @@ def show(result: Report) -> None:
             "" if row.ratio is None else f"{row.ratio:.2f}",
             f"{row.target or ''}{mark}",
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 def plot(results: Sequence[Report], path: Path) -> None:

@@ -3,10 +3,10 @@
 import importlib
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.report import Report, plot, show
 from core.errors import ConfigError
+from runtime.outputs import writing
+from runtime.summary import write_json
 
 NAMES = (
     "packed", "engine", "generator", "history", "backtest", "ingest", "latency", "memory", "start", "locate", "peers",
@@ -28,10 +28,11 @@ def main(name: str, json_file: Path | None, plot_file: Path | None, *, quick: bo
         show(results[-1])
         _write(json_file, results if name == "all" else results[0])
     if plot_file is not None:
-        plot(results, plot_file)
+        with writing(plot_file):
+            plot(results, plot_file)
     return 0
 
 
 def _write(path: Path | None, content: object) -> None:
     if path is not None:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+        write_json(path, content)

@@ -86,6 +86,12 @@ class Load:
             raise UnavailableError(f"the load generator failed: {err.decode().strip().splitlines()[-1]}")
         return msgspec.json.decode(out, type=Report)
 
+    def end(self) -> None:
+        """End it before its time, without a report."""
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
 
 @contextmanager
 def bare_broker(kind: str, gateways: Sequence[str]) -> Iterator[tuple[Address, Accounts]]:

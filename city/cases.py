@@ -38,12 +38,23 @@ def load_cases(path: Path | None = None, extra_types: Iterable[str] = ()) -> Cas
     """The case catalogue.
 
     Args:
-        path: Its folder; None for the shipped one.
+        path: Its folder; None for the shipped one, which is read once in a process.
         extra_types: Ids that a leaf's `sensors` may name beside the shipped device types and the video scenes.
 
     Raises:
         ConfigError: With every mistake in the folder, a line each.
     """
+    if path is None:
+        return _shipped_cases(frozenset(extra_types).difference(load_catalogue()))
+    return _right_cases(path, extra_types)
+
+
+@functools.cache
+def _shipped_cases(extra_types: frozenset[str]) -> CaseCatalogue:
+    return _right_cases(None, extra_types)
+
+
+def _right_cases(path: Path | None, extra_types: Iterable[str]) -> CaseCatalogue:
     catalogue, mistakes = check_cases(path, extra_types)
     if catalogue is None:
         raise ConfigError("\n".join(map(str, mistakes)))

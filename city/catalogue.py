@@ -1,8 +1,10 @@
 """Device types from a data file, validated once; the shipped file is the default."""
 
+import functools
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from city.catalogue_form import TypeForm, read_types
 from city.catalogue_rules import faults
@@ -25,12 +27,20 @@ def load_catalogue(path: Path | None = None) -> Mapping[str, DeviceType]:
     """Device types by id.
 
     Args:
-        path: A YAML file; None for the shipped catalogue.
+        path: A YAML file; None for the shipped catalogue, which is read once in a process.
 
     Raises:
         ConfigError: With every mistake in the file, `PATH:LINE: what` each.
     """
-    path = path or shipped("data") / "device-types.yaml"
+    return _shipped_catalogue() if path is None else _catalogue(path)
+
+
+@functools.cache
+def _shipped_catalogue() -> Mapping[str, DeviceType]:
+    return MappingProxyType(_catalogue(shipped("data") / "device-types.yaml"))
+
+
+def _catalogue(path: Path) -> dict[str, DeviceType]:
     marked, mistakes = read_marked(path)
     if marked is not None:
         source, forms, wrong = read_types(marked.plain)

@@ -44,7 +44,7 @@ def read_devices(path: Path, types: Mapping[str, DeviceType]) -> tuple[str, dict
     except OSError as error:
         raise ConfigError(f"{path}: the device list cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}:{_undecodable(path)}: not CSV in UTF-8: {error.reason}; save it as UTF-8") from error
+        raise ConfigError(f"{path}:{undecodable(path)}: not CSV in UTF-8: {error.reason}; save it as UTF-8") from error
     return version_of(digest), devices
 
 
@@ -110,7 +110,7 @@ def format_devices(devices: Iterable[Device], columns: Sequence[str] = ()) -> st
     return out.getvalue()
 
 
-def _undecodable(path: Path) -> int:
+def undecodable(path: Path) -> int:
     """The line on which a file ceases to be UTF-8."""
     content = path.read_bytes()
     try:
@@ -188,6 +188,7 @@ __all__ = [
     "load_devices",
     "parse_devices",
     "read_devices",
+    "undecodable",
     "usable",
     "version_of",
 ]

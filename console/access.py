@@ -1,6 +1,7 @@
 """Who may: a bearer token for every write, and for reads where one is set."""
 
 import hmac
+import ipaddress
 
 from fastapi import Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -8,6 +9,7 @@ from typing_extensions import override
 
 from console.hub import Hub
 from console.problems import Problem, ProblemCode
+from core.errors import ConfigError
 
 
 def hub_of(request: Request) -> Hub:
@@ -61,3 +63,24 @@ def _require(credentials: HTTPAuthorizationCredentials | None, *tokens: str) -> 
     given = b"" if credentials is None else credentials.credentials.encode()
     if not any([hmac.compare_digest(given, token.encode()) for token in tokens]):  # noqa: C419 - no early end
         raise Problem(ProblemCode.UNAUTHORIZED, "send the hub's token as: Authorization: Bearer TOKEN")
+
+
+def check_access(host: str, token: str, read_token: str | None) -> None:
+    """Refuse to be open to others.
+
+    Raises:
+        ConfigError: If there is no token for writes, or none for reads on an address that others can reach.
+    """
+    if not token:
+        raise ConfigError("dispatch.token: the hub needs a token for writes; set it to a long random word")
+    if read_token is None and not _is_loopback(host):
+        raise ConfigError(
+            f"on {host} the hub would let everybody read its cases; set hub.read_token, or listen on 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

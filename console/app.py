@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
 from console import (
@@ -22,9 +22,11 @@ from console import (
     routes_places,
     routes_scenes,
 )
+from console.heads import Heads
 from console.history import HistoryDesk
 from console.hub import Hub
 from console.metrics import Timed
+from console.requests import only_known
 
 API_VERSION = "1.0.0"
 """Of the HTTP interface, not of the program."""
@@ -53,7 +55,9 @@ def describe(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         routes_backtests,
         routes_live,
     ):
-        app.include_router(routes.router)
+        # Each dependency costs an event time: what comes in by the thousand a second is not asked.
+        asked = [] if routes is routes_events else [Depends(only_known)]
+        app.include_router(routes.router, dependencies=asked)
     problems.install(app)
     openapi.install(app)
     return app
@@ -66,6 +70,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.history = HistoryDesk(hub.settings.history)
     app.include_router(page.router())
     app.add_middleware(Timed, metrics=hub.metrics)
+    app.add_middleware(Heads)
     return app
 
 

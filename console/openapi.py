@@ -96,6 +96,7 @@ def install(app: FastAPI) -> None:
             components.clear()  # FastAPI's own are those of its errors, which we do not use
             components.update(sorted(schemas.items()))
             _drop_unused_answers(document)
+            _open_reads(document)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -114,6 +115,14 @@ def _drop_unused_answers(document: Schema) -> None:
                 content = answer.get("content", {})
                 if int(status) >= 400:
                     answer["content"] = {problems.CONTENT_TYPE: content[problems.CONTENT_TYPE]}
+
+
+def _open_reads(document: Schema) -> None:
+    """Say that a token is needed for reads only where one is set: there it may be left out."""
+    for path in document["paths"].values():
+        security = path.get("get", {}).get("security")
+        if security:
+            security.append({})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ References: RFC 9457, section 3 (verified: no, from memory).
 """
 
 import enum
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
 import msgspec
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from core.errors import UnavailableError
 
@@ -147,9 +149,26 @@ async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == _STATUS[ProblemCode.METHOD_NOT_ALLOWED]:
-        detail = f"{request.method} is not for this address"
-        return Problem(ProblemCode.METHOD_NOT_ALLOWED, detail).response(dict(error.headers or {}))
+        methods = _methods(request)
+        detail = f"{request.method} is not for this address; {' and '.join(methods)} may be"
+        return Problem(ProblemCode.METHOD_NOT_ALLOWED, detail).response({"Allow": ", ".join(methods)})
     return Problem(ProblemCode.NOT_FOUND, "there is nothing at this address").response()
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be asked at an address; each of its methods has a route of its own, and the framework names one."""
+    found: set[str] = set()
+    for route in _single(request.app.router.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
+def _single(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Routes one by one; newer versions of the framework keep those of an included router together."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        yield from (route,) if router is None else _single(router.routes)
 
 
 async def _internal(_request: Request, _error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Reading what a request brings: its body within bounds, names, times."""
 
+import difflib
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -15,6 +16,23 @@ ONE_NAME = r"^[^\x00-\x1f\x7f]+$"
 """What a name may be: anything without control characters."""
 Name = Annotated[str | None, Query(max_length=200, pattern=ONE_NAME)]
 Id = Annotated[str, Path(max_length=200, pattern=ONE_NAME)]
+_SHOWN = 40
+
+
+async def only_known(request: Request) -> None:
+    """Let a request pass whose query has only what its address knows: a filter that is mistyped would filter nothing.
+
+    Raises:
+        Problem: `invalid_parameter` that says what was probably meant.
+    """
+    if not request.url.path.startswith("/api/"):
+        return  # who asks for figures or for its health may say more than we know
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there may be {', '.join(known) or 'none'} here"
+            raise Problem(ProblemCode.INVALID_PARAMETER, f"query.{name[:_SHOWN]}: there is no such parameter ({hint})")
 
 
 async def body_of(request: Request) -> bytes:

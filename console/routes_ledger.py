@@ -195,7 +195,7 @@ async def end_maintenance(request: Request, maintenance: MaintenanceId) -> Respo
     summary="Emergency profiles",
     response_class=Response,
     dependencies=[Depends(may_read)],
-    responses=answers({200: ("By name.", ref(ProfileList))}, 401, 503),
+    responses=answers({200: ("By name.", ref(ProfileList))}, 401, 422, 503),
 )
 async def profiles(request: Request) -> Response:
     """Every profile that a scene in force has, or that is on: whether it is on, since when, who and why."""

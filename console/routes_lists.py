@@ -108,7 +108,7 @@ async def list_alerts(
     "/api/v1/counts",
     summary="How much there is now",
     response_class=Response,
-    responses=answers({200: ("Alerts by severity, cases by state.", ref(CountsView))}, 401, 503),
+    responses=answers({200: ("Alerts by severity, cases by state.", ref(CountsView))}, 401, 422, 503),
 )
 async def counts(request: Request) -> Response:
     """Alerts that are not cleared by severity, and all cases by state; what there is none of is 0."""

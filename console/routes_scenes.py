@@ -30,7 +30,7 @@ _CODES = {
     summary="What is in force",
     response_class=Response,
     dependencies=[Depends(may_read)],
-    responses=answers({200: ("Every scene's version in force, by id.", ref(SceneList))}, 401, 404, 503),
+    responses=answers({200: ("Every scene's version in force, by id.", ref(SceneList))}, 401, 404, 422, 503),
 )
 async def in_force(request: Request) -> Response:
     """Every scene's version in force, by id."""
@@ -42,7 +42,7 @@ async def in_force(request: Request) -> Response:
     summary="What waits for a second person",
     response_class=Response,
     dependencies=[Depends(may_read)],
-    responses=answers({200: ("Proposed versions, the oldest first.", ref(SceneList))}, 401, 404, 503),
+    responses=answers({200: ("Proposed versions, the oldest first.", ref(SceneList))}, 401, 404, 422, 503),
 )
 async def waiting(request: Request) -> Response:
     """Proposed versions, the oldest first."""

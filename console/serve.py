@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import gc
-import ipaddress
 import logging
 import signal
 import socket
@@ -16,11 +15,12 @@ import uvicorn
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from console.access import check_access
 from console.app import create_app
 from console.hub import Beside, Hub, HubSettings
 from console.stream import TRANSPORT
 from core.clock import Clock, SystemClock
-from core.errors import ConfigError, UnavailableError
+from core.errors import UnavailableError
 from dispatch.store import Store
 from history.query import History
 
@@ -102,7 +102,7 @@ class HubServer:
         clock: Clock | None = None,
         beside: Beside | None = None,
     ) -> None:
-        _check(host, settings)
+        check_access(host, settings.token, settings.read_token)
         self._socket = _listen(host, port)
         try:
             store = Store.open(database_url, durability)
@@ -182,22 +182,6 @@ def run_hub(
     server = HubServer(host, port, database_url, settings, durability=durability, clock=clock, beside=beside)
     gc.freeze()  # what was loaded stays; looking through it again would cost some events 10 ms
     server.run(on_ready)
-
-
-def _check(host: str, settings: HubSettings) -> None:
-    if not settings.token:
-        raise ConfigError("dispatch.token: the hub needs a token for writes; set it to a long random word")
-    if settings.read_token is None and not _is_loopback(host):
-        raise ConfigError(
-            f"on {host} the hub would let everybody read its cases; set a token for reading, or listen on 127.0.0.1"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

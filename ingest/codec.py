@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from core.reading import Quality
+from ingest.kernel import SECONDS_END
 from ingest.rejected import Reason, Rejected
 
 Row = tuple[int, int, float, int]
@@ -15,7 +16,23 @@ Row = tuple[int, int, float, int]
 
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; what is past it is in another unit."""
+_SECONDS_FROM = 946_684_800
+"""The year 2000 in seconds. What lies between it and the year 2100 is a time if it is read in seconds; read in ms it is
+in the first weeks of 1970, when nothing was measured that comes in live."""
 _MAX_NAME = 64
+_EXPECTED = (
+    "readings come on sw/v1/GATEWAY/tele/DEVICE and sw/v1/GATEWAY/pack, and whether a gateway is there on "
+    "sw/v1/GATEWAY/state"
+)
+_WHY = {
+    Reason.UNKNOWN_DEVICE: "it is not on the device list: adopt it there, or mend its id here",
+    Reason.WRONG_GATEWAY: "the device list has it behind another gateway",
+    Reason.SUSPENDED_DEVICE: "it is suspended on the device list: resume it there",
+    Reason.RETIRED_DEVICE: "it is retired on the device list",
+    Reason.UNKNOWN_METRIC: "its device type measures nothing of this name",
+    Reason.REGISTRY_FULL: "there are as many feeds as ingest.max_feeds lets in",
+}
+_JSON_WORDS = {str: "text", dict: "an object", list: "a list", type(None): "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,7 @@ class Codec:
         """Everything that one message says, in its order; readings that are wrong do not take good ones with them."""
         parts = topic.split("/")
         if len(parts) < 4 or parts[0] != "sw" or parts[1] != "v1" or not parts[2]:
-            yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)
+            yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
             return
         gateway, kind = parts[2], parts[3]
         if kind == "tele" and len(parts) == 5:
@@ -72,7 +89,7 @@ class Codec:
         elif kind == "clock" and len(parts) == 4 and self._recording:
             yield self._clock(topic, payload)
         else:
-            yield Rejected(Reason.UNKNOWN_TOPIC, topic, "no reading is expected on this topic", payload)
+            yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
 
     def _single(
         self,
@@ -152,7 +169,7 @@ class Codec:
         sample: bytes,
     ) -> Row | Rejected:
         if not isinstance(number, (int, float)):
-            detail = f"{device}/{name}: {type(number).__name__} where a number or true/false stands"
+            detail = f"{device}/{name}: {_JSON_WORDS[type(number)]} where a number or true/false stands"
             return Rejected(Reason.NOT_A_NUMBER, topic, detail, sample)
         try:
             value = float(number)
@@ -164,7 +181,8 @@ class Codec:
             return Rejected(Reason.BAD_NAME, topic, f"{device!r}/{name!r} cannot be a name", sample)
         feed = self._resolve(gateway, device, name)
         if isinstance(feed, Reason):
-            return Rejected(feed, topic, f"{device}/{name} of gateway {gateway}", sample, (device, name, value))
+            detail = f"{device}/{name} of gateway {gateway}: {_WHY.get(feed, feed.value)}"
+            return Rejected(feed, topic, detail, sample, (device, name, value))
         return (feed, at, value, quality)
 
     def _state(self, topic: str, gateway: str, payload: bytes, arrival: int) -> GatewayState | Rejected:
@@ -189,6 +207,8 @@ class Malformed:
 
 
 def _json(payload: bytes) -> object:
+    if not payload:
+        return Malformed("the payload is empty")
     try:
         return msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -207,6 +227,9 @@ def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rej
     at = int(time)
     if not 0 <= at <= LAST_MS:
         return Rejected(Reason.BAD_TIME, topic, f"{at} ms is not between 1970 and 9999", payload)
+    if _SECONDS_FROM <= at < SECONDS_END and 1000 * _SECONDS_FROM <= latest_ms <= LAST_MS:
+        detail = f"{at} ms is in the first weeks of 1970: it looks like seconds; send milliseconds"
+        return Rejected(Reason.BAD_TIME, topic, detail, payload)
     if at > latest_ms:
         return Rejected(
             Reason.AHEAD, topic, f"{at} ms is too far in the future; is it in ms, is the clock set?", payload

@@ -74,7 +74,10 @@ def encode_batch(batch: ReadingBatch) -> tuple[Kind, bytes]:
 
 
 def decode_batch(entry: Entry) -> ReadingBatch:
-    """The batch that `encode_batch` wrote, as read-only columns.
+    """The batch that `encode_batch` wrote.
+
+    Its columns are copies, aligned and writable like those of a batch that comes in live: for views of the bytes the
+    kernels would be compiled once more, up to four times, while a start after a crash waits.
 
     Raises:
         DataLossError: If the bytes do not add up.
@@ -84,12 +87,12 @@ def decode_batch(entry: Entry) -> ReadingBatch:
     if rest or rows < 0:
         raise DataLossError(f"journal entry {entry.seq} is cut short")
     body, at = entry.body, 8
-    feed = np.frombuffer(body, np.int32, rows, at)
-    event_time = np.frombuffer(body, np.int64, rows, at + 4 * rows)
-    value = np.frombuffer(body, np.float64, rows, at + 12 * rows)
-    quality = np.frombuffer(body, np.uint8, rows, at + 20 * rows)
+    feed = np.frombuffer(body, np.int32, rows, at).copy()
+    event_time = np.frombuffer(body, np.int64, rows, at + 4 * rows).copy()
+    value = np.frombuffer(body, np.float64, rows, at + 12 * rows).copy()
+    quality = np.frombuffer(body, np.uint8, rows, at + 20 * rows).copy()
     arrival = (
-        np.frombuffer(body, np.int64, rows, at + 21 * rows)
+        np.frombuffer(body, np.int64, rows, at + 21 * rows).copy()
         if wide
         else np.full(rows, int.from_bytes(body[:8], "little", signed=True), np.int64)
     )

@@ -28,6 +28,9 @@ _MAX_DIGITS = 15
 """Decimal digits that a float64 holds exactly, so that one division rounds once."""
 _NO_TIME = np.uint8(1)
 
+SECONDS_END = 4_102_444_800
+"""The year 2100 in seconds: a smaller time may be one that was sent in them, and goes the slow way."""
+
 _POWERS = 10.0 ** np.arange(23)
 
 _SPACE = 32
@@ -264,7 +267,7 @@ def _single(
         if at >= end or buf[at] != _COLON:
             return -1
         at, time = _integer(buf, _skip(buf, at + 1, end), end)
-        if at < 0 or time > latest_ms:
+        if at < 0 or time > latest_ms or time < SECONDS_END:
             return -1
         at = _skip(buf, at, end)
         if at >= end or buf[at] != _COMMA:
@@ -415,7 +418,7 @@ def _pack(
         if at >= end or buf[at] != _COMMA:
             return -1
         at, time = _integer(buf, _skip(buf, at + 1, end), end)
-        if at < 0 or time > latest_ms:
+        if at < 0 or time > latest_ms or time < SECONDS_END:
             return -1
         at = _skip(buf, at, end)
         if at >= end or buf[at] != _COMMA:

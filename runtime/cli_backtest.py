@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from core.clock import wall_ns
-from core.errors import ConfigError
 from runtime.backtest.answer import Answer, Question, Tell, answer
 from runtime.backtest.ground import Ground, range_of
 from runtime.backtest.material import Range
@@ -73,8 +72,6 @@ def answered(asked: Asked) -> Answer:
     """
     began = time.perf_counter()
     span, axes = asked.range(), axes_of(asked.sweeps)
-    if asked.plot is not None and asked.plot.suffix not in (".png", ".svg"):
-        raise ConfigError(f"--plot {asked.plot}: write a .png or a .svg")
     ground = asked.ground()
     try:
         scene = ground.scene(asked.scene)

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from city.device import Device
+from city.device_list import usable
 from core.clock import wall_ns
-from core.errors import UnavailableError
+from core.errors import ConfigError, UnavailableError
 from detectors.video.foreground import METRIC, ForegroundShare
+from runtime.broker.base import PIPELINE_USER
 from runtime.cli_replay import drive, event_of, finished, password_of, result_of, show_events
-from runtime.frames import count_frames, frames, without_password
+from runtime.frames import count_frames, frames, look_at, without_password
 from runtime.private import PrivateSystem, broker_line
 from runtime.publisher import Publisher, broker_of
 from runtime.summary import summary, write_json
+from runtime.terminal import terminal
 
 _SETTLE_MS = 1_000
 _DRAIN_S = 60.0
@@ -48,11 +49,15 @@ def camera(options: CameraOptions) -> int:
         ConfigError: If the source, a scene or an option is wrong.
         UnavailableError: If something cannot be started or reached.
     """
+    for option, name in (("--name", options.name), ("--gateway", options.gateway)):
+        if not usable(name) or name == PIPELINE_USER:
+            raise ConfigError(f"{option} {name}: another name, of 1 to 64 characters without / + #")
+    look_at(options.source)
     return _elsewhere(options) if options.to else _alone(options)
 
 
 def _alone(options: CameraOptions) -> int:
-    console = Console()
+    console = terminal()
     if not options.quiet:
         console.print(broker_line(options.broker), highlight=False)
     system = PrivateSystem(

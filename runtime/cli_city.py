@@ -24,6 +24,7 @@ from city.picture import draw
 from city.places import Place
 from core.clock import civil_day, wall_ns
 from core.errors import ConfigError
+from runtime.outputs import picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def make(out: Path, seed: int, plot: Path | None, *, quiet: bool) -> int:
     """
     if any(layer_file(out, layer).exists() for layer in LAYERS):
         raise ConfigError(f"{out}: a city lies here already; choose another folder, or remove it first")
+    _drawable(plot, out)
     with _progress("making the district", quiet=quiet) as step:
         atlas = make_district(seed, tell=step)
     with _progress("writing it", quiet=quiet):
@@ -88,6 +90,7 @@ def export(out: Path, city: Path, layer: str, datum: str, plot: Path | None, day
     Raises:
         ConfigError: If the city is wrong, there is no such layer, or a file cannot be written.
     """
+    _drawable(plot, out)
     with _progress("writing", quiet=quiet):
         atlas = load_city(city, _day(day))
         written = {out: _layer(layer)} if layer else {layer_file(out, name): name for name in LAYERS}
@@ -147,6 +150,8 @@ def _import_assets(options: ImportOptions, names: Mapping[str, str]) -> int:
 def _files(options: ImportOptions) -> dict[str, Path]:
     if options.layer:
         return {_layer(options.layer): options.file}
+    if not options.file.exists():
+        raise ConfigError(f"{options.file}: there is no such file or folder")
     found = {layer: path for layer in LAYERS if (path := layer_file(options.file, layer)).exists()}
     if not found:
         raise ConfigError(f"{options.file}: say which layer that is: --layer {'|'.join(LAYERS)}|{FOLDER}/NAME")
@@ -174,6 +179,11 @@ def _day(text: str | None) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"--day {text}: write it like 2026-01-31") from None
+
+
+def _drawable(plot: Path | None, out: Path) -> None:
+    if plot is not None and plot.absolute().parent != out.absolute():  # that folder may still be made
+        picture("--plot", plot)
 
 
 def _counted(atlas: Atlas) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from alerts.sinks.wire import HubClient
+from alerts.sinks.wire import HubAwayError, HubClient
 from core.errors import ConfigError, UnavailableError
 from runtime.config import load_config
 
@@ -80,6 +80,11 @@ class HubDesk:
         payload = None if body is None else msgspec.json.encode(body)
         try:
             answer = self._client.request(method, path, payload, "application/json")
+        except HubAwayError as error:
+            why = error.__cause__ or error
+            raise UnavailableError(
+                f"no hub answers at {self._client.base} ({why}): is it running, is that it?"
+            ) from error
         finally:
             self._client.close()
         content = msgspec.json.decode(answer.body) if answer.body else {}

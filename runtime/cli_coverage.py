@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 import shapely
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from city.catalogue import load_catalogue
@@ -19,6 +18,7 @@ from core.errors import ConfigError
 from history.query import Gap, Selection
 from runtime.cli_history import Where, Which
 from runtime.coverage import HOUR_MS, Coverage, coverage
+from runtime.terminal import terminal
 
 _DAY_MS = 24 * HOUR_MS
 
@@ -45,7 +45,7 @@ def show(where: Where, city: Path, devices: Path | None, which: Which, *, json_o
     if json_out:
         sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
     else:
-        Console().print(_table(rows))
+        terminal().print(_table(rows))
     return 1 if rows[0].live < rows[0].equipped else 0
 
 

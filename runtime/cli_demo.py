@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from core.errors import UnavailableError
 from runtime.cli_score import show
 from runtime.ending import Ending
@@ -16,6 +14,7 @@ from runtime.known_scenes import quick_scenes
 from runtime.private import STOP_S, broker_line
 from runtime.simulated import SimulatedSystem
 from runtime.summary import write_json
+from runtime.terminal import terminal
 from runtime.view import Line, LiveView, View, shown_summary
 from simulators import district
 from simulators.world import Scenario
@@ -40,7 +39,7 @@ def demo(
     quiet: bool,
 ) -> int:
     """Run the demo; 0, or 1 if a reading was lost or doubled or an incident was not seen."""
-    console = Console(stderr=False)
+    console = terminal()
     attended = console.is_terminal and not quiet
     length = seconds or (_FOREVER_S if attended else _UNATTENDED_S)
     sensors, cameras = max(6, round(_FULL_SENSORS * scale)), max(1, round(_FULL_CAMERAS * scale))
@@ -63,6 +62,9 @@ def demo(
         with system:
             ending = Ending(*before)  # only now: until here there is nothing to sum up, and they just end it
             begin = time.monotonic()
+            if not quiet:
+                where = f"console 控制台: {system.hub_url}; its token, to acknowledge 令牌: {system.hub_token}"
+                console.print(where, soft_wrap=True)
             with view:
                 _watch(system, view, ending, length, begin)
             hurry, ended = ending.is_set(), time.monotonic()

@@ -2,15 +2,14 @@
 
 import difflib
 import getpass
+import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from city.catalogue import load_catalogue
 from city.device import Device, DeviceType
@@ -18,15 +17,18 @@ from city.device_list import format_devices, load_devices
 from city.device_row import COLUMNS, RowReader, row_of
 from city.folder import load_city
 from city.gb28181 import parse
-from city.life import Act, State, after
+from city.life import LISTED, Act, State, after
 from city.placing import placed
 from core.clock import civil_day, rfc3339, wall_ns
 from core.errors import ConfigError
 from ingest.unknown import FILE, Sighting, read_unknown
 from runtime.config import load_config
 from runtime.device_file import By, DeviceFile, Devices, Difference, stepped
+from runtime.outputs import writing
+from runtime.terminal import columns
 
 _SHOWN = 40
+_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,18 @@ class Filter:
     gateway: str | None = None
     state: str | None = None
 
+    def check(self, types: Mapping[str, DeviceType]) -> None:
+        """Refuse a word that no device can have: nothing found would look like nothing there.
+
+        Raises:
+            ConfigError: If the state or the type is none.
+        """
+        for option, word, known in (("--state", self.state, LISTED), ("--type", self.type, list(types))):
+            if word is not None and word not in known:
+                near = difflib.get_close_matches(word, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:_NAMED])}"
+                raise ConfigError(f"{option} {word}: there is none such ({hint})")
+
     def keeps(self, device: Device) -> bool:
         """Whether a device is one of them."""
         return all(
@@ -80,13 +94,14 @@ class _Known:
 def show_list(options: ListOptions, wanted: Filter, *, unknown: bool, json_out: bool) -> int:
     """Print devices, or those that publish and are not on the list."""
     known = _known(options)
+    wanted.check(known.types)
     if unknown:
         seen = _unknown(known)
         seen = [one for one in seen if wanted.gateway in {None, one.gateway}]
-        _print(json_out, [_sighting(one) for one in seen], _table_of_sightings(seen))
+        _print(json_out, [_sighting(one) for one in seen], _rows_of_sightings(seen))
         return 0
     found = [device for device in known.file.load().values() if wanted.keeps(device)]
-    _print(json_out, [_record(device) for device in found], _table_of_devices(found))
+    _print(json_out, [_record(device) for device in found], _rows_of_devices(found))
     return 0
 
 
@@ -117,11 +132,14 @@ def show_one(options: ListOptions, name: str, *, json_out: bool) -> int:
 
 def export(options: ListOptions, file: Path | None, wanted: Filter) -> int:
     """Write the list, or a part of it, as CSV with every column that it needs."""
-    text = format_devices(device for device in _known(options).file.load().values() if wanted.keeps(device))
+    known = _known(options)
+    wanted.check(known.types)
+    text = format_devices(device for device in known.file.load().values() if wanted.keeps(device))
     if file is None:
         sys.stdout.write(text)
     else:
-        file.write_text(text, encoding="utf-8")
+        with writing(file):
+            file.write_text(text, encoding="utf-8")
     return 0
 
 
@@ -212,8 +230,15 @@ def _gateway(known: _Known, name: str) -> str:
     return gateways[0]
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"uid {os.getuid()}"
+
+
 def _by(act: str, how: ChangeOptions) -> By:
-    return By(how.who or getpass.getuser(), wall_ns() // 1_000_000, act, how.reason)
+    return By(how.who or _user(), wall_ns() // 1_000_000, act, how.reason)
 
 
 def _change(file: DeviceFile, edit: Any, act: str, how: ChangeOptions) -> int:
@@ -254,25 +279,22 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _table_of_devices(found: Iterable[Device]) -> Table:
-    table = Table("device", "state", "type", "gateway", "place", "town", box=None)
+def _rows_of_devices(found: Iterable[Device]) -> Iterator[Sequence[str]]:
+    yield "device", "state", "type", "gateway", "place", "town"
     for device in found:
-        table.add_row(device.id, device.state, device.type, device.gateway, device.place, device.town)
-    return table
+        yield device.id, device.state, device.type, device.gateway, device.place, device.town
 
 
-def _table_of_sightings(seen: Iterable[Sighting]) -> Table:
-    table = Table("device", "gateway", "first seen", "last seen", "readings", "last values", box=None)
+def _rows_of_sightings(seen: Iterable[Sighting]) -> Iterator[Sequence[str]]:
+    yield "device", "gateway", "first seen", "last seen", "readings", "last values"
     for one in seen:
         values = ", ".join(f"{name} {value:g}" for name, value in one.metrics.items())
-        times = (rfc3339(one.first_ms), rfc3339(one.last_ms))
-        table.add_row(one.device, one.gateway, *times, str(one.count), values)
-    return table
+        yield one.device, one.gateway, rfc3339(one.first_ms), rfc3339(one.last_ms), str(one.count), values
 
 
-def _print(json_out: bool, records: list[dict[str, Any]], table: Table) -> None:  # noqa: FBT001 - as it was asked
+def _print(json_out: bool, records: list[dict[str, Any]], rows: Iterable[Sequence[str]]) -> None:  # noqa: FBT001 - as it was asked
     if json_out:
         sys.stdout.write(msgspec.json.encode(records).decode() + "\n")
     else:
-        Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
+        sys.stdout.writelines(columns(rows))
         sys.stdout.write(f"{len(records)} {'device' if len(records) == 1 else 'devices'}\n")

@@ -24,9 +24,8 @@ def diff(asked: Asked) -> int:
     if asked.json_file is not None:
         write_json(Path(asked.json_file), found)
     if not asked.quiet:
-        from rich.console import Console  # noqa: PLC0415 - slow to load
-
         from runtime.backtest.show import show_difference  # noqa: PLC0415 - the same
+        from runtime.terminal import terminal  # noqa: PLC0415 - slow to load
 
-        show_difference(Console(), found.difference)
+        show_difference(terminal(), found.difference)
     return 0

@@ -20,6 +20,7 @@ from city.catalogue import load_catalogue, shipped
 from city.device_list import load_devices
 from city.folder import load_city
 from city.geojson import LAYERS
+from console.access import check_access
 from core.clock import civil_day, wall_ns
 from core.errors import ScenewatchError
 from runtime.broker.mosquitto import find_mosquitto
@@ -117,8 +118,20 @@ def _configured(path: Path) -> Iterator[Look]:
     except ScenewatchError as error:
         yield from (Look("FAIL", "devices", line, "mend the file") for line in str(error).splitlines())
     yield from _map(config.city_folder())
+    yield from _hub(config)
     yield from _reachable(config)
     yield from _own(config)
+
+
+def _hub(config: Config) -> Iterator[Look]:
+    """What the built-in hub refuses to start without; it is not ours to start where alerts go elsewhere."""
+    if config.dispatch.url is not None:
+        return
+    try:
+        check_access(config.hub.host, config.dispatch.token.get_secret_value(), config.hub.token_for_reads())
+    except ScenewatchError as error:
+        what, _, cure = str(error).rpartition("; ")
+        yield Look("FAIL", "hub", what, cure)
 
 
 def _own(config: Config) -> Iterator[Look]:

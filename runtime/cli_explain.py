@@ -3,7 +3,6 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,7 +13,7 @@ from runtime.backtest.explain import SceneWhy, UsualWhy, Why
 from runtime.backtest.ground import Ground, time_of
 from runtime.backtest.questions import why
 from runtime.cli_backtest import TO_STDOUT
-from runtime.recording import feed_name
+from runtime.recording import feed_name, zone_of
 from runtime.summary import write_json
 
 _WORDS = {
@@ -58,11 +57,11 @@ def explain_feed(asked: AskedWhy) -> int:
         ConfigError: If something that was typed is wrong, or nothing watches the feed.
     """
     device, metric = feed_name(asked.feed)
+    zone = zone_of(asked.tz)
     try:
-        zone = ZoneInfo(asked.tz)
         warm_ms = None if asked.warm is None else parse_duration(asked.warm)
-    except (ValueError, OSError, KeyError) as error:
-        raise ConfigError(f"--tz or --warm: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"--warm: {error}") from error
     at_ms = time_of("--at", asked.at, wall_ns() // 1_000_000, zone)
     ground = Ground.of(asked.config, asked.folder, asked.devices, asked.scenes)
     try:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -34,8 +33,9 @@ from history.stores import Store
 from ingest.kernel_sequence import sequence
 from runtime.config import Config, load_config
 from runtime.history_role import retention_of
-from runtime.recording import Recording, load_recording, parse_time
+from runtime.recording import Recording, load_recording, parse_time, zone_of
 from runtime.store import store_of
+from runtime.terminal import terminal
 
 _SHOWN_GAPS = 20
 _FOR_EVER = 1 << 62
@@ -94,14 +94,14 @@ class Which:
             ConfigError: If a time is none, or the range ends before it starts.
         """
         try:
-            zone = ZoneInfo(self.tz)
+            zone = zone_of(self.tz)
             start = 0 if self.start is None else parse_time(self.start, zone)
             end = _FOR_EVER if self.end is None else parse_time(self.end, zone)
             return Selection.of(
                 start, end, types=self.types or None, metrics=self.metrics or None, devices=self.devices or None
             )
-        except (ValueError, OSError, KeyError) as error:
-            raise ConfigError(f"--from, --to, --tz: {error}") from error
+        except ValueError as error:
+            raise ConfigError(f"--from, --to: {error}") from error
 
 
 def status(where: Where, *, days: bool, json_out: bool) -> int:
@@ -115,7 +115,7 @@ def status(where: Where, *, days: bool, json_out: bool) -> int:
         content = {"held": held, "gaps": [_gap(gap) for gap in gaps]}
         sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
     else:
-        _show(Console(), held, gaps, days=days)
+        _show(terminal(), held, gaps, days=days)
     return 1 if any(gap.reason in ("missing", "damaged") for gap in gaps) else 0
 
 
@@ -183,7 +183,7 @@ def bring(where: Where, file: Path, *, feed: str | None, gateway: str, device_ty
         sys.stderr.write(f"scenewatch history: left out: {problem}\n")
     if not where.quiet:
         left = f", {recording.left_out:,} rows left out" if recording.left_out else ""
-        sys.stdout.write(f"{len(batch):,} readings of {len(names)} feeds imported{left}\n")
+        sys.stdout.write(f"{len(batch):,} readings of {len(names)} feed{'s' * (len(names) != 1)} imported{left}\n")
     return 1 if recording.left_out else 0
 
 
@@ -192,8 +192,12 @@ def compact(where: Where) -> int:
 
     Raises:
         ConfigError: If it is no archive of files.
+        UnavailableError: If there is no history yet.
     """
-    writer = where.store().writer()
+    store = where.store()
+    if store.influx is None:
+        store.history().close()  # a folder that was mistyped is not made
+    writer = store.writer()
     try:
         if not isinstance(writer, Archive):
             raise ConfigError("compact is for Parquet files; InfluxDB does that by itself")
@@ -333,7 +337,7 @@ def _show(console: Console, held: tuple[Held, ...], gaps: tuple[Gap, ...], *, da
         )  # fmt: skip
     console.print(table)
     for gap in gaps[:_SHOWN_GAPS]:
-        console.print(f"gap: {gap}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"gap: {gap}", soft_wrap=True)
     if len(gaps) > _SHOWN_GAPS:
         console.print(f"and {len(gaps) - _SHOWN_GAPS} more gaps; --json lists them all")
 
@@ -341,7 +345,7 @@ def _show(console: Console, held: tuple[Held, ...], gaps: tuple[Gap, ...], *, da
 @contextmanager
 def _bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda _done, _total: None
         return

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from city.catalogue import load_catalogue
+from city.device_list import undecodable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.config import load_config
 from runtime.scene_source import open_register
+from runtime.terminal import terminal
 from thresholds.check import whole_text
 from thresholds.register import SceneRegister, State, Version
 
@@ -66,8 +67,10 @@ class Desk:
         """A new version out of a file, with the table that lies beside it."""
         try:
             text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file}: cannot be read as UTF-8: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{file}:{undecodable(file)}: not UTF-8: {error.reason}; save it as UTF-8") from error
         whole = whole_text(file, text)
         return self._did(lambda register, now: register.propose(whole, by, reason, now))
 
@@ -114,7 +117,7 @@ class Desk:
             decided = "" if v.decided_by is None else f"\n{v.decided_by}: {v.decided_reason}"
             at = rfc3339(v.at_ms).replace("T", " ")[:16]
             table.add_row(v.scene, str(v.number), v.stage, v.state, v.author, at, v.reason + decided)
-        Console().print(table)
+        terminal().print(table)
 
 
 def said(version: Version) -> str:

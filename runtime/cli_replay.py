@@ -20,10 +20,13 @@ from city.device_list import usable
 from core.clock import rfc3339, wall_ns
 from core.errors import ConfigError
 from runtime.broker.base import PIPELINE_USER
+from runtime.config import read_secret
+from runtime.known_scenes import known_scenes
 from runtime.private import PrivateSystem, broker_line
 from runtime.publisher import Publisher, broker_of
 from runtime.recording import Recording, load_recording
 from runtime.summary import summary, write_json
+from runtime.terminal import terminal
 
 _PACK = 200
 _TICK_S = 0.1
@@ -84,13 +87,15 @@ def _speed(text: str) -> float | None:
 
 def _alone(options: ReplayOptions, recording: Recording, speed: float | None) -> int:
     devices = {device for device, _ in recording.feeds}
-    console = Console()
+    metrics = sorted({metric for _, metric in recording.feeds})
+    known_scenes([options.scenes] if options.scenes else [], metrics)  # what is wrong there is told before all starts
+    console = terminal()
     if not options.quiet:
         console.print(broker_line(options.broker), highlight=False)
     system = PrivateSystem(
         [Device(device, options.gateway, options.device_type) for device in sorted(devices)],
         scenes=[options.scenes] if options.scenes else [],
-        metrics=sorted({metric for _, metric in recording.feeds}),
+        metrics=metrics,
         broker=options.broker,
         recording=True,
         on_line=tell,
@@ -248,17 +253,14 @@ def password_of(file: Path | None) -> str:
     """A password from a file or from SCENEWATCH_PASSWORD.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is none, or its file cannot be read.
     """
     if file is None:
         found = os.environ.get("SCENEWATCH_PASSWORD")
         if found is None:
             raise ConfigError("a password is needed: --password-file FILE, or SCENEWATCH_PASSWORD")
         return found
-    try:
-        return file.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"--password-file {file}: cannot be read: {error.strerror}") from error
+    return read_secret("--password-file", file)
 
 
 def tell(line: str) -> None:

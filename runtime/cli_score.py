@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from alerts.store import AlertStore
 from alerts.stored import StoredAlert
@@ -18,7 +19,9 @@ from core.errors import ConfigError
 from core.units import parse_duration
 from runtime.known_scenes import known_scenes
 from runtime.score import CASES_A_DAY, DAY_MS, Raised, Score, score
+from runtime.simulate_plot import day_in_the_district
 from runtime.summary import write_json
+from runtime.terminal import terminal
 from runtime.truth import load_truth
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ def play(
     slack_ms = _slack(slack)
     begin_ms = _midnight(begin)
     loaded = known_scenes([scenes] if scenes else [])
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if not quiet:
         console.print(f"placing {sensors:,} sensors; {len(loaded.scenes)} scenes ...", highlight=False)
     scenario = Scenario(
@@ -122,7 +125,7 @@ def storm(
     if json_file is not None:
         write_json(json_file, figures)
     if not quiet:
-        _show_storm(Console(), figures)
+        _show_storm(terminal(), figures)
     return 0
 
 
@@ -145,10 +148,7 @@ def _show_storm(console: Console, figures: "Storm") -> None:
 
 
 def _midnight(day: str) -> int:
-    try:
-        return parse_rfc3339(f"{day}T00:00:00+08:00")
-    except ValueError:
-        raise ConfigError(f"--begin {day}: write a day like 2026-07-09") from None
+    return day_in_the_district("--begin", day)
 
 
 def _slack(text: str) -> int:
@@ -163,7 +163,7 @@ def finish(result: Score, json_file: Path | None, *, quiet: bool) -> int:
     if json_file is not None:
         write_json(json_file, result)
     if not quiet:
-        show(Console(), result)
+        show(terminal(), result)
     return 0 if result.meets_target else 1
 
 
@@ -252,7 +252,7 @@ def _found(result: Score) -> Table:
         late = row.delay_ms
         delays = ["", ""] if late is None else [_span(late.p50), _span(late.max)]
         found = f"{row.found} of {row.incidents}"
-        shown = f"[red]{found}[/red]" if row.missed else found
+        shown = Text(found, "red" if row.missed else "")
         table.add_row(row.scene, row.severity, shown, str(row.covered), _wrong(len(row.too_mild)), *delays)
     return table
 
@@ -323,8 +323,8 @@ def _named(what: str, names: list[str]) -> list[str]:
     return [f"{what}: {', '.join(names[:_SHOWN])}{more}"]
 
 
-def _wrong(count: int) -> str:
-    return f"[red]{count}[/red]" if count else "0"
+def _wrong(count: int) -> Text:
+    return Text(str(count), "red" if count else "")
 
 
 def _span(ms: float) -> str:

@@ -109,6 +109,7 @@ def _settled(config: Config, wanted: list[str]) -> Path:
     """The configuration with everything decided that was left open, in a private file in the data folder."""
     content: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
     content["broker"]["password"] = config.broker.password.get_secret_value()
+    content["hub"]["read_token"] = config.hub.read_token.get_secret_value()
     content["dispatch"]["token"] = config.dispatch.token.get_secret_value()
     for section, fields in Config.model_fields.items():
         model = fields.annotation

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 from city.device_list import dump_devices
-from core.clock import parse_rfc3339, wall_ns
+from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
 from runtime.accounts import load_accounts_file
 from runtime.cli_demo import failed, finish
@@ -22,11 +22,13 @@ from runtime.cli_replay import password_of, tell
 from runtime.ending import Ending
 from runtime.gateways import Count, count_of, soon
 from runtime.known_scenes import quick_scenes, scene_ids
+from runtime.outputs import picture, writable, writing
 from runtime.private import broker_line
 from runtime.publisher import broker_of
-from runtime.simulate_plot import midnight, plot
+from runtime.simulate_plot import day_in_the_district, midnight, plot
 from runtime.simulated import SimulatedSystem
 from runtime.summary import summary, write_json
+from runtime.terminal import terminal
 from simulators import district
 from simulators.district import District
 from simulators.play import Player, connector
@@ -79,12 +81,13 @@ def simulate(options: SimulateOptions) -> int:
     """
     _check(options)
     scenario = _scenario(options)
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if not options.quiet:
         console.print(f"placing {options.sensors:,} sensors and {options.cameras:,} cameras ...", highlight=False)
     there = district.make(options.seed, options.sensors, options.cameras)
     if options.devices is not None:
-        dump_devices(options.devices, there.devices)
+        with writing(options.devices):
+            dump_devices(options.devices, there.devices)
     if options.plot is not None:
         return _plot(there, scenario, options.plot, options.begin)
     if not options.quiet:
@@ -98,15 +101,13 @@ def simulate(options: SimulateOptions) -> int:
 
 def _plot(there: District, scenario: Scenario, path: Path, day: str | None) -> int:
     begin = midnight(wall_ns() // 1_000_000) if day is None else _day(day)
-    plot(World(there, _at(scenario, begin)), path)
+    with writing(path):
+        plot(World(there, _at(scenario, begin)), path)
     return 0
 
 
 def _day(text: str) -> int:
-    try:
-        return midnight(parse_rfc3339(f"{text}T12:00:00Z"))
-    except ValueError:
-        raise ConfigError(f"--begin {text}: write a day like 2026-07-09") from None
+    return day_in_the_district("--begin", text)
 
 
 def _at(scenario: Scenario, begin_ms: int) -> Scenario:
@@ -142,12 +143,9 @@ def _period(options: SimulateOptions) -> float | None:
 def _check(options: SimulateOptions) -> None:
     if options.seconds > _LONGEST_S:
         raise ConfigError(f"--seconds {options.seconds:g}: at most {_LONGEST_S:g}, 31 days")
-    for name, path in (
-        ("--truth", options.truth), ("--json", options.json_file), ("--devices", options.devices),
-        ("--plot", options.plot),
-    ):  # fmt: skip
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigError(f"{name} {path}: there is no such folder")
+    for name, path in (("--truth", options.truth), ("--json", options.json_file), ("--devices", options.devices)):
+        writable(name, path)
+    picture("--plot", options.plot)
     if options.begin is not None:
         _day(options.begin)
         if options.plot is None:
@@ -161,7 +159,7 @@ def _check(options: SimulateOptions) -> None:
 
 
 def _alone(there: District, scenario: Scenario, options: SimulateOptions) -> int:
-    console = Console()
+    console = terminal()
     if not options.quiet:
         console.print(broker_line(options.broker), highlight=False)
     ending = Ending()
@@ -182,7 +180,8 @@ def _alone(there: District, scenario: Scenario, options: SimulateOptions) -> int
         slack = 10.0 + 3 * (scenario.period_s or 0.0) if scenario.brisk else _SLACK_S * 60
         result = system.result(count, time.monotonic() - begin, slack_s=slack, truth=truth)
     if options.truth is not None:
-        write_truth(options.truth, truth)
+        with writing(options.truth):
+            write_truth(options.truth, truth)
     _tell(result, count, options)
     return failed(result)
 
@@ -205,7 +204,8 @@ def _elsewhere(there: District, scenario: Scenario, options: SimulateOptions) ->
     player.close()
     count = count_of(begun.begin_ms, player.progress, finished=True)
     if options.truth is not None:
-        write_truth(options.truth, truth_of(world, player.progress.sent, until_ms=count.until_ms))
+        with writing(options.truth):
+            write_truth(options.truth, truth_of(world, player.progress.sent, until_ms=count.until_ms))
     result = summary({}, seconds=time.monotonic() - begin, cases=0, lost=None, doubled=None, sent=count.sent)
     _tell({**result, "readings": count.sent, "late_ms": count.late_ms}, count, options)
     return 0

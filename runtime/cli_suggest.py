@@ -56,10 +56,11 @@ def show_preview(file: Path, config: Path | None, folder: Path | None, *, json_o
 
 
 def _show(found: Suggestions) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow to load
     from rich.table import Table  # noqa: PLC0415
 
-    console = Console()
+    from runtime.terminal import terminal  # noqa: PLC0415 - slow to load
+
+    console = terminal()
     for kind in found.classes:
         table = Table(
             title=f"{kind.type or '-'} {kind.kind}: {kind.devices} devices 设备, {kind.readings:,} readings 读数"

@@ -10,6 +10,7 @@ from core.clock import wall_ns
 from core.reading import ReadingBatch
 from history.as_stored import AsStored, Surveyor
 from history.columns import Stored
+from history.kernel import in_order, place, stamps
 from ingest.codec import Codec
 from ingest.decoder import Decoder
 from ingest.registry import FeedRegistry
@@ -34,6 +35,17 @@ def main() -> None:
     codec = Codec(lambda *_: Reason.UNKNOWN_DEVICE, max_pack=1)
     warm_up(Decoder(FeedRegistry(_ROOM), codec), chain)
     _by_feed(Engine(scenes, max_feeds=_ROOM))
+    _history()
+
+
+def _history() -> None:
+    """What history puts its readings in order with."""
+    none = ReadingBatch.of([], [], [])
+    times, feeds = np.empty(0, np.int64), np.empty(0, np.int32)
+    columns = (none.feed, none.event_time, none.value, none.arrival, none.quality, times)
+    stamps(none.arrival, 0, times)
+    in_order(none.feed, none.event_time, feeds, feeds, 0, 0, feeds)
+    place(feeds, *columns, feeds, 0, *columns)
 
 
 def _by_feed(engine: Engine) -> None:

@@ -44,14 +44,26 @@ def _secret(where: str, given: SecretStr, file: Path | None) -> str:
     """What is given, or what stands in a file.
 
     Raises:
-        ConfigError: If the file cannot be read.
+        ConfigError: As `read_secret`.
     """
-    if file is None:
-        return given.get_secret_value()
+    return given.get_secret_value() if file is None else read_secret(where, file)
+
+
+def read_secret(where: str, file: Path) -> str:
+    """The password or token that stands in a file, without the spaces and the line end around it.
+
+    Raises:
+        ConfigError: If the file cannot be read, is no text, or is empty.
+    """
     try:
-        return file.read_text().strip()
+        found = file.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(f"{where}: {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: {file} is no text in UTF-8: write the bare secret into it") from error
+    if not found:
+        raise ConfigError(f"{where}: {file} is empty: write the secret into it")
+    return found
 
 
 Duration = Annotated[int, BeforeValidator(_milliseconds)]
@@ -189,6 +201,10 @@ class Hub(_Section):
 
     host: str = Field("127.0.0.1", description="address of the HTTP API")
     port: int = Field(0, ge=0, le=65535, description="0: any free one")
+    read_token: SecretStr = Field(
+        SecretStr(""), description="bearer token for reads; empty: they are open, and host has to be loopback"
+    )
+    read_token_file: Path | None = Field(None, description="a file with that token instead")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL, best without its password; absent: SQLite in the data folder"
     )
@@ -204,6 +220,14 @@ class Hub(_Section):
             ConfigError: If its file cannot be read.
         """
         return _secret("hub.database_password_file", SecretStr(""), self.database_password_file)
+
+    def token_for_reads(self) -> str | None:
+        """The token for reads; None where they are open.
+
+        Raises:
+            ConfigError: If its file cannot be read.
+        """
+        return _secret("hub.read_token_file", self.read_token, self.read_token_file) or None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -403,8 +427,7 @@ def load_config(path: Path) -> Config:
         ConfigError: With every mistake, a line each.
     """
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from runtime.options import JsonOut
+from runtime.outputs import to_write
 
 device_app = typer.Typer(help="The device list: who may publish, and who does without. 设备", no_args_is_help=True)
 
@@ -57,7 +58,9 @@ def device_show(
 
 @device_app.command("export")
 def device_export(
-    file: Annotated[Path | None, typer.Argument(help="CSV to write; default: standard output.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV to write; default: standard output.", callback=to_write("export to"))
+    ] = None,
     config: Config = None,
     devices: Devices = None,
     device_types: Types = None,

@@ -34,12 +34,11 @@ def frames(source: str, start_ms: int) -> Iterator[Frame]:
         UnavailableError: If the camera cannot be opened.
     """
     live = "://" in source or source.isdigit()
+    look_at(source)
     path = Path(source)
     if not live and path.is_dir():
         yield from _folder(path, start_ms)
         return
-    if not live and not path.exists():
-        raise ConfigError(f"{source}: there is no such file, folder or device")
     if source.startswith("rtsp"):
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
     capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
@@ -54,6 +53,21 @@ def frames(source: str, start_ms: int) -> Iterator[Frame]:
         yield from _capture(capture, start_ms, live=live)
     finally:
         capture.release()
+
+
+def look_at(source: str) -> None:
+    """Refuse a source of which it can be seen from outside that it is none.
+
+    Raises:
+        ConfigError: If there is no such file, or no picture in a folder.
+    """
+    if "://" in source or source.isdigit():
+        return
+    path = Path(source)
+    if not path.exists():
+        raise ConfigError(f"{source}: there is no such file, folder or device")
+    if path.is_dir() and not _pictures(path):
+        raise ConfigError(f"{path}: no picture ({', '.join(_PICTURES)}) is in this folder")
 
 
 def count_frames(source: str) -> int | None:
@@ -88,10 +102,7 @@ def _capture(capture: cv2.VideoCapture, start_ms: int, *, live: bool) -> Iterato
 
 
 def _folder(path: Path, start_ms: int) -> Iterator[Frame]:
-    pictures = _pictures(path)
-    if not pictures:
-        raise ConfigError(f"{path}: no picture ({', '.join(_PICTURES)}) is in this folder")
-    for number, file in enumerate(pictures):
+    for number, file in enumerate(_pictures(path)):
         picture = cv2.imread(str(file))
         if picture is not None:
             yield Frame(np.asarray(picture, np.uint8), start_ms + round(number * 1000 / _FOLDER_FPS))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from runtime.options import JsonOut, Quiet, Tz
+from runtime.outputs import to_write
 
 history_app = typer.Typer(help="Readings at rest. 历史数据", no_args_is_help=True)
 
@@ -32,7 +33,7 @@ def history_status(
 
 @history_app.command("export")
 def history_export(
-    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
+    out: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.", callback=to_write("export to"))],
     config: HistoryConfig = None,
     folder: HistoryDir = None,
     start: Annotated[str | None, typer.Option("--from", help="First time, inclusive.")] = None,

@@ -54,6 +54,7 @@ def run(config: Config) -> None:
             config.hub.port,
             url,
             config.dispatch.token.get_secret_value(),
+            read_token=config.hub.token_for_reads(),
             durability=config.journal.durability,
             history=None if config.history.kind == "none" else store_of(config).history,
             beside=Beside(

@@ -1,5 +1,6 @@
 """Which scenes there are, and which of them a run of a minute can show."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,14 +15,25 @@ _QUICK_MS = 5_000
 _QUICK_SAMPLES = 3
 
 
-def known_scenes(paths: Sequence[Path] = ()) -> SceneSet:
-    """The scenes under `paths`; the shipped ones where there are none.
+def known_scenes(paths: Sequence[Path] = (), metrics: Sequence[str] = ()) -> SceneSet:
+    """The scenes under `paths`; the shipped ones where there are none, read once in a process.
+
+    `metrics` are there beside the catalogue's.
 
     Raises:
         ConfigError: With every finding.
     """
+    return _loaded(paths, metrics) if paths else _shipped_scenes(tuple(metrics))
+
+
+@functools.cache
+def _shipped_scenes(metrics: tuple[str, ...]) -> SceneSet:
+    return _loaded([shipped("scenes")], metrics)
+
+
+def _loaded(paths: Sequence[Path], metrics: Sequence[str]) -> SceneSet:
     types = load_catalogue()
-    return load_or_refuse(list(paths) or [shipped("scenes")], types, (), cases_when_asked(None, types))
+    return load_or_refuse(list(paths), types, metrics, cases_when_asked(None, types))
 
 
 def scene_ids(paths: Sequence[Path] = ()) -> set[str]:

@@ -16,6 +16,7 @@ from runtime.cover_commands import ledger, maintenance_app, profile_app
 from runtime.device_commands import device_app
 from runtime.history_commands import history_app
 from runtime.options import JsonOut, PasswordFile, Quiet, SceneFiles, Tz
+from runtime.outputs import fall_silent, speak_anyway, to_draw, to_write
 from runtime.scene_commands import scene_app
 
 app = typer.Typer(
@@ -32,34 +33,8 @@ app.add_typer(city_app, name="city")
 app.add_typer(history_app, name="history")
 app.add_typer(maintenance_app, name="maintenance")
 app.add_typer(profile_app, name="profile")
-app.command("ledger")(ledger)
 case_app = typer.Typer(help="Cases: what is dispatched. 案件", no_args_is_help=True)
 app.add_typer(case_app, name="case")
-
-
-def _writable(option: str, path: Path | None, *suffixes: str) -> Path | None:
-    """A file that can be written at the end, known at the beginning.
-
-    Raises:
-        ConfigError: If there is no such folder, it is one itself, or has another ending.
-    """
-    if path is None:
-        return None
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{option} {path}: there is no such folder")
-    if path.is_dir():
-        raise ConfigError(f"{option} {path}: it is a folder, a file is wanted")
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise ConfigError(f"{option} {path}: its name has to end in {' or '.join(suffixes)}")
-    return path
-
-
-def _json(path: Path | None) -> Path | None:
-    return _writable("--json", path)
-
-
-def _plot(path: Path | None) -> Path | None:
-    return _writable("--plot", path, ".png", ".svg")
 
 
 def _version(*, wanted: bool) -> None:
@@ -69,8 +44,11 @@ def _version(*, wanted: bool) -> None:
 
 
 _STORM_HOURS = 3.0
+_MONTH_S = 31 * 86_400
+_NOBODY_READS = 128 + signal.SIGPIPE
 Json = Annotated[
-    Path | None, typer.Option("--json", help="Write the summary to this file.", metavar="FILE", callback=_json)
+    Path | None,
+    typer.Option("--json", help="Write the summary to this file.", metavar="FILE", callback=to_write("--json")),
 ]
 Kind = Annotated[Literal["auto", "mosquitto", "rumqttd"], typer.Option("--broker", help="Which private broker.")]
 
@@ -84,11 +62,11 @@ def everywhere(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.", min=1)] = None,
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.", min=1, max=_MONTH_S)] = None,
     scale: Annotated[float, typer.Option(help="1.0 is 15,000 sensors and 15,000 cameras.", min=0.0001, max=10)] = 1.0,
     json_file: Json = None,
     seed: Annotated[int, typer.Option(help="Same seed, same world.", min=0)] = 1,
-    rate: Annotated[float | None, typer.Option(help="Sensor readings a second.", min=1)] = None,
+    rate: Annotated[float | None, typer.Option(help="Sensor readings a second.", min=1, max=1_000_000)] = None,
     broker: Kind = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -144,7 +122,7 @@ def simulate(
     cameras: Annotated[int, typer.Option(help="How many cameras.", min=0, max=200_000)] = 15_000,
     rate: Annotated[str, typer.Option(help="real, or messages of sensors a second.")] = "real",
     seed: Annotated[int, typer.Option(help="Same seed, same district, weather, incidents and faults.", min=0)] = 1,
-    seconds: Annotated[float, typer.Option(help="How long.", min=1)] = 3_600,
+    seconds: Annotated[float, typer.Option(help="How long; at most 31 days.", min=1, max=_MONTH_S)] = 3_600,
     truth: Annotated[Path | None, typer.Option(help="Write what really happened (JSON).")] = None,
     devices: Annotated[Path | None, typer.Option(help="Write the device list (CSV) that a system needs.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw rain, water and noise (PNG or SVG) and end.")] = None,
@@ -203,8 +181,10 @@ def camera(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="packed, engine, history, backtest, ingest, latency, ... or all.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report.", callback=_json)] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).", callback=_plot)] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the report.", callback=to_write("--json"))
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot (PNG or SVG).", callback=to_draw("--plot"))] = None,
     quick: Annotated[bool, typer.Option(help="One short round: shows that it runs, not how fast.")] = False,
 ) -> None:
     """Measure, each with its floor in the same run. 基准"""
@@ -280,6 +260,9 @@ def doctor(
     raise typer.Exit(run(config, json_out=json_out))
 
 
+app.command("ledger")(ledger)
+
+
 @case_app.command("catalogue")
 def case_catalogue(
     what: Annotated[
@@ -298,15 +281,28 @@ def case_catalogue(
 
 def main() -> None:
     """Entry point: 0 done, 1 a finding, 2 usage or bad input; one plain line for what a person has to know."""
+    speak_anyway()
     signal.signal(signal.SIGTERM, _asked_to_end)
-    status = guarded(app)
-    sys.stdout.flush()
-    raise SystemExit(status)
+    raise SystemExit(_said(guarded(app)))
 
 
 def _asked_to_end(number: int, _: object) -> NoReturn:
     """End as Ctrl-C does: what was started is stopped, what was made for a while is removed."""
     raise SystemExit(128 + number)
+
+
+def _said(status: int) -> int:
+    """The status, once all that was said has gone out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        fall_silent()
+        return _NOBODY_READS
+    except OSError as error:
+        fall_silent()
+        sys.stderr.write(f"scenewatch: standard output cannot be written: {error.strerror}\n")
+        return 1
+    return status
 
 
 def guarded(command: Callable[..., Any]) -> int:
@@ -315,11 +311,20 @@ def guarded(command: Callable[..., Any]) -> int:
         ended = command(standalone_mode=False)
     except typer.Abort:
         return 130
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer says 1 then, as if something had been found
+            return _NOBODY_READS
+        raise
     except ScenewatchError as error:
         if os.environ.get("SCENEWATCH_DEBUG"):
             raise
         sys.stderr.write(f"scenewatch: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1
+    except OSError as error:
+        if os.environ.get("SCENEWATCH_DEBUG"):
+            raise
+        sys.stderr.write(f"scenewatch: {_of_the_system(error)}\n")
+        return 1
     except Exception as error:
         show = getattr(error, "show", None)
         if show is None:
@@ -327,3 +332,9 @@ def guarded(command: Callable[..., Any]) -> int:
         show()
         return 2
     return ended if isinstance(ended, int) else 0
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, in one line, where no part of the program expected it."""
+    said = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {said}" if error.filename else said

@@ -95,6 +95,7 @@ class PrivateSystem:
         self.accounts: Accounts = make_accounts(self.data, {device.gateway for device in known})
         self.broker_port = free_port()
         self.hub_url = f"http://127.0.0.1:{free_port()}"
+        self.hub_token = secrets.token_urlsafe(18)
         self.ops_url = f"http://127.0.0.1:{free_port()}"
         self.folder = self._folder
         config = self._folder / "scenewatch.toml"
@@ -107,7 +108,7 @@ class PrivateSystem:
                 "http_port": int(self.ops_url.rpartition(":")[2]),
                 "clock": "recording" if recording else "system",
             },
-            "dispatch": {"url": self.hub_url, "token": secrets.token_urlsafe(18)},
+            "dispatch": {"url": self.hub_url, "token": self.hub_token},
             "hub": {"port": int(self.hub_url.rpartition(":")[2])},
             "history": {"kind": "parquet" if history else "none", "flush": "2s"},
         }

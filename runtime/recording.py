@@ -1,6 +1,7 @@
 """Recorded data from files: CSV and Parquet to columns, wrong rows named and left out."""
 
 import csv
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from pyarrow import parquet, timestamp, types
 
-from city.device_list import usable
+from city.device_list import undecodable, usable
 from core.errors import ConfigError
 from core.reading import Float64, Int32, Int64
 
@@ -19,7 +20,10 @@ _SECONDS_BELOW = 100_000_000_000
 """Numbers below this are seconds since the epoch (up to the year 5138), others milliseconds (from 1973 on)."""
 _MS_BEYOND = 253_402_300_800_000
 """The year 10000, which no time of a reading reaches."""
+_RUN_TOGETHER = re.compile(r"(?:199\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}(?:\d{2})?)?")
+"""A day and perhaps a time without anything between: as a number it would be seconds in 1970, or a year far away."""
 _TIMES = ("timestamp", "time", "t", "datetime", "date")
+_NO_COMMAS = ((";", "semicolons"), ("\t", "tabs"))
 _VALUES = ("value", "v")
 _FEEDS = ("feed", "device", "sensor")
 
@@ -72,16 +76,25 @@ def load_recording(path: Path, *, feed: str | None = None, tz: str = "UTC") -> R
     Raises:
         ConfigError: If the file cannot be read or no row of it is right.
     """
-    try:
-        zone = ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    zone = zone_of(tz)
     if path.is_dir():
         raise ConfigError(f"{path}: a folder; one file is played at a time")
     name = feed or _stem(path)
     feed_name(name)
     rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     return _columns(path, rows, name, zone)
+
+
+def zone_of(tz: str) -> ZoneInfo:
+    """The time zone that `--tz` names.
+
+    Raises:
+        ConfigError: If there is none of this name.
+    """
+    try:
+        return ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
 
 
 def _stem(path: Path) -> str:
@@ -109,8 +122,11 @@ def _csv(path: Path) -> Rows:
             return rows
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: not CSV in UTF-8: {error}") from error
+    except UnicodeDecodeError as error:
+        line = undecodable(path)
+        raise ConfigError(f"{path}:{line}: not CSV in UTF-8: {error.reason}; save it as UTF-8") from error
+    except csv.Error as error:
+        raise ConfigError(f"{path}: not CSV: {error}") from error
 
 
 def _layout(path: Path, first: list[str]) -> tuple[tuple[int, int, int], bool]:
@@ -125,7 +141,9 @@ def _layout(path: Path, first: list[str]) -> tuple[tuple[int, int, int], bool]:
         return (-1, 0, 1), False
     if len(first) == 3:
         return (0, 1, 2), False
-    raise ConfigError(f"{path}:1: {len(first)} columns; expected timestamp,value or feed,timestamp,value")
+    other = next((f"; it is separated by {name}, write commas" for sign, name in _NO_COMMAS if sign in first[0]), "")
+    count = f"{len(first)} column{'s' * (len(first) != 1)}"
+    raise ConfigError(f"{path}:1: {count}; expected timestamp,value or feed,timestamp,value{other}")
 
 
 def _parquet(path: Path) -> Rows:
@@ -178,8 +196,10 @@ def parse_time(text: str, zone: ZoneInfo) -> int:
     """Milliseconds since the epoch of an ISO time (with or without offset) or a number of seconds or milliseconds.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If it is none of these, or looks like a day all the same: `20261124`.
     """
+    if _RUN_TOGETHER.fullmatch(text):
+        raise ValueError(f"{text!r} looks like a day without its dashes; write it like 2026-11-24T10:00:00+08:00")
     try:
         number = float(text)
     except ValueError:
@@ -195,7 +215,10 @@ def parse_time(text: str, zone: ZoneInfo) -> int:
         raise ValueError(f"{text!r} is no time; write it like 2026-11-24T10:00:00+08:00") from None
     if stamp.tzinfo is None:
         stamp = stamp.replace(tzinfo=zone)
-    return round(stamp.timestamp() * 1000)
+    ms = round(stamp.timestamp() * 1000)
+    if ms < 0:
+        raise ValueError(f"{text!r} is before 1970")
+    return ms
 
 
 def _value(text: str) -> float:

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from runtime.options import By, JsonOut, Quiet, Reason, Tz
+from runtime.outputs import to_draw, writable
 
 scene_app = typer.Typer(help="Scenes: what decides, and their life. 场景", no_args_is_help=True)
 
@@ -141,6 +142,9 @@ def scene_rollback(
     raise typer.Exit(_desk(config, register, json_out=json_out).roll_back(scene, to, by, reason))
 
 
+_STDOUT = "-"
+
+
 class JsonAnywhere(TyperCommand):
     """A command whose `--json` may stand without a file: then it is written to standard output."""
 
@@ -151,8 +155,14 @@ class JsonAnywhere(TyperCommand):
             whole.append(argument)
             following = args[i + 1] if i + 1 < len(args) else "--"
             if (argument == "--json" and following.startswith("--")) or (argument, following) == ("--json", "-q"):
-                whole.append("-")
+                whole.append(_STDOUT)
         return super().parse_args(ctx, whole)
+
+
+def _to_write_anywhere(file: str | None) -> str | None:
+    if file not in (None, _STDOUT):
+        writable("--json", Path(file))
+    return file
 
 
 WhichScene = Annotated[str, typer.Argument(help="A scene file; or an id of the register, or id@VERSION.")]
@@ -166,7 +176,12 @@ Devices = Annotated[Path | None, typer.Option(help="Device list, in place of the
 Library = Annotated[Path | None, typer.Option(help="Scenes in force, in place of the configuration's.")]
 Labels = Annotated[Path | None, typer.Option(help="truth.json of a simulated run; default: operators' verdicts.")]
 JsonFile = Annotated[
-    str | None, typer.Option("--json", help="For programs; to this file, or where it is left out to standard output.")
+    str | None,
+    typer.Option(
+        "--json",
+        help="For programs; to this file, or where it is left out to standard output.",
+        callback=_to_write_anywhere,
+    ),
 ]
 Warm = Annotated[
     str | None, typer.Option(help="How much before it is read; default: what the scene looks back, 1d at least.")
@@ -190,7 +205,9 @@ def scene_backtest(
     ] = None,
     compare: Annotated[str | None, typer.Option(help="Another version of the scene: file, id or id@VERSION.")] = None,
     labels: Labels = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw it: FILE.png or FILE.svg.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw it: FILE.png or FILE.svg.", callback=to_draw("--plot"))
+    ] = None,
     json_file: JsonFile = None,
     tz: Tz = "UTC",
     warm: Warm = None,

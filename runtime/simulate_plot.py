@@ -14,11 +14,27 @@ _ZONE_MS = 8 * 3_600_000
 _DAY_MS = 86_400_000
 _POINTS = 1_440
 _SHOWN = 6
+_FIRST_DAY, _LAST_DAY = dt.date(1990, 1, 1), dt.date(2099, 12, 31)
 
 
 def midnight(now_ms: int) -> int:
     """The last midnight in the district before a time, ms."""
     return (now_ms + _ZONE_MS) // _DAY_MS * _DAY_MS - _ZONE_MS
+
+
+def day_in_the_district(option: str, text: str) -> int:
+    """The midnight at which a day begins, ms.
+
+    Raises:
+        ConfigError: If it is none of this or the last century's end, within which the world can be made up.
+    """
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        day = dt.date.min
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise ConfigError(f"{option} {text}: write a day like 2026-07-09, from {_FIRST_DAY} to {_LAST_DAY}")
+    return (day - dt.date(1970, 1, 1)).days * _DAY_MS - _ZONE_MS
 
 
 def plot(world: World, path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from runtime.outputs import writing
+
 VERSION = 1
 
 
@@ -37,5 +39,10 @@ def summary(
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON for programs, readable for people."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    """Write JSON for programs, readable for people.
+
+    Raises:
+        UnavailableError: If it cannot be written.
+    """
+    with writing(path):
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")

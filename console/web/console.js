@@ -1,5 +1,5 @@
 // The live tables: lists are loaded once the stream is ready, then every message changes one row.
-import { current, switchLanguage, translate, word } from "/web/words.js";
+import { current, limitWords, switchLanguage, translate, word } from "/web/words.js";
 
 const PAGE = 50;
 const MOST_ROWS = 500;
@@ -20,10 +20,24 @@ function headers() {
 }
 
 async function ask(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: { ...headers(), ...options.headers } });
-  if (answer.ok) return answer;
-  const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
-  throw Object.assign(new Error(problem.detail), { status: answer.status });
+  const answer = await fetch(path, { ...options, headers: { ...headers(), ...options.headers } }).catch(() => null);
+  if (answer?.ok) return answer;
+  const problem = answer ? await answer.json().catch(() => ({})) : { code: "away" };
+  throw Object.assign(new Error(problem.detail ?? answer?.statusText ?? ""), { status: answer?.status, code: problem.code });
+}
+
+// What went wrong in the reader's language, by the code of the problem; else as the hub says it.
+function why(error) {
+  const key = `problem_${error.code}`;
+  const said = word(key);
+  return `${word("failed")}: ${said === key ? error.message : said}`;
+}
+
+const settled = () => { $("fault").textContent = ""; };
+
+function complain(error) {
+  $("fault").textContent = why(error);
+  if (error.status === 401) openAccess();
 }
 
 async function load(name, cursor = null) {
@@ -45,6 +59,8 @@ async function loadAll() {
 
 // --- the stream ---
 
+let tryNow = () => {};
+
 async function follow() {
   let pause = 500;
   for (;;) {
@@ -65,7 +81,7 @@ async function follow() {
     } catch (error) {
       say(error.status === 401 ? "closed" : "lost");
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await new Promise((resolve) => { tryNow = resolve; setTimeout(resolve, pause); });
     pause = Math.min(pause * 2, 10000);
   }
 }
@@ -136,10 +152,17 @@ function tilesSoon() {
   tilesTimer ??= setTimeout(() => { tilesTimer = null; drawTiles().catch(() => {}); }, 1000);
 }
 
+let counts = null;
+
 async function drawTiles() {
-  const { alerts } = await (await ask("/api/v1/counts")).json();
+  counts = (await (await ask("/api/v1/counts")).json()).alerts;
+  showTiles();
+}
+
+function showTiles() {
+  if (counts === null) return;
   const tiles = SEVERITIES.map((severity) => {
-    const count = make("dd", String(alerts[severity]));
+    const count = make("dd", String(counts[severity]));
     const tile = make("div", null, `tile ${severity}`);
     tile.append(make("dt", `${word(severity)} · ${word("open_alerts")}`), count);
     return tile;
@@ -205,10 +228,11 @@ function make(tag, text = null, className = "") {
   return element;
 }
 
-function cells(...contents) {
+function cells(headings, ...contents) {
   const row = make("tr");
-  for (const content of contents) {
+  for (const [i, content] of contents.entries()) {
     const cell = make("td");
+    if (headings[i]) cell.dataset.label = word(headings[i]); // on a phone it stands before the content
     cell.append(content);
     row.append(cell);
   }
@@ -232,17 +256,20 @@ function where(item) {
   return item.town ? `${item.place} · ${item.town}` : item.place;
 }
 
+const CASE_HEADINGS = ["task_number", "severity", "what", "place", "state", "alert", "opened"];
+const ALERT_HEADINGS = ["severity", "what", "place", "measured", "state", "raised", ""];
+
 function caseRow(item) {
   const number = make("button", item.task_number, "number");
   number.type = "button";
   number.dataset.key = item.task_number;
-  number.addEventListener("click", () => showCase(item.task_number));
-  return cells(number, badge(item.severity), title(item), where(item), state(item.state), state(item.alert_state), time(item.opened_at));
+  number.addEventListener("click", () => showCase(item.task_number).then(settled, complain));
+  return cells(CASE_HEADINGS, number, badge(item.severity), title(item), where(item), state(item.state), state(item.alert_state), time(item.opened_at));
 }
 
 function alertRow(item) {
   const { value, unit, limit, metric } = item.measured;
-  const measured = `${metric} ${Number(value.toPrecision(6))}${unit ? ` ${unit}` : ""}${limit ? ` (${limit})` : ""}`;
+  const measured = `${metric} ${Number(value.toPrecision(6))}${unit ? ` ${unit}` : ""}${limit ? ` (${limitWords(limit)})` : ""}`;
   let action = "";
   if (item.state === "active" || item.state === "stale") {
     action = make("button", word("acknowledge"));
@@ -252,7 +279,7 @@ function alertRow(item) {
   } else if (item.acknowledged_by) {
     action = make("span", item.acknowledged_by, "by");
   }
-  return cells(badge(item.severity), title(item), where(item), measured, state(item.state), time(item.raised_at), action);
+  return cells(ALERT_HEADINGS, badge(item.severity), title(item), where(item), measured, state(item.state), time(item.raised_at), action);
 }
 
 function say(how) {
@@ -261,6 +288,12 @@ function say(how) {
 }
 
 // --- dialogs ---
+
+// A change of severity, and a verdict, stand in a note as the words of the interface; the rest is what people wrote.
+function noted(note) {
+  return note.replace(/^(info|minor|major|critical) -> (info|minor|major|critical)$/, (_, from, to) => `${word(from)} → ${word(to)}`)
+    .replace(/^(true|false|duplicate|not_ours|maintenance)(?=$|: )/, (verdict) => word(`verdict_${verdict}`));
+}
 
 async function showCase(number) {
   const { case: item, audit } = await (await ask(`/api/v1/cases/${encodeURIComponent(number)}`)).json();
@@ -279,7 +312,7 @@ async function showCase(number) {
   $("case-audit").replaceChildren(...audit.map((line) => {
     const entry = make("li");
     entry.append(time(line.at), make("strong", word(`what_${line.what}`)), make("span", line.who, "by"));
-    if (line.note) entry.append(make("span", line.note, "note"));
+    if (line.note) entry.append(make("span", noted(line.note), "note"));
     return entry;
   }));
   $("case").showModal();
@@ -306,7 +339,7 @@ $("seen-form").addEventListener("submit", async (event) => {
     $("seen-comment").value = "";
     $("news").textContent = word("said");
   } catch (error) {
-    $("seen-fault").textContent = error.message;
+    $("seen-fault").textContent = why(error);
     if (error.status === 401) openAccess();
   }
 });
@@ -323,6 +356,8 @@ $("access-form").addEventListener("submit", () => {
   const token = $("token").value.trim();
   if (token) sessionStorage.setItem("token", token);
   else sessionStorage.removeItem("token");
+  settled();
+  tryNow();
 });
 
 // --- controls ---
@@ -330,11 +365,11 @@ $("access-form").addEventListener("submit", () => {
 for (const [id, name] of [["case-state", "cases"], ["alert-state", "alerts"]]) {
   $(id).addEventListener("change", (event) => {
     lists[name].state = event.target.value;
-    load(name).catch(() => say("lost"));
+    load(name).then(settled, complain);
   });
 }
 for (const name of ["cases", "alerts"]) {
-  lists[name].more.addEventListener("click", () => load(name, lists[name].next).catch(() => say("lost")));
+  lists[name].more.addEventListener("click", () => load(name, lists[name].next).then(settled, complain));
 }
 $("language").addEventListener("click", () => { switchLanguage(); speak(); });
 
@@ -346,6 +381,7 @@ function speak() {
   draw("cases");
   draw("alerts");
   drawCovers();
+  showTiles();
 }
 
 speak();

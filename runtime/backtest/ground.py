@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from city.catalogue import load_catalogue, shipped
 from city.device import DeviceType
@@ -19,7 +19,7 @@ from history.stores import Store
 from runtime.backtest.labels import Labels, VerdictLabels
 from runtime.backtest.material import Known, Range
 from runtime.backtest.which import context_of, registered, scene_of
-from runtime.recording import parse_time
+from runtime.recording import parse_time, zone_of
 from thresholds.check import load_scenes
 from thresholds.scene import Scene
 from thresholds.scene_set import SceneSet
@@ -226,10 +226,7 @@ def range_of(start: str, end: str | None, now_ms: int, *, tz: str = "UTC", warm:
     Raises:
         ConfigError: If a time is none, or the range is empty.
     """
-    try:
-        zone = ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"--tz {tz}: no such time zone; write it like Asia/Shanghai") from error
+    zone = zone_of(tz)
     try:
         warm_ms = WARM_MS if warm is None else parse_duration(warm)
     except ValueError as error:
@@ -249,11 +246,12 @@ def time_of(option: str, text: str, now_ms: int, zone: ZoneInfo) -> int:
     """
     if text == "now":
         return now_ms
-    try:
-        return now_ms - parse_duration(text)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        ago = now_ms - parse_duration(text)
+        if ago < 0:
+            raise ConfigError(f"{option}: {text} ago was before 1970")
+        return ago
     try:
         return parse_time(text, zone)
     except ValueError as error:
-        raise ConfigError(f"{option}: {error}, 2026-11-24, or 30d for so long ago") from error
+        raise ConfigError(f"{option}: {error}; a day like 2026-11-24, or 30d for so long ago, will do too") from error

@@ -150,7 +150,7 @@ def _curve(axis: Any, points: Sequence[Point]) -> None:
     if right and isinstance(right[0].values[paths[0]], str):
         chosen = groups[next(iter(groups))]
         axis.set_xticks([_number(p.values[paths[0]]) for p in chosen], [_word(p.values[paths[0]]) for p in chosen])
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, max(1.0, axis.get_ylim()[1]))  # nothing raised is a line on the ground of whole numbers
     axis.yaxis.get_major_locator().set_params(integer=True)
     axis.set_xlabel(paths[0] if paths else "", fontsize=8)
     axis.set_title(f"sweep over {len(points)} values", loc="left", fontsize=9)

@@ -10,13 +10,14 @@ from runtime.backtest.compare import Difference, Moved
 from runtime.backtest.labels import LabelScore
 from runtime.backtest.report import AlertView, Backtest, Count
 from runtime.backtest.sweep import Point
+from runtime.terminal import terminal
 
 _SHOWN = 20
 
 
 def show(told: Backtest, compared: Difference | None = None, points: Sequence[Point] | None = None) -> None:
     """Print it."""
-    console = Console()
+    console = terminal()
     console.print(_summary(told))
     _print(console, _alerts("Alerts 告警", told.alerts))
     _print(console, _counts("Places 地点", told.per_place))

@@ -22,7 +22,7 @@ from tests.unit.history.parts import BASE, DAY, Source, rows_of
 
 pytestmark = pytest.mark.chaos
 
-KILLS = min(20, int(os.environ.get("SCENEWATCH_KILLS", "3")))
+KILLS = min(20, int(os.environ.get("SCENEWATCH_KILLS", "2")))
 DEVICES = ("d0", "d1", "d2", "d3")
 
 

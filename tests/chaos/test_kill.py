@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 
 FEEDS = 200
 RATE = 5_000
-KILLS = int(os.environ.get("SCENEWATCH_KILLS", "4"))
+KILLS = int(os.environ.get("SCENEWATCH_KILLS", "2"))
 """`make chaos` asks for more."""
 
 

@@ -5,8 +5,10 @@ import os
 import signal
 import sqlite3
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -37,9 +39,10 @@ class Hand:
         self.publish(f"tele/{device}", json.dumps({"t": at, "v": {"depth_cm": value}}))
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    with System(tmp_path, Truth(3).devices(), SCENE) as running:
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One for all of these tests: each has devices of its own."""
+    with System(tmp_path_factory.mktemp("system"), Truth(8).devices(), SCENE) as running:
         yield running
 
 
@@ -51,8 +54,18 @@ def hand(system: System) -> Iterator[Hand]:
     gateway.client.loop_stop()
 
 
-def state(system: System) -> str:
-    alerts = system.alerts()
+def alerts_of(system: System, device: str) -> list[dict[str, Any]]:
+    """Newest first."""
+    return [alert for alert in system.alerts() if alert["place"] == device]
+
+
+def cases_of(system: System, device: str) -> list[dict[str, Any]]:
+    alerts = {alert["id"] for alert in alerts_of(system, device)}
+    return [case for case in system.cases() if case["alert"] in alerts]
+
+
+def state(system: System, device: str) -> str:
+    alerts = alerts_of(system, device)
     return str(alerts[0]["state"]) if alerts else "none"
 
 
@@ -60,30 +73,30 @@ def test_raised_acknowledged_stale_refreshed_and_cleared(system: System, hand: H
     hand.publish("state", '{"online": true}', retain=True)
     hand.reading(1_000, 30)
     hand.reading(2_000, 30)
-    wait_until(lambda: state(system) == "active", 10, "the alert is raised")
-    (case,) = system.cases()
-    alert = system.alerts()[0]["id"]
+    wait_until(lambda: state(system, "pit-0000") == "active", 10, "the alert is raised")
+    (case,) = cases_of(system, "pit-0000")
+    alert = alerts_of(system, "pit-0000")[0]["id"]
     answer = httpx.post(
         f"{system.hub}/api/v1/alerts/{alert}/acknowledge",
         json={"by": "operator-7", "comment": "seen"},
         headers={"Authorization": f"Bearer {TOKEN}"},
     )
     assert answer.status_code == 202, answer.text
-    wait_until(lambda: state(system) == "acknowledged", 10, "the acknowledgement came round")
+    wait_until(lambda: state(system, "pit-0000") == "acknowledged", 10, "the acknowledgement came round")
     hand.publish("state", '{"online": false}', retain=True)
-    wait_until(lambda: state(system) == "stale", 10, "its gateway is away")
+    wait_until(lambda: state(system, "pit-0000") == "stale", 10, "its gateway is away")
     hand.publish("state", '{"online": true}', retain=True)
-    wait_until(lambda: state(system) == "acknowledged", 10, "its gateway is back")
+    wait_until(lambda: state(system, "pit-0000") == "acknowledged", 10, "its gateway is back")
     hand.reading(3_000, 1)
-    wait_until(lambda: state(system) == "cleared", 10, "it cleared")
-    found = system.alerts()[0]
+    wait_until(lambda: state(system, "pit-0000") == "cleared", 10, "it cleared")
+    found = alerts_of(system, "pit-0000")[0]
     assert found["acknowledged_by"] == "operator-7"
     assert found["raised_at"] == "1970-01-01T00:00:02.000Z"
     assert found["cleared_at"] == "1970-01-01T00:00:03.000Z"
-    assert [c["task_number"] for c in system.cases()] == [case["task_number"]]
+    assert [c["task_number"] for c in cases_of(system, "pit-0000")] == [case["task_number"]]
     hand.reading(4_000, 30)
     hand.reading(5_000, 30)
-    wait_until(lambda: len(system.cases()) == 2, 10, "a recurrence is a new alert with a new case")
+    wait_until(lambda: len(cases_of(system, "pit-0000")) == 2, 10, "a recurrence is a new alert with a new case")
 
 
 def test_a_maintenance_said_at_the_hub_outlives_the_pipeline_and_ends_with_what_still_holds(
@@ -91,21 +104,22 @@ def test_a_maintenance_said_at_the_hub_outlives_the_pipeline_and_ends_with_what_
 ) -> None:
     client = httpx.Client(base_url=system.hub, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
     who = {"by": "Li", "reason": "泵站检修"}
-    made = client.post("/api/v1/maintenance", json={**who, "where": {"device": ["pit-0000"]}, "to": "2h"}).json()
-    wait_until(lambda: system.status().get("feedback", 0) > 0, 10, "the pipeline has fetched it")
-    hand.reading(1_000, 30)
-    hand.reading(2_000, 30)
+    said = system.status()["feedback"]
+    made = client.post("/api/v1/maintenance", json={**who, "where": {"device": ["pit-0001"]}, "to": "2h"}).json()
+    wait_until(lambda: system.status().get("feedback", 0) > said, 10, "the pipeline has fetched it")
+    hand.reading(1_000, 30, "pit-0001")
+    hand.reading(2_000, 30, "pit-0001")
     wait_until(lambda: bool(client.get("/api/v1/ledger").json()["items"]), 10, "the ledger has it")
-    assert system.alerts() == []
+    assert alerts_of(system, "pit-0001") == []
     victim = system.status()["pid"]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: system.restarted(victim), 20, "the pipeline is back")
     path = f"/api/v1/maintenance/{made['id']}"
     assert client.post(f"{path}/end", json={**who, "reason": "提前完工"}).json()["state"] == "ended"
-    wait_until(lambda: len(system.cases()) == 1, 10, "what still holds has a case")
+    wait_until(lambda: len(cases_of(system, "pit-0001")) == 1, 10, "what still holds has a case")
     wait_until(lambda: bool(client.get(path).json()["over"]), 10, "what was behind it is told")
     detail = client.get(path).json()
-    assert [(one["device"], one["outcome"]) for one in detail["behind"]] == [("pit-0000", "released")]
+    assert [(one["device"], one["outcome"]) for one in detail["behind"]] == [("pit-0001", "released")]
     assert [(one["kept"], one["cleared"], one["holds"]) for one in detail["over"]] == [(1, 0, 1)]
     client.close()
 
@@ -122,26 +136,32 @@ def test_what_is_refused_is_counted_and_published_and_takes_nothing_good_with_it
     watcher.loop_start()
     try:
         wait_until(lambda: bool(subscribed), 10, "somebody listens to notices")
+        before, taken = Counter(system.status()["rejected"]), system.status()["readings"]
         hand.publish(
-            "pack", '{"r":[["pit-0000","depth_cm",1000,1],["pit-0000","depth_cm",2000,"x"],["nobody","depth_cm",1,1]]}'
+            "pack", '{"r":[["pit-0002","depth_cm",1000,1],["pit-0002","depth_cm",2000,"x"],["nobody","depth_cm",1,1]]}'
         )
-        hand.publish("pack", '{"r":[["pit-0000","depth_cm",3000,NaN],["pit-0001","depth_cm",3000,2.5]]}')
-        hand.publish("tele/pit-0002", "{")
-        wait_until(lambda: system.status()["readings"] == 2, 10, "the good readings count")
-        wait_until(lambda: sum(system.status()["rejected"].values()) == 4, 10, "the others are counted")
+        hand.publish("pack", '{"r":[["pit-0002","depth_cm",3000,NaN],["pit-0003","depth_cm",3000,2.5]]}')
+        hand.publish("tele/pit-0004", "{")
+        wait_until(lambda: system.status()["readings"] == taken + 2, 10, "the good readings count")
+        wait_until(
+            lambda: sum(system.status()["rejected"].values()) == before.total() + 4, 10, "the others are counted"
+        )
         wait_until(lambda: len(notices) == 4, 10, "each is told")
-        assert {notice["reason"] for notice in notices} == set(system.status()["rejected"])
-        assert system.status()["rejected"] == {"not_a_number": 1, "unknown_device": 1, "not_finite": 1, "malformed": 1}
+        refused = Counter(system.status()["rejected"]) - before
+        assert {notice["reason"] for notice in notices} == set(refused)
+        assert refused == {"not_a_number": 1, "unknown_device": 1, "not_finite": 1, "malformed": 1}
     finally:
         watcher.disconnect()
         watcher.loop_stop()
 
 
 def test_a_gateway_cannot_publish_under_another_id(system: System, hand: Hand) -> None:
-    hand.client.publish("sw/v1/other/tele/pit-0000", '{"t":1,"v":{"depth_cm":1}}', qos=1)
-    hand.reading(1_000, 1)
-    wait_until(lambda: system.status()["readings"] == 1, 10, "its own reading")
-    assert system.status()["rejected"] in ({}, {"wrong_gateway": 1})
+    before, taken = Counter(system.status()["rejected"]), system.status()["readings"]
+    hand.client.publish("sw/v1/other/tele/pit-0005", '{"t":1,"v":{"depth_cm":1}}', qos=1)
+    hand.reading(1_000, 1, "pit-0005")
+    wait_until(lambda: system.status()["readings"] > taken, 10, "its own reading")
+    assert system.status()["readings"] == taken + 1
+    assert Counter(system.status()["rejected"]) - before in ({}, {"wrong_gateway": 1})
 
 
 def test_a_delay_ends_by_time_without_a_new_reading(tmp_path: Path) -> None:
@@ -165,9 +185,9 @@ def test_the_configuration_of_the_test_holds_no_password_for_everybody(system: S
 
 def test_what_an_alert_turned_out_to_be_reaches_the_pipeline_and_outlives_its_crash(system: System, hand: Hand) -> None:
     for at, value in ((1_000, 30), (2_000, 30), (3_000, 1)):
-        hand.reading(at, value)
-    wait_until(lambda: state(system) == "cleared", 40, "the alert has come and gone")
-    alert = system.alerts()[0]["id"]
+        hand.reading(at, value, "pit-0006")
+    wait_until(lambda: state(system, "pit-0006") == "cleared", 40, "the alert has come and gone")
+    alert = alerts_of(system, "pit-0006")[0]["id"]
     said = httpx.post(
         f"{system.hub}/api/v1/alerts/{alert}/verdict",
         json={"verdict": "false", "by": "Li"},

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from city.folder import layer_file, save_city
 from runtime.config import write_config
+from runtime.main import app
 from tests.unit.city.made import corner, squares
 
 PATIENCE_S = 60.0
@@ -66,8 +68,7 @@ def test_a_wrong_map_is_a_plain_line_and_not_a_served_hub(config: Path) -> None:
 
 def test_the_doctor_looks_at_the_map(config: Path) -> None:
     def seen() -> dict[str, str]:
-        arguments = [*COMMAND, "doctor", "-c", str(config), "--json"]
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done = CliRunner().invoke(app, ["doctor", "-c", str(config), "--json"])
         return next(look for look in json.loads(done.stdout) if look["what"] == "map")
 
     assert seen()["level"] == "OK"

@@ -143,7 +143,7 @@ def test_a_broker_is_reached_over_tls_and_only_one_that_the_ca_vouches_for(tmp_p
             assert any("certificate verify failed" in line for line in serve.stderr)
     finally:
         serve.send_signal(signal.SIGTERM)
-        serve.communicate(timeout=10)
+        serve.communicate(timeout=PATIENCE_S)
         running.stop()
 
 
@@ -152,7 +152,7 @@ def test_a_refused_password_is_one_clear_line_and_an_end(tmp_path: Path, broker:
         pytest.skip("the embedded broker closes the connection without saying why")
     path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}")
     path.write_text(path.read_text().replace("pipeline-word", "another-word"))
-    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2
     assert "refused user 'scenewatch'" in done.stderr
     assert "check broker.user and broker.password" in done.stderr
@@ -174,14 +174,14 @@ def test_a_broker_that_comes_later_is_waited_for(tmp_path: Path) -> None:
         assert any(line.startswith("pipeline:") for line in lines_of(serve))
     finally:
         serve.send_signal(signal.SIGTERM)
-        serve.communicate(timeout=10)
+        serve.communicate(timeout=PATIENCE_S)
         again.stop()
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path, broker: Address) -> None:
     path = config(tmp_path, f"mqtt://127.0.0.1:{broker.port}")
     path.write_text(path.read_text() + f"\n[pipeline]\nhttp_port = {broker.port}\n")
-    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert f"port {broker.port}" in done.stderr
     assert "taken" in done.stderr
@@ -199,5 +199,5 @@ def test_a_broker_that_only_closes_the_connection_is_tried_more_and_more_slowly_
         assert any("does not let user 'scenewatch' in" in line for line in serve.stderr)
     finally:
         serve.send_signal(signal.SIGTERM)
-        serve.communicate(timeout=10)
+        serve.communicate(timeout=PATIENCE_S)
         embedded.stop()

@@ -222,7 +222,7 @@ def _scene_index(scene: str) -> int:
 
 
 AlertMachine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_alerts_keep_their_laws = AlertMachine.TestCase
 
@@ -230,7 +230,7 @@ test_alerts_keep_their_laws = AlertMachine.TestCase
 Reading = st.tuples(st.integers(0, len(FEEDS.rows) - 1), st.integers(0, 1), Wanted)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(readings=st.lists(Reading, min_size=1, max_size=25), data=st.data())
 def test_replaying_from_any_point_leaves_the_store_as_it_was(
     readings: list[tuple[int, int, list[str]]], data: st.DataObject

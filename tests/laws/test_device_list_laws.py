@@ -101,7 +101,7 @@ def replayed(side: Side, known: DeviceList, snapshot: dict[str, Snapshot] | None
     return [again.apply(entry) for entry in entries]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows, st.lists(readings | rows, max_size=14), st.data())
 def test_a_replay_decides_the_same_whatever_the_list_became(
     first: dict[str, Device], steps: list[Step], data: st.DataObject
@@ -114,7 +114,7 @@ def test_a_replay_decides_the_same_whatever_the_list_became(
         assert replayed(side, known, snapshot, entries[at:]) == decided[at:]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows, st.lists(readings | rows, max_size=14))
 def test_feeds_are_barred_just_where_a_new_reading_would_be_refused(
     first: dict[str, Device], steps: list[Step]

@@ -44,7 +44,8 @@ numbers: st.SearchStrategy[object] = st.one_of(
     st.sampled_from(["12", None, [], {}, 1e308, 10**400]),
 )
 times: st.SearchStrategy[object] = st.one_of(
-    st.integers(1_699_999_000_000, 1_700_000_400_000), st.sampled_from([-1, 0, 1.5, "now", None, True, 10**17, 1e30])
+    st.integers(1_699_999_000_000, 1_700_000_400_000),
+    st.sampled_from([-1, 0, 1.5, 1_700_000_000, "now", None, True, 10**17, 1e30]),
 )
 devices = st.sampled_from([*DEVICES, "nobody", "", "a/b", "q" * 70, 'quo"te', "tab\t"])
 metrics = st.sampled_from(["gas_lel", "temp", "value", "", "温度", "back\\slash"])
@@ -142,7 +143,9 @@ def run(stream: bytes, cuts: list[int], *, fast: bool) -> Outcome:
         return registry.add(gateway, device, metric)
 
     decoder = Decoder(registry, Codec(resolve, max_pack=5), max_pack=5, fast=fast)
-    data = np.frombuffer(stream + b"\0", np.uint8)
+    data = np.frombuffer(
+        bytearray(stream + b"\0"), np.uint8
+    )  # writable like a socket's: for another the kernels compile anew
     outcome = Outcome([], [], b"", b"", [])
     at = 0
     for end in [*sorted(c for c in cuts if c < len(stream)), len(stream)]:
@@ -159,7 +162,7 @@ def run(stream: bytes, cuts: list[int], *, fast: bool) -> Outcome:
     return outcome
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(streams(), st.lists(st.integers(0, 2_000), max_size=6))
 def test_the_kernel_gives_what_the_slow_path_alone_gives(stream: bytes, cuts: list[int]) -> None:
     expected = run(stream, [], fast=False)
@@ -170,7 +173,7 @@ def test_the_kernel_gives_what_the_slow_path_alone_gives(stream: bytes, cuts: li
     assert warm.rows == expected.rows * 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.floats(-1e12, 1e12), st.integers(0, 12))
 def test_a_number_that_the_kernel_reads_is_the_nearest_double(value: float, digits: int) -> None:
     text = f"{value:.{digits}f}"
@@ -178,7 +181,7 @@ def test_a_number_that_the_kernel_reads_is_the_nearest_double(value: float, digi
     assert [row[2] for row in run(stream * 2, [], fast=True).rows] == [float(text)] * 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_at_all_break_more_than_the_connection(stream: bytes) -> None:
     results: list[object] = []

@@ -130,7 +130,7 @@ def rows_of(transitions: Transitions) -> list[tuple[object, ...]]:
     return list(zip(*columns, strict=True))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(cases)
 def test_the_engine_says_what_its_plain_twin_says(case: Case) -> None:
     engine, twin = case.engine(), case.twin()
@@ -141,13 +141,13 @@ def test_the_engine_says_what_its_plain_twin_says(case: Case) -> None:
     assert engine.decisions == twin.decisions
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases, st.integers(0, 2**32))
 def test_the_engine_keeps_the_laws_of_a_stage(case: Case, seed: int) -> None:
     check_stage(case.engine, [case.stream], rows=rows_of, quiet_ms=QUIET_MS, seed=seed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20_000)), max_size=3))
 def test_after_an_outage_delays_go_on_from_where_they_were(case: Case, outages: list[tuple[int, int]]) -> None:
     engine, twin = case.engine(), case.twin()
@@ -167,7 +167,7 @@ def test_after_an_outage_delays_go_on_from_where_they_were(case: Case, outages: 
     assert decided == twin.rows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.integers(0, 40))
 def test_the_same_scenes_again_change_nothing(case: Case, cut: int) -> None:
     whole, engine = case.engine(), case.engine()
@@ -177,7 +177,7 @@ def test_the_same_scenes_again_change_nothing(case: Case, cut: int) -> None:
     assert decided == rows_of(whole.on_batch(case.stream)) + rows_of(whole.on_timer(case.end_ms))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.integers(0, 40))
 def test_another_scene_beside_it_changes_nothing_for_a_scene(case: Case, cut: int) -> None:
     beside = Scene.model_validate({"scene": "0-first", "feeds": {"metric": "m"}, "levels": LADDERS[1]})
@@ -190,7 +190,7 @@ def test_another_scene_beside_it_changes_nothing_for_a_scene(case: Case, cut: in
     assert sorted(decided + others, key=repr) == sorted(expected, key=repr)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases)
 def test_every_level_goes_up_and_down_in_turn(case: Case) -> None:
     engine = case.engine()
@@ -211,7 +211,7 @@ def test_every_level_goes_up_and_down_in_turn(case: Case) -> None:
         last[level] = now
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases)
 def test_a_full_output_buffer_changes_nothing(case: Case) -> None:
     whole, engine = case.engine(), case.engine()

@@ -105,7 +105,7 @@ def twin_of(scenes: SceneSet) -> GateTwin:
     return GateTwin(scenes.scenes, [device for device in DEVICES for _ in "abcd"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     scene_sets(),
     streams(),
@@ -166,7 +166,7 @@ def test_engine_and_gate_keep_the_laws_of_a_stage(scenes: SceneSet, stream: Read
     check_stage(lambda: Gated(scenes), [stream], rows=rows_of, quiet_ms=100_000, seed=seed)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(scene_sets(), streams())
 def test_what_alerts_see_goes_up_and_down_in_turn(scenes: SceneSet, stream: ReadingBatch) -> None:
     gated = Gated(scenes)

@@ -138,7 +138,7 @@ def nearly(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [(*row[:6], float(f"{row[6]:.12g}") if math.isfinite(row[6]) else row[6], *row[7:]) for row in rows]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.booleans())
 def test_the_engine_says_what_its_plain_twin_says(case: Case, known: bool) -> None:  # noqa: FBT001 - drawn
     engine, twin = case.engine(), case.twin()
@@ -153,13 +153,13 @@ def test_the_engine_says_what_its_plain_twin_says(case: Case, known: bool) -> No
     assert engine.decisions == twin.decisions
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.integers(0, 2**32))
 def test_the_engine_keeps_the_laws_of_a_stage(case: Case, seed: int) -> None:
     check_stage(case.engine, [case.stream], rows=rows_of, quiet_ms=QUIET_MS + LATER_MS, seed=seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20_000)), max_size=3))
 def test_time_in_which_nobody_listened_does_not_count(case: Case, outages: list[tuple[int, int]]) -> None:
     engine, twin = case.engine(), case.twin()
@@ -209,7 +209,7 @@ def test_another_scene_beside_it_changes_nothing_for_a_scene(case: Case, cut: in
     assert sorted(decided + others_, key=repr) == sorted(expected, key=repr)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, st.lists(st.tuples(st.integers(0, 40), st.integers(0, FEEDS - 1)), max_size=4))
 def test_what_is_latched_is_let_go_as_the_twin_lets_it_go(case: Case, said: list[tuple[int, int]]) -> None:
     engine, twin = case.engine(), case.twin()
@@ -231,7 +231,7 @@ def test_what_is_latched_is_let_go_as_the_twin_lets_it_go(case: Case, said: list
     assert nearly(decided) == nearly(twin.rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases)
 def test_a_full_output_buffer_changes_nothing(case: Case) -> None:
     whole, engine = case.engine(), case.engine()

@@ -18,7 +18,7 @@ from tests.chaos.truth import Truth
 
 pytestmark = [pytest.mark.soak, pytest.mark.broker]
 
-SECONDS = float(os.environ.get("SCENEWATCH_SOAK_S", "12"))
+SECONDS = float(os.environ.get("SCENEWATCH_SOAK_S", "6"))
 RATE = 1_000
 SAMPLES = 24
 WARM = 8

@@ -1,7 +1,5 @@
 """The life of alerts from outside: what is told, and when."""
 
-from dataclasses import replace
-
 import pytest
 
 from alerts.event import EventType, Feedback
@@ -10,16 +8,9 @@ from alerts.states import STEPS, Decision, Happening, State
 from core.clock import rfc3339
 from core.errors import DataLossError
 from core.severity import Severity
-from tests.unit.alerts.parts import MIN, T0, FeedsOf, Row, SceneOf, ScenesOf, Timeline, device, feeds, only
-from thresholds.transition import TransitionKind, Transitions
-
-INFO, MINOR, MAJOR, CRITICAL = Severity.INFO, Severity.MINOR, Severity.MAJOR, Severity.CRITICAL
-ONSET, LAPSED = TransitionKind.ONSET, TransitionKind.LAPSED
-RAISED, CLEARED = TransitionKind.RAISED, TransitionKind.CLEARED
-
-
-def acknowledge(alert: str, by: str = "wang", seq: int = 1) -> Feedback:
-    return Feedback(seq=seq, kind="acknowledge", alert=alert, by=by, comment="on my way", at=rfc3339(T0))
+from tests.unit.alerts.parts import MIN, T0, FeedsOf, Row, SceneOf, Timeline, device, feeds, only
+from tests.unit.alerts.words import CLEARED, CRITICAL, INFO, LAPSED, MAJOR, MINOR, ONSET, RAISED, acknowledge
+from thresholds.transition import Transitions
 
 
 def test_nothing_follows_from_nothing() -> None:
@@ -148,23 +139,6 @@ def test_an_alert_is_to_have_a_case_from_the_severity_on_that_its_scene_names() 
     assert [c.data.auto for c in line.told] == [False, True, True], "once bad enough, it stays so"
 
 
-def test_a_scene_that_folds_by_town_makes_one_alert_of_several_places() -> None:
-    towns = FeedsOf([device("d0", "M1"), device("d1", "M2"), device("d2", "M3", town="T02")])
-    line = Timeline(SceneOf(by_town=True), feeds_of=towns)
-    line.raised(0, T0)
-    line.raised(1, T0 + 1)
-    line.raised(2, T0 + 2)
-    assert [(c.type.name, c.data.place, c.data.count) for c in line.told] == [
-        ("RAISED", "M1", 1),
-        ("CHANGED", "M1", 2),
-        ("RAISED", "M3", 1),
-    ]
-    line.cleared(0, T0 + 3)
-    assert line.stage.open_count == 2
-    line.cleared(1, T0 + 4)
-    assert line.told[-1].type.name == "CLEARED"
-
-
 def test_severity_is_the_worst_active_level_at_each_moment() -> None:
     line = Timeline()
     line.raised(0, T0, MINOR)
@@ -193,29 +167,6 @@ def test_after_a_fall_the_event_measures_the_level_that_still_holds() -> None:
     assert (measured.limit, measured.value) == ("above 20", 30.0)
 
 
-def test_feeds_of_one_place_fold_into_one_alert_with_a_count() -> None:
-    line = Timeline()
-    line.raised(0, T0)
-    joined = only(line.raised(1, T0 + 10 * MIN))
-    assert (joined.type, joined.decision) == (EventType.CHANGED, Decision.FOLDED)
-    assert joined.data.count == 2
-    assert joined.data.feeds == ["d0/depth_cm", "d1/depth_cm"]
-    assert joined.data.measured.device == "d1"
-    assert line.cleared(0, T0 + 11 * MIN) == []
-    assert only(line.cleared(1, T0 + 12 * MIN)).type is EventType.CLEARED
-
-
-def test_other_places_and_other_scenes_have_alerts_of_their_own() -> None:
-    line = Timeline(SceneOf(), SceneOf(id="ponding"))
-    ids = {
-        only(line.raised(0, T0)).data.alert,
-        only(line.raised(3, T0)).data.alert,
-        only(line.raised(0, T0, scene=1)).data.alert,
-    }
-    assert len(ids) == 3
-    assert line.stage.open_count == 3
-
-
 def test_a_reading_that_raises_in_two_scenes_opens_an_alert_in_each() -> None:
     line = Timeline(SceneOf(), SceneOf(id="ponding"))
     line.push(Row(RAISED, 0, T0, scene=0), Row(RAISED, 0, T0, scene=1), Row(RAISED, 0, T0, MAJOR, scene=0))
@@ -223,45 +174,6 @@ def test_a_reading_that_raises_in_two_scenes_opens_an_alert_in_each() -> None:
         ("road-flooding", "major", 1),
         ("ponding", "minor", 1),
     ]
-
-
-def test_a_device_without_a_place_folds_by_itself() -> None:
-    line = Timeline(feeds_of=FeedsOf([device("d0", place=""), device("d1", place="")]))
-    assert only(line.raised(0, T0)).data.place == "d0"
-    assert only(line.raised(1, T0)).data.place == "d1"
-
-
-def test_a_new_feed_within_the_window_joins_and_one_outside_opens_a_second_alert() -> None:
-    line = Timeline(SceneOf(fold_window_ms=30 * MIN))
-    first = only(line.raised(0, T0)).data.alert
-    assert only(line.raised(1, T0 + 30 * MIN)).data.alert == first
-    second = only(line.raised(2, T0 + 60 * MIN + 1))
-    assert second.type is EventType.RAISED
-    assert second.data.alert != first
-
-
-def test_the_window_runs_from_the_last_raise() -> None:
-    line = Timeline(SceneOf(fold_window_ms=30 * MIN))
-    first = only(line.raised(0, T0)).data.alert
-    line.raised(1, T0 + 20 * MIN)
-    assert only(line.raised(2, T0 + 45 * MIN)).data.alert == first
-
-
-def test_a_feed_that_was_part_of_an_open_alert_comes_back_to_it_after_the_window() -> None:
-    line = Timeline(SceneOf(fold_window_ms=30 * MIN))
-    first = only(line.raised(0, T0)).data.alert
-    line.raised(1, T0 + MIN)
-    line.cleared(1, T0 + 2 * MIN)
-    back = only(line.raised(1, T0 + 300 * MIN))
-    assert (back.data.alert, back.decision) == (first, Decision.REPEATED)
-
-
-def test_each_level_clears_in_the_alert_that_it_raised() -> None:
-    line = Timeline(SceneOf(fold_window_ms=MIN))
-    first = only(line.raised(0, T0)).data.alert
-    second = only(line.raised(1, T0 + 2 * MIN)).data.alert
-    assert only(line.cleared(0, T0 + 3 * MIN)).data.alert == first
-    assert only(line.cleared(1, T0 + 4 * MIN)).data.alert == second
 
 
 def test_an_alert_does_not_clear_before_it_was_raised() -> None:
@@ -325,150 +237,6 @@ def test_feedback_of_an_unknown_kind_is_counted() -> None:
     assert line.stage.decisions[Decision.UNKNOWN_FEEDBACK] == 1
 
 
-def test_an_alert_is_stale_while_its_gateway_is_away_and_then_what_it_was() -> None:
-    line = Timeline()
-    alert = only(line.raised(0, T0)).data.alert
-    assert only(line.stage.on_gateway("g1", False, T0 + 1)).data.state == "stale"
-    assert line.stage.on_gateway("g1", False, T0 + 2) == []
-    back = only(line.stage.on_gateway("g1", True, T0 + 3))
-    assert (back.type, back.data.state, back.data.revision) == (EventType.REFRESHED, "active", 3)
-    line.stage.on_feedback(acknowledge(alert), T0 + 4)
-    assert only(line.stage.on_gateway("g1", False, T0 + 5)).type is EventType.STALE
-    assert only(line.stage.on_gateway("g1", True, T0 + 6)).data.state == "acknowledged"
-
-
-def test_an_alert_with_a_feed_behind_another_gateway_is_not_stale_until_both_are_away() -> None:
-    line = Timeline()
-    line.raised(0, T0)
-    line.raised(2, T0 + 1)
-    assert line.stage.on_gateway("g1", False, T0 + 2) == []
-    assert only(line.stage.on_gateway("g2", False, T0 + 3)).type is EventType.STALE
-    assert only(line.stage.on_gateway("g1", True, T0 + 4)).type is EventType.REFRESHED
-    assert line.stage.on_gateway("g2", True, T0 + 5) == []
-
-
-def test_an_alert_goes_stale_when_the_last_feed_of_a_present_gateway_clears() -> None:
-    line = Timeline()
-    line.raised(0, T0)
-    line.raised(2, T0 + 1)
-    line.stage.on_gateway("g1", False, T0 + 2)
-    assert only(line.cleared(2, T0 + 3)).type is EventType.STALE
-
-
-def test_a_feed_of_a_present_gateway_refreshes_a_stale_alert() -> None:
-    line = Timeline()
-    line.raised(0, T0)
-    line.stage.on_gateway("g1", False, T0 + 1)
-    changes = line.raised(2, T0 + 2, CRITICAL)
-    assert [(c.type, c.data.state) for c in changes] == [
-        (EventType.CHANGED, "stale"),
-        (EventType.REFRESHED, "active"),
-    ]
-
-
-def test_a_raise_while_its_gateway_is_away_opens_an_alert_that_is_stale_at_once() -> None:
-    line = Timeline()
-    line.stage.on_gateway("g1", False, T0)
-    line.raised(0, T0 + 1)
-    assert line.story == [("raised", "minor", "active"), ("stale", "minor", "stale")]
-
-
-def test_a_stale_alert_can_be_acknowledged_and_can_clear() -> None:
-    line = Timeline()
-    alert = only(line.raised(0, T0)).data.alert
-    line.stage.on_gateway("g1", False, T0 + 1)
-    seen = only(line.stage.on_feedback(acknowledge(alert), T0 + 2))
-    assert (seen.type, seen.data.state) == (EventType.ACKNOWLEDGED, "stale")
-    assert only(line.cleared(0, T0 + 3)).data.state == "cleared"
-    assert line.stage.on_gateway("g1", True, T0 + 4) == []
-
-
-def test_several_alerts_of_a_gateway_go_stale_in_the_order_in_which_they_opened() -> None:
-    line = Timeline(feeds_of=FeedsOf([device(f"d{n}", place=f"M{n}") for n in range(12)]))
-    ids = [only(line.raised(n, T0 + n)).data.alert for n in range(12)]
-    assert [c.data.alert for c in line.stage.on_gateway("g1", False, T0 + 20)] == ids
-
-
-def test_a_scene_in_shadow_counts_what_it_would_have_opened_and_tells_nobody() -> None:
-    line = Timeline(SceneOf(stage="shadow"))
-    line.raised(0, T0)
-    line.raised(1, T0 + 1)
-    line.cleared(0, T0 + 2)
-    line.cleared(1, T0 + 3)
-    line.raised(0, T0 + 4)
-    assert line.told == []
-    assert line.stage.shadow_opened == {"road-flooding": 2}
-    assert line.stage.open_count == 0
-    assert line.stage.decisions[Decision.SHADOWED] == 4
-
-
-def test_a_pilot_opens_alerts_in_its_towns_and_is_in_shadow_elsewhere() -> None:
-    two_towns = FeedsOf([device("d0", town="T03"), device("d1", place="M2", town="T09")])
-    line = Timeline(SceneOf(stage="pilot", pilot_towns=frozenset({"T03"})), feeds_of=two_towns)
-    assert only(line.raised(0, T0)).data.town == "T03"
-    assert line.raised(1, T0) == []
-    assert line.stage.shadow_opened == {"road-flooding": 1}
-
-
-def test_a_shadow_alert_cannot_be_acknowledged() -> None:
-    line = Timeline(SceneOf(stage="shadow"))
-    line.raised(0, T0)
-    would_be = only(Timeline().raised(0, T0)).data.alert
-    assert line.stage.on_feedback(acknowledge(would_be), T0 + 1) == []
-    assert line.stage.decisions[Decision.NOT_OPEN] == 1
-
-
-def test_a_scene_that_goes_live_opens_what_holds_now() -> None:
-    line = Timeline(SceneOf(stage="shadow"))
-    line.push(Row(RAISED, 0, T0, MINOR), Row(RAISED, 0, T0, MAJOR), Row(RAISED, 1, T0 + 1))
-    changes = line.stage.replace(ScenesOf((SceneOf(version="v2"),)), T0 + MIN)
-    assert [(c.type, c.data.severity, c.data.count) for c in changes] == [
-        (EventType.RAISED, "major", 2),
-        (EventType.CHANGED, "major", 3),
-    ]
-    assert changes[0].raised_ms == T0
-    assert changes[0].timing.device_ms is None
-    assert [line.cleared(0, T0 + 2 * MIN, s) for s in (MINOR, MAJOR)] != [[], []]
-    assert only(line.cleared(1, T0 + 3 * MIN)).type is EventType.CLEARED
-
-
-def test_a_scene_that_goes_live_folds_into_the_alert_that_its_pilot_opened() -> None:
-    mixed = FeedsOf([device("d0", town="T03"), device("d1", town="T09")])
-    pilot = SceneOf(stage="pilot", pilot_towns=frozenset({"T03"}))
-    line = Timeline(pilot, feeds_of=mixed)
-    alert = only(line.raised(0, T0)).data.alert
-    assert line.raised(1, T0 + 1) == []
-    joined = only(line.stage.replace(ScenesOf((SceneOf(),)), T0 + MIN))
-    assert (joined.data.alert, joined.decision) == (alert, Decision.FOLDED)
-
-
-def test_an_edited_scene_keeps_its_alerts_which_say_under_which_version_they_opened() -> None:
-    line = Timeline()
-    alert = only(line.raised(0, T0)).data.alert
-    assert line.stage.replace(ScenesOf((SceneOf(id="new"), SceneOf(version="v2"))), T0 + 1) == []
-    cleared = only(line.cleared(0, T0 + 2, scene=1)).data
-    assert (cleared.alert, cleared.rules) == (alert, "v1")
-
-
-def test_alerts_of_a_scene_that_is_gone_clear() -> None:
-    line = Timeline()
-    line.raised(0, T0)
-    line.push(Row(ONSET, 1, T0))
-    change = only(line.stage.replace(ScenesOf(()), T0 + MIN))
-    assert (change.type, change.data.cleared_at) == (EventType.CLEARED, rfc3339(T0 + MIN))
-    assert line.stage.decisions[Decision.RULES_CHANGED] == 1
-    assert line.stage.pending_count == 0
-
-
-def test_a_level_that_the_engine_no_longer_watches_leaves_its_alert() -> None:
-    line = Timeline()
-    line.push(Row(RAISED, 0, T0, MINOR), Row(RAISED, 0, T0, CRITICAL))
-    change = only(line.stage.replace(line.scenes, T0 + 1, keeps=lambda _scene, _feed, s: s < CRITICAL))
-    assert (change.type, change.data.severity) == (EventType.CHANGED, "minor")
-    assert line.cleared(0, T0 + 2, CRITICAL) == []
-    assert line.stage.decisions[Decision.UNKNOWN_LEVEL] == 1
-
-
 def test_a_second_raise_of_an_active_level_changes_nothing() -> None:
     line = Timeline()
     line.raised(0, T0)
@@ -518,11 +286,3 @@ def test_a_step_tells_somebody_whenever_the_state_on_the_wire_changes() -> None:
             continue
         if state.word != step.state.word:
             assert step.event is not None, (state, happening)
-
-
-def test_alerts_keep_the_words_of_the_scene_that_raised_them() -> None:
-    line = Timeline()
-    line.raised(0, T0)
-    renamed = replace(line.scenes.scenes[0], title_en="Other")
-    line.stage.replace(ScenesOf((renamed,)), T0 + 1)
-    assert only(line.raised(1, T0 + 2)).data.title_en == "Road flooding"

@@ -49,7 +49,7 @@ def points(draw: st.DrawFn) -> tuple[float, float]:
     return x, y
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(points())
 def test_a_point_lies_where_every_polygon_asked_one_by_one_says(point: tuple[float, float]) -> None:
     assert located(ATLAS, *point) == locate_slowly(ATLAS, *point)

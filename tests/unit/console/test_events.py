@@ -210,7 +210,7 @@ def test_an_unknown_address_and_a_wrong_method_have_codes_too(hub: RunningHub) -
     assert problem(hub.client.get("/api/v2/cases")) == (404, "not_found")
     wrong = hub.client.delete("/api/v1/cases")
     assert problem(wrong) == (405, "method_not_allowed")
-    assert wrong.headers["allow"] == "GET"
+    assert wrong.headers["allow"] == "GET, HEAD"
 
 
 def test_several_senders_of_the_same_events_open_one_case_each(hub: RunningHub) -> None:
@@ -251,7 +251,7 @@ def test_numbers_stay_over_a_restart_of_the_hub(start_hub: StartHub) -> None:
     assert after.post(event("c")).json()["task_number"] == "20261124-000003"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(
         st.binary(max_size=200),

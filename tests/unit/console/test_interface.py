@@ -198,3 +198,52 @@ def test_a_lane_turns_away_what_does_not_fit_and_keeps_its_order() -> None:
         return done
 
     assert asyncio.run(scenario()) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/metrics", "/api/v1/cases", "/api/v1/alerts/none", "/api/v1/events"]
+)
+def test_head_is_get_without_a_body(hub: RunningHub, path: str) -> None:
+    whole, head = hub.client.get(path), hub.client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+def test_head_of_the_stream_ends_at_once(hub: RunningHub) -> None:
+    head = hub.client.head("/api/v1/stream")
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
+def test_a_wrong_method_is_told_every_right_one(hub: RunningHub) -> None:
+    answer = hub.client.delete("/api/v1/maintenance")
+    assert problem(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+def test_the_description_says_that_reads_may_be_open_and_writes_never_are(hub: RunningHub) -> None:
+    paths = hub.get("/openapi.json")["paths"]
+    assert {} in paths["/api/v1/maintenance"]["get"]["security"]
+    assert {} not in paths["/api/v1/maintenance"]["post"]["security"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/api/v1/cases?sate=screening", "query.sate: there is no such parameter (did you mean state?)"),
+        (
+            "/api/v1/alerts?severity=major&offset=2",
+            "query.offset: there is no such parameter (there may be state, severity",
+        ),
+        ("/api/v1/counts?x=1", "query.x: there is no such parameter (there may be none here)"),
+    ],
+)
+def test_a_parameter_that_an_address_does_not_know_is_refused(hub: RunningHub, path: str, says: str) -> None:
+    answer = hub.client.get(path)
+    assert problem(answer) == (422, "invalid_parameter")
+    assert answer.json()["detail"].startswith(says)
+
+
+def test_every_address_says_that_it_may_refuse_a_parameter(hub: RunningHub) -> None:
+    for path, operations in hub.get("/openapi.json")["paths"].items():
+        told = all("422" in operation["responses"] for operation in operations.values())
+        assert told or not path.startswith("/api/"), path

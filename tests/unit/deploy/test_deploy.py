@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from alerts.event import EventType, Latency
 from alerts.stored import Acknowledged
 from city.catalogue import load_catalogue
+from console.access import check_access
 from console.metrics import Covered
 from console.metrics import Metrics as HubMetrics
 from dispatch.queries import Counts
@@ -166,3 +167,12 @@ def test_every_panel_has_a_source_and_a_place_of_its_own() -> None:
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]]
     assert len(set(places)) == len(places)
     assert {panel["datasource"]["uid"] for panel in board["panels"]} <= uids
+
+
+@pytest.mark.parametrize("name", ["scenewatch.toml", "compose/scenewatch.toml", "kubernetes/scenewatch.toml"])
+def test_the_hub_starts_with_each_configuration_and_prometheus_may_read_it(name: str) -> None:
+    config = load_config(DEPLOY / name)
+    check_access(config.hub.host, config.dispatch.token.get_secret_value(), config.hub.token_for_reads())
+    (scrape,) = documents(DEPLOY / "prometheus" / "prometheus.yaml")
+    (hub,) = (job for job in scrape["scrape_configs"] if job["job_name"] == "scenewatch-hub")
+    assert config.hub.token_for_reads() in (None, hub["authorization"]["credentials"])

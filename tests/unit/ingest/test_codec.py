@@ -33,7 +33,11 @@ REFUSALS = [
     (TELE, b'{"t": -5, "v": {"depth_cm": 1}}', Reason.BAD_TIME),
     (TELE, b'{"t": 1700000000000000, "v": {"depth_cm": 1}}', Reason.BAD_TIME),
     (TELE, b'{"t": 1' + b"0" * 400 + b', "v": {"depth_cm": 1}}', Reason.BAD_TIME),
+    (TELE, b'{"t": 1700000000, "v": {"depth_cm": 1}}', Reason.BAD_TIME),
+    (TELE, b'{"t": 1700000900.5, "v": {"depth_cm": 1}}', Reason.BAD_TIME),
+    ("sw/v1/gw-1/pack", b'{"r": [["pit-1", "depth_cm", 1700000000, 1]]}', Reason.BAD_TIME),
     (TELE, b'{"t": 1700000300001, "v": {"depth_cm": 1}}', Reason.AHEAD),
+    (TELE, b"", Reason.MALFORMED),
     (TELE, b'{"v": {"depth_cmm": 1}}', Reason.UNKNOWN_METRIC),
     (TELE, b'{"v": {"a/b": 1}}', Reason.BAD_NAME),
     ("sw/v1/gw-1/tele/pit-9", b'{"v": {"depth_cm": 1}}', Reason.UNKNOWN_DEVICE),
@@ -117,3 +121,26 @@ def test_a_notice_is_short_and_utf8_whatever_the_names_are(topic: str, payload: 
     assert notice is not None
     assert len(notice) < 2_000
     assert notice.decode()
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "says"),
+    [
+        (TELE, b'{"t": 1700000000, "v": {"depth_cm": 1}}', "it looks like seconds; send milliseconds"),
+        (TELE, b"", "the payload is empty"),
+        (TELE, b'"12.3"', "pit-1/value: text where a number or true/false stands"),
+        (TELE, b'{"v": {"depth_cm": {"raw": 1}}}', "pit-1/depth_cm: an object where a number or true/false stands"),
+        ("sw/v1/gw-1/tele/pit-9", b'{"v": {"depth_cm": 1}}', "it is not on the device list: adopt it there"),
+        ("sw/v1/gw-1/tele", b"1", "readings come on sw/v1/GATEWAY/tele/DEVICE"),
+    ],
+)
+def test_a_refusal_says_what_its_sender_can_mend(topic: str, payload: bytes, says: str) -> None:
+    (item,) = decode(topic, payload)
+    assert isinstance(item, Rejected)
+    assert says in item.detail
+
+
+def test_on_a_recordings_clock_the_first_weeks_of_1970_are_as_good_as_others() -> None:
+    codec = Codec(resolve, max_pack=3)
+    found = codec.decode(TELE, b'{"t": 1700000000, "v": {"depth_cm": 1}}', retained=False, arrival=0, latest_ms=1 << 62)
+    assert list(found) == [(1, 1_700_000_000, 1.0, 0)]

@@ -10,6 +10,7 @@ from core.errors import DataLossError, UnavailableError
 from core.reading import ReadingBatch
 from ingest.codec import GatewayState
 from ingest.journal import (
+    Entry,
     FeedNames,
     Journal,
     Kind,
@@ -50,6 +51,17 @@ def test_readings_of_different_arrivals_keep_theirs(tmp_path: Path) -> None:
     journal.close()
     assert entry.kind is Kind.READINGS_WITH_ARRIVAL
     assert same(decode_batch(entry), rows)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("arrivals", [[70, 70, 70], [70, 80, 90]])
+def test_columns_that_are_read_back_have_the_form_for_which_kernels_are_compiled(
+    rows: int, arrivals: list[int]
+) -> None:
+    kind, body = encode_batch(ReadingBatch.of([0, 1, 2], [5, 6, 7], [1, 2, 3], arrivals)[:rows])
+    found = decode_batch(Entry(1, kind, body))
+    columns = [getattr(found, name) for name in ReadingBatch.__slots__]
+    assert all(one.flags.aligned and one.flags.writeable and one.flags.c_contiguous for one in columns)
 
 
 def test_an_entry_stands_in_the_file_before_append_returns(tmp_path: Path) -> None:

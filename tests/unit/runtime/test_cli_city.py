@@ -120,7 +120,7 @@ def test_one_layer_and_assets_go_in_and_out(run: Run, city: Path, tmp_path: Path
         (("import", "CITY/towns.geojson", "--into", "CITY", "--layer", "town"), "there is no layer 'town'"),
         (("import", "CITY/towns.geojson", "--into", "CITY", "--property", "code"), "write it like --property code="),
         (("import", "CITY/none.geojson", "--into", "CITY", "--layer", "towns"), "none.geojson: cannot be read"),
-        (("export", "CITY/x", "--city", "CITY", "--plot", "CITY/no/such.png"), "the picture cannot be written"),
+        (("export", "CITY/x", "--city", "CITY", "--plot", "CITY/no/such.png"), "there is no such folder"),
     ],
 )
 def test_what_is_wrong_is_one_plain_line(run: Run, city: Path, arguments: tuple[object, ...], why: str) -> None:

@@ -1,6 +1,7 @@
 """Maintenance, profiles and the ledger from a terminal, against a real hub."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.hub import Beside, HubSettings
-from core.errors import ConfigError
+from core.errors import ConfigError, UnavailableError
 from runtime.cli_cover import TOKEN as VARIABLE
 from runtime.main import app
 from tests.unit.console.running import TOKEN, RunningHub
@@ -71,3 +72,10 @@ def test_what_cannot_be_is_said_in_a_plain_line(hub: RunningHub, arguments: list
 def test_without_an_address_it_says_how_to_give_one() -> None:
     with pytest.raises(ConfigError, match="--hub"):
         CliRunner().invoke(app, ["ledger"], catch_exceptions=False)
+
+
+def test_a_hub_that_is_away_is_told_with_the_cure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with pytest.raises(UnavailableError, match=rf"no hub answers at http://127\.0\.0\.1:{port} .*is it running"):
+        CliRunner().invoke(app, ["profile", "list", "--hub", f"http://127.0.0.1:{port}"], catch_exceptions=False)

@@ -217,3 +217,26 @@ def one_town(folder: Path) -> Path:
         feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": square}, "properties": properties}
         (target / f"{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     return target
+
+
+def test_a_user_without_a_name_is_written_down_by_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    run(folder, "suspend", "a")
+    assert audit(folder)[0]["who"] == "uid 4711"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--state", "suspendet"], "--state suspendet: there is none such (did you mean suspended?)"),
+        (["--type", "road-water-levl"], "--type road-water-levl: there is none such (did you mean road-water-level?)"),
+    ],
+)
+def test_a_word_that_no_device_can_have_is_told(folder: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(folder, "list", *arguments)
+    assert str(caught.value) == said

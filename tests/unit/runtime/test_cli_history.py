@@ -37,7 +37,7 @@ def test_a_recording_goes_in_and_comes_out_again(
 ) -> None:
     archive, out = tmp_path / "archive", tmp_path / "out.csv"
     status, said, _ = run(capsys, "import", recording, "--dir", archive, "--gateway", "cellar")
-    assert (status, said) == (0, "3,000 readings of 1 feeds imported\n")
+    assert (status, said) == (0, "3,000 readings of 1 feed imported\n")
     status, said, warned = run(capsys, "export", out, "--dir", archive, "--from", BASE, "--to", BASE + 3_000 * 60_000)
     assert status == 1  # the last minute is not covered by a recording that ends in it
     assert "3,000 readings" in said
@@ -46,7 +46,7 @@ def test_a_recording_goes_in_and_comes_out_again(
     assert len(lines) == 3_001
     assert lines[0].replace('"', "") == "feed,gateway,type,timestamp,value,arrival,quality"
     status, said, _ = run(capsys, "import", out, "--dir", tmp_path / "again", "--gateway", "cellar")
-    assert (status, said) == (0, "3,000 readings of 1 feeds imported\n")
+    assert (status, said) == (0, "3,000 readings of 1 feed imported\n")
     both = [ParquetHistory(tmp_path / name) for name in ("archive", "again")]
     first, second = (rows_of(history.readings(Selection.of(0, BASE + 30 * DAY))) for history in both)
     assert first == second
@@ -132,3 +132,9 @@ def test_a_mistake_is_one_line_with_its_cure(
     assert status in (1, 2)
     assert words in said
     assert said.count("\n") == 1
+
+
+def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "compact", "--dir", tmp_path / "histroy")
+    assert (status, err) == (1, f"scenewatch: {tmp_path / 'histroy'}: there is no history yet\n")
+    assert not (tmp_path / "histroy").exists()

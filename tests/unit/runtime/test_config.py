@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from runtime.config import Config, Stream, load_config, write_config
+from runtime.config import Config, Stream, load_config, read_secret, write_config
 from runtime.hub_role import database_of
 from runtime.stream.access import Access, access
 
@@ -218,3 +218,24 @@ def test_both_clients_of_kafka_are_told_the_same_and_no_word_shows_the_password(
     assert (credentials.protocol.value, credentials.mechanism.value) == ("SASL_SSL", "SCRAM-SHA-256")  # type: ignore[attr-defined]
     assert "s3cret" not in f"{found} {found!r} {credentials!r}"
     assert Access("a:1").credentials() is None
+
+
+def test_a_file_as_windows_writes_it_is_read(path: Path) -> None:
+    path.write_bytes(b'\xef\xbb\xbf[broker]\r\nuser = "me"\r\n')
+    assert load_config(path).broker.user == "me"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"\xff\xfe\x00s", "is no text in UTF-8"), (b"", "is empty: write the secret into it"), (b"\n", "is empty")],
+)
+def test_a_secret_that_is_none_is_told(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"--password-file: .*secret {says}"):
+        read_secret("--password-file", file)
+
+
+def test_a_secret_is_what_stands_in_its_file_without_mark_and_line_end(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfgeheim\r\n")
+    assert read_secret("broker.password_file", tmp_path / "secret") == "geheim"

@@ -57,7 +57,7 @@ class Live:
 
     def publish(self, at: int, time: int, *, metric: str = "gust", value: float = 1.0) -> list[Reason]:
         payload = json.dumps({"t": T0 + time, "v": {metric: value}}).encode()
-        data = np.frombuffer(frame("sw/v1/g/tele/w", payload, packet_id=7), np.uint8)
+        data = np.frombuffer(bytearray(frame("sw/v1/g/tele/w", payload, packet_id=7)), np.uint8)
         arrival = (T0 + at) * 1_000_000
         taken = self.decoder.take(data, 0, len(data), arrival=arrival, latest_ms=T0 + at + 5 * MINUTE)
         for entry in with_clocks(self.clocks, self.door, taken, arrival):

@@ -122,6 +122,11 @@ def test_an_unknown_zone_is_refused(tmp_path: Path, tz: str) -> None:
         ("a,yesterday,1", "'yesterday' is no time; write it like 2026-11-24T10:00:00+08:00"),
         ("a,2026-02-30,1", "'2026-02-30' is no time; write it like 2026-11-24T10:00:00+08:00"),
         ("a,-5,1", "'-5' is no time"),
+        ("a,1969-12-31T23:59:59Z,1", "'1969-12-31T23:59:59Z' is before 1970"),
+        *(
+            (f"a,{day},1", f"{day!r} looks like a day without its dashes; write it like 2026-11-24T10:00:00+08:00")
+            for day in ("20261124", "202611241000", "20261124100000")
+        ),
         ("a,nan,1", "'nan' is no time"),
         ("a,1e300,1", "'1e300' is no time"),
         ("a,,1", "'' is no time; write it like 2026-11-24T10:00:00+08:00"),
@@ -162,14 +167,21 @@ def test_a_row_without_a_feed_is_the_files_own(tmp_path: Path) -> None:
     [
         ("", "{path}: the file is empty"),
         ("timestamp,value\n", "{path}: no row can be used"),
-        ("5\n", "{path}:1: 1 columns; expected timestamp,value or feed,timestamp,value"),
+        ("5\n", "{path}:1: 1 column; expected timestamp,value or feed,timestamp,value"),
+        (
+            "timestamp;value\n5;1\n",
+            (
+                "{path}:1: 1 column; expected timestamp,value or feed,timestamp,value; "
+                "it is separated by semicolons, write commas"
+            ),
+        ),
         ("a,b,c,d\n", "{path}:1: 4 columns; expected timestamp,value or feed,timestamp,value"),
         (
             "timestamp,value\n5,high\n",
             "{path}: no row can be used\n{path}:2: 'high' is no number",
         ),
     ],
-    ids=["empty", "header only", "one column", "four columns", "no good row"],
+    ids=["empty", "header only", "one column", "semicolons", "four columns", "no good row"],
 )
 def test_a_file_without_a_good_row_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = written(tmp_path, text)
@@ -180,7 +192,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> No
     assert refusal(tmp_path / "gone.csv") == f"{tmp_path / 'gone.csv'}: cannot be read: No such file or directory"
     latin = tmp_path / "latin.csv"
     latin.write_bytes(b"timestamp,value\n\xff,1\n")
-    assert refusal(latin).startswith(f"{latin}: not CSV in UTF-8: ")
+    assert refusal(latin) == f"{latin}:2: not CSV in UTF-8: invalid start byte; save it as UTF-8"
 
 
 def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:

@@ -5,19 +5,18 @@ import numpy as np
 from alerts.change import AlertChange
 from alerts.event import AlertEvent
 from alerts.stored import Waiting
-from city.catalogue import load_catalogue, shipped
 from city.device import Device
 from core.clock import parse_rfc3339
 from core.reading import ReadingBatch
 from dispatch.case import Case
 from dispatch.intake import Intake, Known, Plan
+from runtime.known_scenes import known_scenes
 from runtime.offline import OfflineRun
-from thresholds.check import load_scenes
 from thresholds.scene_set import SceneSet
 
 T0 = 1_780_000_000_000
 MIN = 60_000
-SCENES = {scene.id: scene for scene in load_scenes([shipped("scenes")], load_catalogue())[0].scenes}
+SCENES = {scene.id: scene for scene in known_scenes().scenes}
 
 
 def plan_of(

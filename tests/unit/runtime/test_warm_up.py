@@ -14,6 +14,7 @@ from core.clock import wall_ns
 from ingest import kernel, kernel_sequence
 from ingest.codec import Codec
 from ingest.decoder import Decoder
+from ingest.journal import Entry, decode_batch, encode_batch
 from ingest.registry import FeedRegistry
 from ingest.sequencing import Sequencer
 from runtime.chain import Chain
@@ -46,6 +47,8 @@ data = np.frombuffer(bytearray(3 * one), np.uint8)
 taken = decoder.take(data, 0, len(data), arrival=10**12, latest_ms=10**9)
 for entry in taken.entries:
     chain.on_batch(entry)
+    for rows in (1, 2):  # as a recovery reads them
+        chain.on_batch(decode_batch(Entry(1, *encode_batch(entry[:rows]))))
 chain.on_timer(10**6 + 1)
 assert engine.decisions >= 1, engine.decisions
 assert taken.slow == 1
@@ -54,6 +57,6 @@ assert after == before, {name: (before[name], n) for name, n in after.items() if
 """
 
 
-def test_the_first_reading_finds_every_kernel_compiled() -> None:
+def test_the_first_reading_and_the_first_that_is_replayed_find_every_kernel_compiled() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

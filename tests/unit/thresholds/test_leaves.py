@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from city.device import Device
 from runtime.alert_scenes import AlertScene
+from tests.unit.thresholds.checked import CASES, TYPES
 from tests.unit.thresholds.parts import T0_MS, scene
-from tests.unit.thresholds.test_findings import CASES, TYPES
 from thresholds.check import load_text
 from thresholds.scene import Scene
 

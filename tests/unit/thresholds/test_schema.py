@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from city.catalogue import load_catalogue
-from tests.unit.thresholds.test_findings import GOOD
+from tests.unit.thresholds.checked import GOOD
 from thresholds.check import load_scenes
 from thresholds.schema import ROOT, SCHEMA_PATH, scene_schema
 

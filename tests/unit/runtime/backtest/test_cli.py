@@ -111,7 +111,7 @@ def test_a_path_that_leads_nowhere_says_what_was_meant(
         (["--from", "2023-11-01"], "say which history"),
         (["--from", "2023-11-01", "--history", "nowhere"], "nowhere"),
         (["--from", "2023-11-01", "--history", ".", "--sweep", "levels.1.above=2..x/3"], "(20 values)"),
-        (["--from", "2023-11-01", "--history", ".", "--plot", "a.pdf"], "write a .png or a .svg"),
+        (["--from", "2023-11-01", "--history", ".", "--plot", "a.pdf"], "its name has to end in .png or .svg"),
         (["--from", "2023-11-01", "--history", ".", "--tz", "Mars/Base"], "no such time zone"),
     ],
 )
