@@ -130,11 +130,16 @@ class AlertStage:
         online: bool,  # noqa: FBT001 - a gateway's state is one word on the wire as well
         now_ms: int,
         decided_ns: int | None = None,
+        device: str = "",
     ) -> list[AlertChange]:
-        """Alerts that only feeds of absent gateways hold open go stale; the first one back refreshes them."""
-        if online == (gateway not in self._offline):
+        """Alerts that only feeds of absent gateways or devices hold open go stale; the first one back refreshes them.
+
+        Where `device` is given it is that one that went or came, and its gateway is still there.
+        """
+        source = f"{gateway}/{device}" if device else gateway
+        if online == (source not in self._offline):
             return []
-        (self._offline.discard if online else self._offline.add)(gateway)
+        (self._offline.discard if online else self._offline.add)(source)
         behind = sorted(
             (self._alerts[alert] for alert in self._gateways.get(gateway, ())), key=lambda alert: alert.order
         )
@@ -380,14 +385,19 @@ class AlertStage:
         return [change]
 
     def _look_at_source(self, alert: OpenAlert, at_ms: int, call: _Pass) -> list[AlertChange]:
-        """Stale if every member is behind an absent gateway, and not otherwise."""
+        """Stale if every member is of an absent device or behind an absent gateway, and not otherwise."""
         if not self._offline and not alert.state.stale:
             return []
-        lost = all(member.gateway in self._offline for member in alert.members.values())
+        lost = all(self._is_away(member) for member in alert.members.values())
         if lost == alert.state.stale:
             return []
         happening = Happening.SOURCE_LOST if lost else Happening.SOURCE_BACK
         return self._take(alert, happening, at_ms, Timing(decided_ns=call.decided_ns))
+
+    def _is_away(self, member: Member) -> bool:
+        if member.gateway in self._offline:
+            return True
+        return bool(self._offline) and f"{member.gateway}/{self._feeds.feed(member.feed)[0].id}" in self._offline
 
     def _drop_unwatched(
         self, alert: OpenAlert, kept: Callable[[str, int, Severity], bool], now_ms: int, call: _Pass

@@ -12,13 +12,15 @@ import numpy as np
 
 from benchmarks.report import Report, Row, cost, rate, report
 from simulators import district
+from simulators.district import Speaks
 from simulators.encode import Encoder, Segment
 from simulators.run import batches
 from simulators.world import Scenario, World
 
 _BEGIN_MS = 1_783_000_000_000
 _CHUNK_MS = 250
-_SLOT_MS = {False: 20.0, True: 50.0}
+_SLOT_MS = {Speaks.SINGLES: 20.0}
+_LONG_SLOT_MS = 50.0
 _SINGLES, _REPORTS = 80_000, 600_000
 """Offered a second: messages of one report, and reports in packs (each about 1.9 readings)."""
 _READ = 1 << 20
@@ -31,15 +33,17 @@ def run(*, quick: bool = False) -> Report:
     share = sensors / 15_000
     rounds = 1 if quick else 5
     rows: list[Row] = []
-    for packed, offered, least, what, unit in (
-        (False, _SINGLES, 60_000, "single readings", "msg/s"),
-        (True, _REPORTS, 1_000_000, "packed readings", "readings/s"),
+    for speaks, offered, least, what, unit in (
+        (Speaks.SINGLES, _SINGLES, 60_000, "single readings", "msg/s"),
+        (Speaks.PACKS, _REPORTS, 1_000_000, "packed readings", "readings/s"),
+        (Speaks.SENML, _REPORTS, None, "SenML readings", "readings/s"),
+        (Speaks.SENML_CBOR, _REPORTS, None, "SenML readings in CBOR", "readings/s"),
     ):
         world = World(
             there, Scenario(seed=1, begin_ms=_BEGIN_MS, seconds=60, incidents=40, brisk=True,
                             period_s=sensors / (offered * share)),
         )  # fmt: skip
-        done, floor, late = _pair(world, packed=packed, rounds=rounds)
+        done, floor, late = _pair(world, speaks, rounds)
         rows += [
             rate(f"{what}, values to socket", done, unit, at_least=None if quick else least),
             rate(f"{what}, against the socket alone", done, unit, floor=floor, floor_what="write of the same bytes"),
@@ -69,10 +73,11 @@ class _Sink:
             pass
 
 
-def _pair(world: World, *, packed: bool, rounds: int) -> tuple[float, float, float]:
+def _pair(world: World, speaks: Speaks, rounds: int) -> tuple[float, float, float]:
     """(a second with everything, a second of writing alone, ms of the slowest chunk)."""
-    encoder = Encoder(world.district, qos=1, packs=np.full(len(world.district.gateways), packed))
-    list(_chunk(world, encoder, 0, packed=packed))  # makes the tables
+    forms = np.full(len(world.district.gateways), speaks, np.uint8)
+    encoder = Encoder(world.district, qos=1, forms=forms)
+    list(_chunk(world, encoder, 0, speaks))  # makes the tables
     slowest = 0.0
     kept: list[Segment] = []
     sink = _Sink()
@@ -83,28 +88,28 @@ def _pair(world: World, *, packed: bool, rounds: int) -> tuple[float, float, flo
         count = 0
         for number in range(1, 5):
             begin = time.thread_time()
-            segments = _chunk(world, encoder, number, packed=packed)
+            segments = _chunk(world, encoder, number, speaks)
             slowest = max(slowest, (time.thread_time() - begin) * 1000)
-            count += _written(segments, sink, packed=packed)
+            count += _written(segments, sink, speaks)
             kept += segments
         return count
 
     done = _best(whole, rounds)
-    floor = _best(lambda: _written(kept, sink, packed=packed), rounds)
+    floor = _best(lambda: _written(kept, sink, speaks), rounds)
     sink.close()
     return done, floor, slowest
 
 
-def _chunk(world: World, encoder: Encoder, number: int, *, packed: bool) -> list[Segment]:
+def _chunk(world: World, encoder: Encoder, number: int, speaks: Speaks) -> list[Segment]:
     begin = world.scenario.begin_ms + number * _CHUNK_MS
     reports = list(world.reports(begin, begin + _CHUNK_MS))
-    return list(encoder.segments(reports, begin, _SLOT_MS[packed]))
+    return list(encoder.segments(reports, begin, _SLOT_MS.get(speaks, _LONG_SLOT_MS)))
 
 
-def _written(segments: Sequence[Segment], sink: _Sink, *, packed: bool) -> int:
+def _written(segments: Sequence[Segment], sink: _Sink, speaks: Speaks) -> int:
     for segment in segments:
         sink.socket.sendall(segment.frames)
-    return sum(s.readings if packed else s.messages for s in segments)
+    return sum(s.messages if speaks is Speaks.SINGLES else s.readings for s in segments)
 
 
 def _day(there: district.District, *, quick: bool) -> float:

@@ -15,7 +15,7 @@ from core.clock import wall_ns
 from runtime.broker.base import PIPELINE_USER, Address
 from runtime.latency import percentiles
 from runtime.private import PrivateSystem
-from simulators.wire import Connection, connect_packet, publish_packet, text, variable
+from simulators.wire import Connection, Will, connect_packet, publish_packet, text, variable
 
 _BACKGROUND = 30_000.0
 _PROBES = 200
@@ -117,9 +117,7 @@ def _send(probe: Connection, device: Device, value: int) -> None:
 def _subscribe(address: Address, password: str) -> socket.socket:
     listener = socket.create_connection(address)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    hello = connect_packet(
-        PIPELINE_USER, password, "echo-listener", keepalive_s=600, will_topic="sw/v1/out/x", will=b""
-    )
+    hello = connect_packet(PIPELINE_USER, password, "echo-listener", keepalive_s=600, will=Will("sw/v1/out/x", b""))
     listener.sendall(hello)
     listener.recv(1024)
     body = struct.pack("!H", 1) + b"\0" + text("sw/v1/echo/tele/x") + b"\1"

@@ -18,7 +18,7 @@ class Quality(enum.IntFlag):
 
     GOOD = 0
     NO_TIME = 1
-    """The sender gave no time; `event_time` is the arrival in milliseconds."""
+    """The sender gave no time, or one relative to now: `event_time` is the arrival in ms, or counts from it."""
     LATE = 2
     """Older than the last reading of its feed: goes to history, never raises or clears."""
     REPEATED = 4

@@ -2,46 +2,32 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
 import msgspec
 
 from core.reading import Quality
-from ingest.kernel import SECONDS_END
 from ingest.rejected import Reason, Rejected
+from ingest.rows import LAST_MS, Resolve, Row, Rows, checked_time, feed_of, finite, of_clock
 
-Row = tuple[int, int, float, int]
-"""(feed, event_time ms, value, quality bits)."""
-
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999; what is past it is in another unit."""
-_SECONDS_FROM = 946_684_800
-"""The year 2000 in seconds. What lies between it and the year 2100 is a time if it is read in seconds; read in ms it is
-in the first weeks of 1970, when nothing was measured that comes in live."""
-_MAX_NAME = 64
 _EXPECTED = (
     "readings come on sw/v1/GATEWAY/tele/DEVICE and sw/v1/GATEWAY/pack, and whether a gateway is there on "
     "sw/v1/GATEWAY/state"
 )
-_WHY = {
-    Reason.UNKNOWN_DEVICE: "it is not on the device list: adopt it there, or mend its id here",
-    Reason.WRONG_GATEWAY: "the device list has it behind another gateway",
-    Reason.SUSPENDED_DEVICE: "it is suspended on the device list: resume it there",
-    Reason.RETIRED_DEVICE: "it is retired on the device list",
-    Reason.UNKNOWN_METRIC: "its device type measures nothing of this name",
-    Reason.REGISTRY_FULL: "there are as many feeds as ingest.max_feeds lets in",
-}
 _JSON_WORDS = {str: "text", dict: "an object", list: "a list", type(None): "null"}
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """A gateway said, or its will said for it, whether it is online."""
+    """A gateway said, or its will said for it, whether it is online; or whether a device behind it is."""
 
     gateway: str
     online: bool
     at_ms: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +37,45 @@ class ClockTick:
     at_ms: int
 
 
-Resolve = Callable[[str, str, str], int | Reason]
-"""(gateway, device, metric) -> feed, or why there is none."""
+@dataclass(frozen=True, slots=True)
+class Rebirth:
+    """An edge node of Sparkplug has to be asked for its births."""
+
+    group: str
+    edge_node: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostAway:
+    """Somebody said of us, as a host of Sparkplug, that we are away: a will of an earlier connection that came late."""
+
+
+Said = Row | Rows | GatewayState | ClockTick | Rebirth | HostAway | Rejected
+"""One thing that a message says."""
+
+
+class Form(Protocol):
+    """How the messages of one topic `sw/v1/{gateway}/{form}` are written."""
+
+    def decode(
+        self, topic: str, gateway: str, payload: bytes, *, retained: bool, arrival: int, latest_ms: int
+    ) -> Iterator[Row | Rows | Rejected]:
+        """The readings of one message, at most `max_pack`, in its order, and what of it is refused."""
+
+    def warm_up(self) -> None:
+        """Have its kernels compiled; no state changes."""
+
+
+class Namespace(Protocol):
+    """How the messages under topics of somebody else's are written."""
+
+    def decode(
+        self, topic: str, payload: bytes, *, retained: bool, at_least_once: bool, arrival: int, latest_ms: int
+    ) -> Iterator[Said]:
+        """Everything that one message says, at most `max_pack` readings, in its order."""
+
+
+_NO_FORMS: Mapping[str, Form] = MappingProxyType({})
 
 
 class Codec:
@@ -62,17 +85,50 @@ class Codec:
         resolve: Finds or makes the feed of (gateway, device, metric).
         max_pack: Most readings of one message.
         recording: Whether `clock` messages are listened to.
+        forms: Further forms by the last level of their topic.
+        sparkplug: What decodes topics under `spBv1.0`; None where nothing of that is expected.
     """
 
-    def __init__(self, resolve: Resolve, *, max_pack: int, recording: bool = False) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        *,
+        max_pack: int,
+        recording: bool = False,
+        forms: Mapping[str, Form] = _NO_FORMS,
+        sparkplug: Namespace | None = None,
+    ) -> None:
         self._resolve = resolve
         self._max_pack = max_pack
         self._recording = recording
+        self._forms = forms
+        self._sparkplug = sparkplug
 
     def decode(
-        self, topic: str, payload: bytes, *, retained: bool, arrival: int, latest_ms: int
-    ) -> Iterator[Row | GatewayState | ClockTick | Rejected]:
-        """Everything that one message says, in its order; readings that are wrong do not take good ones with them."""
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retained: bool,
+        arrival: int,
+        latest_ms: int,
+        at_least_once: bool = False,
+    ) -> Iterator[Said]:
+        """Everything that one message says, in its order; readings that are wrong do not take good ones with them.
+
+        Args:
+            topic: Where it was published.
+            payload: Its content.
+            retained: Whether the broker kept it for whoever subscribes.
+            arrival: When it came, ns.
+            latest_ms: Event times past this are refused.
+            at_least_once: Whether it came at QoS 1.
+        """
+        if self._sparkplug is not None and topic.startswith("spBv1.0/"):
+            yield from self._sparkplug.decode(
+                topic, payload, retained=retained, at_least_once=at_least_once, arrival=arrival, latest_ms=latest_ms
+            )
+            return
         parts = topic.split("/")
         if len(parts) < 4 or parts[0] != "sw" or parts[1] != "v1" or not parts[2]:
             yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
@@ -84,12 +140,21 @@ class Codec:
             )
         elif kind == "pack" and len(parts) == 4:
             yield from self._pack(topic, gateway, payload, latest_ms)
+        elif kind in self._forms and len(parts) == 4:
+            yield from self._forms[kind].decode(
+                topic, gateway, payload, retained=retained, arrival=arrival, latest_ms=latest_ms
+            )
         elif kind == "state" and len(parts) == 4:
             yield self._state(topic, gateway, payload, arrival)
         elif kind == "clock" and len(parts) == 4 and self._recording:
             yield self._clock(topic, payload)
         else:
             yield Rejected(Reason.UNKNOWN_TOPIC, topic, _EXPECTED, payload)
+
+    def warm_up(self) -> None:
+        """Have the kernels of the forms compiled; no state changes."""
+        for form in self._forms.values():
+            form.warm_up()
 
     def _single(
         self,
@@ -102,7 +167,7 @@ class Codec:
         arrival: int,
         latest_ms: int,
     ) -> Iterator[Row | Rejected]:
-        document = _json(payload)
+        document = read_json(payload)
         if isinstance(document, Malformed):
             yield Rejected(Reason.MALFORMED, topic, document.why, payload)
             return
@@ -128,13 +193,13 @@ class Codec:
         else:
             at = _time(topic, time, latest_ms, payload)
         if isinstance(at, Rejected):
-            yield _of_clock(at, device, tuple(values), time)
+            yield of_clock(at, device, tuple(values), time)
             return
         for name, number in values.items():
             yield self._row(topic, gateway, device, name, at, number, int(quality), payload)
 
     def _pack(self, topic: str, gateway: str, payload: bytes, latest_ms: int) -> Iterator[Row | Rejected]:
-        document = _json(payload)
+        document = read_json(payload)
         if isinstance(document, Malformed):
             yield Rejected(Reason.MALFORMED, topic, document.why, payload)
             return
@@ -153,7 +218,7 @@ class Codec:
                 continue
             at = _time(topic, row[2], latest_ms, payload)
             if isinstance(at, Rejected):
-                yield _of_clock(at, row[0], (row[1],), row[2])
+                yield of_clock(at, row[0], (row[1],), row[2])
                 continue
             yield self._row(topic, gateway, row[0], row[1], at, row[3], 0, repr(row).encode())
 
@@ -171,28 +236,20 @@ class Codec:
         if not isinstance(number, (int, float)):
             detail = f"{device}/{name}: {_JSON_WORDS[type(number)]} where a number or true/false stands"
             return Rejected(Reason.NOT_A_NUMBER, topic, detail, sample)
-        try:
-            value = float(number)
-        except OverflowError:
-            value = math.inf
-        if not math.isfinite(value):
+        value = finite(number)
+        if value is None:
             return Rejected(Reason.NOT_FINITE, topic, f"{device}/{name}: not a finite number", sample)
-        if not (_is_name(device) and _is_name(name)):
-            return Rejected(Reason.BAD_NAME, topic, f"{device!r}/{name!r} cannot be a name", sample)
-        feed = self._resolve(gateway, device, name)
-        if isinstance(feed, Reason):
-            detail = f"{device}/{name} of gateway {gateway}: {_WHY.get(feed, feed.value)}"
-            return Rejected(feed, topic, detail, sample, (device, name, value))
-        return (feed, at, value, quality)
+        feed = feed_of(self._resolve, topic, (gateway, device, name), value, sample)
+        return feed if isinstance(feed, Rejected) else (feed, at, value, quality)
 
     def _state(self, topic: str, gateway: str, payload: bytes, arrival: int) -> GatewayState | Rejected:
-        document = _json(payload)
+        document = read_json(payload)
         if not isinstance(document, dict) or not isinstance(document.get("online"), bool):
             return Rejected(Reason.MALFORMED, topic, 'expected {"online": true, "t": ms}', payload)
         return GatewayState(gateway, document["online"], arrival // 1_000_000)
 
     def _clock(self, topic: str, payload: bytes) -> ClockTick | Rejected:
-        document = _json(payload)
+        document = read_json(payload)
         at = document.get("t") if isinstance(document, dict) else None
         if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at <= LAST_MS:
             return Rejected(Reason.MALFORMED, topic, 'expected {"t": ms}', payload)
@@ -201,12 +258,13 @@ class Codec:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Why a payload is not JSON."""
+    """Why a payload cannot be read."""
 
     why: str
 
 
-def _json(payload: bytes) -> object:
+def read_json(payload: bytes) -> object:
+    """What a JSON text says, or why it says nothing."""
     if not payload:
         return Malformed("the payload is empty")
     try:
@@ -224,25 +282,4 @@ def _time(topic: str, time: object, latest_ms: int, payload: bytes) -> int | Rej
     # An integer may have any number of digits and is compared as one: as a float it would be an error.
     if isinstance(time, bool) or not (isinstance(time, int) or (isinstance(time, float) and math.isfinite(time))):
         return Rejected(Reason.BAD_TIME, topic, "a time is a number of milliseconds since the epoch", payload)
-    at = int(time)
-    if not 0 <= at <= LAST_MS:
-        return Rejected(Reason.BAD_TIME, topic, f"{at} ms is not between 1970 and 9999", payload)
-    if _SECONDS_FROM <= at < SECONDS_END and 1000 * _SECONDS_FROM <= latest_ms <= LAST_MS:
-        detail = f"{at} ms is in the first weeks of 1970: it looks like seconds; send milliseconds"
-        return Rejected(Reason.BAD_TIME, topic, detail, payload)
-    if at > latest_ms:
-        return Rejected(
-            Reason.AHEAD, topic, f"{at} ms is too far in the future; is it in ms, is the clock set?", payload
-        )
-    return at
-
-
-def _of_clock(rejected: Rejected, device: str, metrics: tuple[str, ...], time: object) -> Rejected:
-    """The refusal of a time that is ahead, with what it says about the device's clock."""
-    if rejected.reason is not Reason.AHEAD or not isinstance(time, int | float):
-        return rejected
-    return replace(rejected, ahead=(device, metrics, int(time)))
-
-
-def _is_name(name: str) -> bool:
-    return 0 < len(name) <= _MAX_NAME and name.isprintable() and not set(name) & set("/+#")
+    return checked_time(topic, int(time), latest_ms, payload)

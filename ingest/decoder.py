@@ -6,9 +6,10 @@ import numpy as np
 
 from core.reading import ReadingBatch
 from ingest import kernel
-from ingest.codec import ClockTick, Codec, GatewayState
+from ingest.codec import ClockTick, Codec, GatewayState, HostAway, Rebirth
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason, Rejected
+from ingest.rows import Rows
 
 ROWS = 32_768
 """Rows that one call fills at most; far more than one socket read of single readings holds."""
@@ -29,6 +30,8 @@ class Taken:
         acks: PUBACK packets in the order received, to be sent when the entries are durable.
         others: Whole control packets, for the MQTT client.
         rejected: What was refused.
+        rebirths: Edge nodes of Sparkplug that have to be asked for their births.
+        away: Whether edge nodes were told that we are away.
         consumed: Where the next packet starts in the bytes given.
         complete: False if it stopped because the columns were full: call again from `consumed`.
         slow: How many messages went the slow way.
@@ -38,6 +41,8 @@ class Taken:
     acks: bytes = b""
     others: bytes = b""
     rejected: list[Rejected] = field(default_factory=list)
+    rebirths: list[Rebirth] = field(default_factory=list)
+    away: bool = False
     consumed: int = 0
     complete: bool = True
     slow: int = 0
@@ -123,6 +128,7 @@ class Decoder:
         nothing = np.zeros(0, np.uint8)
         self.take(nothing, 0, 0, arrival=0, latest_ms=0)
         kernel.frame(nothing, 0, 0)
+        self._codec.warm_up()
         FeedRegistry(1).add("", "", "")
 
     @staticmethod
@@ -141,12 +147,21 @@ class Decoder:
         head = int(data[at])
         message = parse_publish(data[body:stop].tobytes(), head, version5=self.version5)
         topic, payload, packet_id = message
-        for item in self._codec.decode(topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms):
-            if isinstance(item, tuple):
+        for item in self._codec.decode(
+            topic, payload, retained=bool(head & 1), arrival=arrival, latest_ms=latest_ms,
+            at_least_once=packet_id is not None,
+        ):  # fmt: skip
+            if isinstance(item, Rows):
+                rows = self._put(rows, item)
+            elif isinstance(item, tuple):
                 self._feed[rows], self._event_time[rows], self._value[rows], self._quality[rows] = item
                 rows += 1
             elif isinstance(item, Rejected):
                 taken.rejected.append(item)
+            elif isinstance(item, Rebirth):
+                taken.rebirths.append(item)
+            elif isinstance(item, HostAway):
+                taken.away = True
             else:
                 self._flush(taken, rows, arrival)
                 rows = 0
@@ -155,6 +170,13 @@ class Decoder:
             self._acks[acked : acked + 4] = (0x40, 2, packet_id >> 8, packet_id & 255)
             acked += 4
         return rows, acked
+
+    def _put(self, at: int, rows: Rows) -> int:
+        """Copy rows of one message behind the first `at`; where the next one goes."""
+        end = at + len(rows)
+        self._feed[at:end], self._event_time[at:end] = rows.feed, rows.event_time
+        self._value[at:end], self._quality[at:end] = rows.value, rows.quality
+        return end
 
     def _flush(self, taken: Taken, rows: int, arrival: int) -> None:
         if rows:

@@ -40,8 +40,16 @@ class Reason(enum.StrEnum):
     RETAINED_WITHOUT_TIME = "retained_without_time"
     """A retained reading that does not say when it was taken."""
     OVERSIZED_PACK = "oversized_pack"
+    NOT_UNDERSTOOD = "not_understood"
+    """A SenML pack of a version, or with an extension, that has to be understood and is not."""
+    WRONG_UNIT = "wrong_unit"
+    """The sender names a unit that cannot be brought into the metric's."""
     BAD_NAME = "bad_name"
     """A device or metric name that is empty, too long or has a control character."""
+    NO_BIRTH = "no_birth"
+    """Sparkplug: sent by an alias that no birth gave, or behind a gap in which a birth may have been missed."""
+    BAD_QUALITY = "bad_quality"
+    """Sparkplug: its sender says that the value is bad or stale."""
     REGISTRY_FULL = "registry_full"
     """More feeds than `ingest.max_feeds`."""
 
@@ -62,8 +70,10 @@ class Rejected:
     @property
     def gateway(self) -> str:
         """The gateway it came from, `-` where the topic does not say."""
-        parts = self.topic.split("/", 3)
-        return parts[2] if len(parts) > 3 and parts[:2] == ["sw", "v1"] else "-"
+        parts = self.topic.split("/", 4)
+        if len(parts) > 3 and parts[:2] == ["sw", "v1"]:
+            return parts[2]
+        return parts[3] if len(parts) > 3 and parts[0] == "spBv1.0" and parts[3] else "-"
 
     def to_json(self, now_ms: int, count: int) -> bytes:
         """The notice published on `sw/v1/out/rejected/{gateway}`."""

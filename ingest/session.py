@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -14,6 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from core.clock import wall_ns
 from core.errors import ConfigError, UnavailableError
 from ingest.tap import Tap
 
@@ -44,6 +46,7 @@ class SessionOptions:
         session_expiry_s: How long the broker keeps the session while nobody is connected.
         keepalive_s: Longest silence before a ping.
         tls: None for plain TCP.
+        host_id: Our name as a host of Sparkplug, which tells edge nodes that we are there; empty for none.
     """
 
     host: str
@@ -57,6 +60,7 @@ class SessionOptions:
     session_expiry_s: int = 7 * 86_400
     keepalive_s: int = 30
     tls: ssl.SSLContext | None = None
+    host_id: str = ""
 
 
 class _TappedClient(mqtt.Client):
@@ -73,19 +77,34 @@ class Session:
     """One persistent session that reconnects by itself, driven by the caller's loop.
 
     Call `step` again and again; it waits for the network or for `wake_fd`, and says whether bytes are there in `tap`.
+
+    Args:
+        options: How to reach the broker.
+        topics: What is subscribed to; refused, nothing runs.
+        optional: What is subscribed to as well; refused, that is told and everything else goes on.
+        wake_fd: A descriptor that ends a wait.
     """
 
-    def __init__(self, options: SessionOptions, topics: Sequence[str], *, wake_fd: int | None = None) -> None:
+    def __init__(
+        self,
+        options: SessionOptions,
+        topics: Sequence[str],
+        *,
+        optional: Sequence[str] = (),
+        wake_fd: int | None = None,
+    ) -> None:
         self.options = options
         self.connected = False
         self.subscribed = False
-        """Whether the broker has confirmed the subscriptions: from then on QoS 1 loses nothing."""
+        """Whether the broker has confirmed the subscriptions of this connection: from then on QoS 1 loses nothing."""
         self.reconnects = 0
         self.resumed = False
         self.failures = 0
         """Connections in a row that failed or did not last."""
         self._since = 0.0
-        self._topics = topics
+        self._topics = (*topics, *optional)
+        self._optional = frozenset(optional)
+        self._told_at_ms = 0
         self._wake_fd = wake_fd
         self._refused: str | None = None
         self._closing = False
@@ -123,6 +142,7 @@ class Session:
             properties.SessionExpiryInterval = options.session_expiry_s
             properties.ReceiveMaximum = options.receive_maximum
             properties.MaximumPacketSize = _MAX_PACKET
+        self._set_will()
         clean = {"clean_start": False} if options.version5 else {}
         try:
             self._client.connect(
@@ -190,6 +210,20 @@ class Session:
         if self.connected:
             self._client.publish(topic, payload, qos=0)
 
+    def tell_state(self, *, online: bool = True) -> None:
+        """Say as a host of Sparkplug whether we are there, at the time that the will of this connection has."""
+        if self.options.host_id and self.connected:
+            self._client.publish(self._state_topic, _state(self._told_at_ms, online=online), qos=1, retain=True)
+
+    @property
+    def _state_topic(self) -> str:
+        return f"spBv1.0/STATE/{self.options.host_id}"
+
+    def _set_will(self) -> None:
+        if self.options.host_id:
+            self._told_at_ms = wall_ns() // 1_000_000
+            self._client.will_set(self._state_topic, _state(self._told_at_ms, online=False), qos=1, retain=True)
+
     def breach(self, why: str) -> None:
         """Give the connection up because of what came over it; the session resumes on the next one."""
         self._lost(why)
@@ -199,6 +233,7 @@ class Session:
         self._closing = True
         tap = self.tap
         if tap is not None:
+            self.tell_state(online=False)
             if self.options.version5:
                 properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
                 properties.SessionExpiryInterval = self.options.session_expiry_s
@@ -230,7 +265,7 @@ class Session:
         """No connection any more: the next one is tried at once only if this one had lasted."""
         lasted = self.connected and time.monotonic() - self._since >= _STEADY_S
         self.failures = 0 if lasted else self.failures + 1
-        self.connected = False
+        self.connected = self.subscribed = False
 
     def _on_connect(
         self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, __: object
@@ -261,10 +296,16 @@ class Session:
 
     def _on_subscribe(self, _: mqtt.Client, __: object, ___: int, codes: list[ReasonCode], ____: object) -> None:
         refused = [topic for topic, code in zip(self._topics, codes, strict=False) if code.is_failure]
+        missing = [topic for topic in refused if topic in self._optional]
+        if missing:
+            log.warning("the broker lets user %r not read %s: mend its ACL", self.options.user, ", ".join(missing))
+            refused = [topic for topic in refused if topic not in self._optional]
+            codes = [code for code in codes if not code.is_failure]
         if refused:
             self._refused = f"the broker lets user {self.options.user!r} not read {', '.join(refused)}; mend its ACL"
             return
         self.subscribed = True
+        self.tell_state()
         if any(code.value < self.options.qos for code in codes):
             log.warning("the broker grants less than QoS %d: readings may be lost on the way", self.options.qos)
 
@@ -289,3 +330,7 @@ class Session:
         if self.failures == 1 or self.failures % 20 == 0:
             where = f"{self.options.host}:{self.options.port}"
             log.warning("the broker at %s does not let user %r in: wrong password?", where, self.options.user)
+
+
+def _state(at_ms: int, *, online: bool) -> bytes:
+    return msgspec.json.encode({"online": online, "timestamp": at_ms})

@@ -15,14 +15,18 @@ from city.leaf import CaseCatalogue
 from core.clock import wall_ns
 from core.errors import ConfigError
 from core.whole import write_whole
+from ingest.births import FILE as BIRTHS_FILE
+from ingest.births import Births
 from ingest.registry import FeedRegistry
 from ingest.session import Session
+from ingest.sparkplug import state_of, topics_of
 from ingest.unknown import FILE as UNKNOWN_FILE
 from ingest.unknown import UnknownDevices
 from runtime.config import Config
 from runtime.device_list import DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceWatch, mark_of
-from runtime.door import Door
+from runtime.door import TOPICS, Door
+from runtime.edge_nodes import Edges
 from runtime.ending import end_when_a_thread_breaks
 from runtime.ops import OpsServer
 from runtime.outside import make_feedback, session_options
@@ -42,7 +46,6 @@ from thresholds.scene_set import SceneSet
 log = logging.getLogger("scenewatch.stream")
 
 _KEEP_S = 1.0
-_ALL = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
 
 
 class _NoNames:
@@ -106,6 +109,7 @@ def _given(config: Config, address: Address, topics: Topics) -> _Given:
 
 def _run(config: Config, address: Address, topics: Topics, given: _Given) -> None:
     stop = threading.Event()
+    births = Births(config.data.dir / BIRTHS_FILE)
     position = config.data.dir / "bridge-feedback"
     unknown = UnknownDevices(config.data.dir / UNKNOWN_FILE)
     unknown.forget(given.door.known.devices.__contains__)
@@ -115,6 +119,7 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         topics,
         given,
         unknown,
+        births,
         on_ready=lambda: announce({"status": ops.address, "kafka": str(address)}),
         on_said_safe=lambda seq: _note(position, seq),
     )
@@ -146,6 +151,7 @@ def _run(config: Config, address: Address, topics: Topics, given: _Given) -> Non
         if reader is not None:
             reader.stop()
         unknown.write()
+        births.close()
         ops.close()
     if broken:
         raise broken[0]
@@ -157,6 +163,7 @@ def _bridge(
     topics: Topics,
     given: _Given,
     unknown: UnknownDevices,
+    births: Births,
     *,
     on_ready: Callable[[], None],
     on_said_safe: Callable[[int], None],
@@ -165,8 +172,15 @@ def _bridge(
     stream, door = config.stream, given.door
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
-    options = session_options(config, client_id=f"{config.broker.client_id}-bridge-{stream.bridge}")
-    subscribed = _topics(door.known.devices, stream.bridges, stream.bridge)
+    options = session_options(
+        config,
+        client_id=f"{config.broker.client_id}-bridge-{stream.bridge}",
+        host_id=config.sparkplug_host() if given.leads else "",
+    )
+    mine = _gateways(door.known.devices, stream.bridges, stream.bridge)
+    subscribed = [topic.replace("+", gateway, 1) for gateway in mine for topic in TOPICS]
+    optional = [topic for gateway in mine for topic in topics_of(gateway)] if config.sparkplug.enabled else []
+    optional += state_of(options.host_id)
     return Bridge(
         BridgeOptions(
             max_ahead_ms=config.ingest.max_ahead,
@@ -178,11 +192,12 @@ def _bridge(
             by=stream.by,
         ),
         topics,
-        session=Session(options, subscribed, wake_fd=wake_read),
+        session=Session(options, subscribed, optional=optional, wake_fd=wake_read),
         door=door,
         outgoing=_outgoing(config, topics, door),
         publisher=Publisher(address, f"bridge-{stream.bridge}"),
         unknown=unknown,
+        edges=Edges(door, births, max_pack=config.ingest.max_pack),
         csv_of=lambda version: (given.lists / f"{version}.csv").read_bytes(),
         wake_fds=(wake_read, wake_write),
         on_ready=on_ready,
@@ -203,13 +218,12 @@ def _outgoing(config: Config, topics: Topics, door: Door) -> Outgoing:
     )
 
 
-def _topics(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequence[str]:
-    """What this bridge subscribes to: everything, or its share of the gateways."""
+def _gateways(devices: Mapping[str, Device], bridges: int, bridge: int) -> Sequence[str]:
+    """Whose messages this bridge subscribes to: everybody's, which is `+`, or its share of the gateways."""
     if bridges == 1:
-        return _ALL
+        return ("+",)
     gateways = {device.gateway for device in devices.values()}
-    mine = sorted(gateway for gateway in gateways if partition_of(gateway, bridges) == bridge)
-    return [topic.replace("+", gateway, 1) for gateway in mine for topic in _ALL]
+    return sorted(gateway for gateway in gateways if partition_of(gateway, bridges) == bridge)
 
 
 def _scenes(

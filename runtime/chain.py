@@ -79,9 +79,9 @@ class Chain:
         return self.alerts.tell_ledger(news) if news else []
 
     def on_gateway(self, state: GatewayState) -> list[AlertChange]:
-        """What follows from a gateway going or coming; time passes to that moment first."""
+        """What follows from a gateway, or a device behind it, going or coming; time passes to that moment first."""
         changes = self.on_timer(state.at_ms)
-        return changes + self.alerts.on_gateway(state.gateway, state.online, state.at_ms)
+        return changes + self.alerts.on_gateway(state.gateway, state.online, state.at_ms, device=state.device)
 
     def on_feedback(self, feedback: Feedback, now_ms: int) -> list[AlertChange]:
         """What follows from what a person said; the same one again changes nothing."""

@@ -15,7 +15,9 @@ from ingest.codec import Codec
 from ingest.decoder import Decoder
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason
+from ingest.senml import forms_of
 from ingest.sequencing import Sequencer
+from ingest.units import FeedUnits
 from runtime.alert_scenes import AlertScenes
 from runtime.chain import Chain
 from runtime.known_scenes import known_scenes
@@ -32,8 +34,9 @@ def main() -> None:
     scenes = known_scenes()
     stage = AlertStage(AlertScenes(scenes), NamedFeeds([]), wall=False)
     chain = Chain(Sequencer(_ROOM), Engine(scenes, max_feeds=_ROOM), stage, wall_ns)
-    codec = Codec(lambda *_: Reason.UNKNOWN_DEVICE, max_pack=1)
-    warm_up(Decoder(FeedRegistry(_ROOM), codec), chain)
+    registry, units = FeedRegistry(_ROOM), FeedUnits(_ROOM, lambda _: None)
+    forms = forms_of(registry, _nobody, units, max_pack=1)
+    warm_up(Decoder(registry, Codec(_nobody, max_pack=1, forms=forms)), chain)
     _by_feed(Engine(scenes, max_feeds=_ROOM))
     _history()
 
@@ -46,6 +49,10 @@ def _history() -> None:
     stamps(none.arrival, 0, times)
     in_order(none.feed, none.event_time, feeds, feeds, 0, 0, feeds)
     place(feeds, *columns, feeds, 0, *columns)
+
+
+def _nobody(*_: str) -> Reason:
+    return Reason.UNKNOWN_DEVICE
 
 
 def _by_feed(engine: Engine) -> None:

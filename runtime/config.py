@@ -141,6 +141,18 @@ class Ingest(_Section):
     max_pack: int = Field(10_000, ge=1, le=30_000, description="most readings in one pack")
 
 
+class SparkplugSection(_Section):
+    """Sparkplug B 3.0 as a way in, beside the topics of our own."""
+
+    enabled: bool = Field(True, description="subscribe to spBv1.0/..., and ask edge nodes for births that were missed")
+    host_id: str | None = Field(
+        None,
+        pattern=r"^[^/+#]{0,64}$",
+        description="our name in the STATE message that edge nodes may wait for, which we need the right to publish; "
+        "absent: scenewatch at a private broker, no STATE at an outside one",
+    )
+
+
 class JournalSection(_Section):
     """The log that everything else reads."""
 
@@ -402,6 +414,7 @@ class Config(_Section):
     data: Data = Data()
     broker: Broker = Broker()
     ingest: Ingest = Ingest()
+    sparkplug: SparkplugSection = SparkplugSection()
     journal: JournalSection = JournalSection()
     scenes: Scenes = Scenes()
     pipeline: PipelineSection = PipelineSection()
@@ -413,6 +426,17 @@ class Config(_Section):
     evidence: Evidence = Evidence()
     log: Log = Log()
     gateways: Gateways = Gateways()
+
+    def sparkplug_host(self) -> str:
+        """Our name as a host of Sparkplug; empty where we are none.
+
+        Some brokers end the connection of who may not publish: at an outside one it takes a word in the configuration.
+        """
+        if not self.sparkplug.enabled:
+            return ""
+        if self.sparkplug.host_id is not None:
+            return self.sparkplug.host_id
+        return "scenewatch" if self.broker.url is None else ""
 
     def city_folder(self) -> Path | None:
         """The city folder, or None where there is none."""

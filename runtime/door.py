@@ -6,11 +6,16 @@ from typing import Protocol
 from city.device import Device, DeviceType
 from city.life import State
 from city.own import OWN
+from ingest.codec import Codec, Namespace
 from ingest.registry import NUL, FeedRegistry, RegistryFull
 from ingest.rejected import Reason
+from ingest.senml import forms_of
+from ingest.units import FeedUnits
 from runtime.device_list import DeviceList
 from thresholds.engine import Engine
 
+TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/senml", "sw/v1/+/senml-cbor", "sw/v1/+/state")
+"""Where the messages come in that a door's codec decodes."""
 _OUT = {State.SUSPENDED.value: Reason.SUSPENDED_DEVICE, State.RETIRED.value: Reason.RETIRED_DEVICE}
 
 
@@ -43,12 +48,19 @@ class Door:
         self._persisted = len(registry)
         self._engine: Engine | None = None
         self._own = {names: feed for feed, names in self._named(OWN)}
+        self._gateways = _gateways(known)
+        self._units = FeedUnits(registry.max_feeds, self.unit)
 
     def bind_to(self, engine: Engine) -> None:
         """Bind every known feed to the scenes of `engine`, and those to come."""
         self._engine = engine
         for feed in range(len(self.registry)):
             engine.bind(feed, *self._feed(feed))
+
+    def codec(self, *, max_pack: int, recording: bool = False, sparkplug: Namespace | None = None) -> Codec:
+        """Decodes every documented form of message to feeds of this door."""
+        forms = forms_of(self.registry, self.resolve, self._units, max_pack=max_pack)
+        return Codec(self.resolve, max_pack=max_pack, recording=recording, forms=forms, sparkplug=sparkplug)
 
     def resolve(self, gateway: str, device: str, metric: str) -> int | Reason:
         """The feed, or why there is none."""
@@ -65,6 +77,13 @@ class Door:
         if self._engine is not None:
             self._engine.bind(feed, self.known.devices[device], metric)
         return feed
+
+    def lists(self, gateway: str, device: str) -> bool:
+        """Whether the list has a gateway (with an empty name), or a device behind it."""
+        if not device:
+            return gateway in self._gateways
+        found = self.known.devices.get(device)
+        return found is not None and found.gateway == gateway
 
     def own_feed(self, gateway: str, device: str, metric: str) -> int:
         """The feed of a metric of `OWN`, which no device can send to; -1 where the device may send nothing at all."""
@@ -122,6 +141,13 @@ class Door:
         unit = kind.metrics[metric].unit if kind is not None and metric in kind.metrics else OWN.get(metric, "")
         return device, metric, unit
 
+    def unit(self, feed: int) -> str | None:
+        """The unit that the device type has for a feed's metric, "" for none; None where there is no type."""
+        device, metric = self._feed(feed)
+        kind = self._types.get(device.type)
+        known = None if kind is None else kind.metrics.get(metric)
+        return None if known is None else known.unit
+
     def feeds_of(self, devices: Collection[str], first: int, end: int) -> list[int]:
         """The feeds from `first` to before `end` whose device has one of the names; another thread may ask."""
         wanted = {name.encode() for name in devices}
@@ -131,6 +157,8 @@ class Door:
     def switch(self, known: DeviceList, feeds: Collection[int]) -> dict[int, Device]:
         """Let another list hold from here on; the devices of `feeds`, which are all that it may concern."""
         self.known = known
+        self._gateways = _gateways(known)
+        self._units.forget(feeds)
         return {feed: self._feed(feed)[0] for feed in feeds}
 
     def admit(self, feeds: Collection[int]) -> None:
@@ -169,3 +197,7 @@ class Door:
             # It was taken off the list, or stands behind another gateway now: as if it were retired.
             found = Device(name, gateway, state=State.RETIRED.value)
         return found, metric
+
+
+def _gateways(known: DeviceList) -> frozenset[str]:
+    return frozenset(device.gateway for device in known.devices.values())

@@ -21,8 +21,8 @@ from runtime.latency import LatencyLog
 _LONGEST_WAIT_S = 5.0
 
 
-def session_options(config: Config, *, client_id: str | None = None) -> SessionOptions:
-    """How the broker of the configuration is reached, under its client id or another one.
+def session_options(config: Config, *, client_id: str | None = None, host_id: str = "") -> SessionOptions:
+    """How the broker of the configuration is reached, under its client id or another one, and as which Sparkplug host.
 
     Raises:
         ConfigError: If a password or an authority cannot be read.
@@ -40,6 +40,7 @@ def session_options(config: Config, *, client_id: str | None = None) -> SessionO
         user=user,
         password=password,
         client_id=client_id or broker.client_id,
+        host_id=host_id,
         version5=broker.protocol == 5,
         qos=broker.qos,
         receive_maximum=broker.receive_maximum,

@@ -21,7 +21,7 @@ from alerts.store import AlertStore
 from core.clock import ManualClock, SystemClock, rfc3339, wall_ns
 from core.reading import ReadingBatch
 from ingest.clocks import Clocks
-from ingest.codec import ClockTick, Codec, GatewayState
+from ingest.codec import ClockTick, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import (
     Journal,
@@ -41,6 +41,7 @@ from runtime.device_clocks import clocks_of, with_clocks
 from runtime.device_list import DeviceShelf
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
+from runtime.edge_nodes import Edges
 from runtime.journal_keep import JournalKeep
 from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_expect, encode_feedback, encode_resume, encode_rules
@@ -93,6 +94,7 @@ class Pipeline:
         shelf: RuleShelf,
         device_shelf: DeviceShelf,
         unknown: UnknownDevices,
+        edges: Edges,
         deliver: Callable[[], None],
         wake_fds: tuple[int, int],
         on_ready: Callable[[], None],
@@ -112,11 +114,12 @@ class Pipeline:
         self._shelf = shelf
         self._device_shelf = device_shelf
         self._unknown = unknown
+        self._edges = edges
         self._deliver = deliver
         self._wake_read, self._wake_write = wake_fds
         self.feedback_position = chain.feedback_position
         self._clock = ManualClock() if options.recording else SystemClock()
-        codec = Codec(door.resolve, max_pack=options.max_pack, recording=options.recording)
+        codec = door.codec(max_pack=options.max_pack, recording=options.recording, sparkplug=edges.sparkplug)
         self._decoder = Decoder(door.registry, codec, version5=session.options.version5, max_pack=options.max_pack)
         # A recording's readings arrive when they were taken.
         self._clocks = None if options.recording else clocks_of(door, options.clock_tolerance_ms)
@@ -193,6 +196,7 @@ class Pipeline:
             "transitions": chain.transitions,
             "feeds": len(self._door.registry),
             "barred": self._door.barred,
+            "edge_nodes": len(self._edges),
             "devices": len(self._door.known.devices),
             "device_list": self._door.known.version,
             "batches": self._batches,
@@ -228,6 +232,7 @@ class Pipeline:
         while tap is not None:
             arrival = self._clock.now_ns()
             latest = (1 << 62) if self._options.recording else arrival // 1_000_000 + self._options.max_ahead_ms
+            self._edges.before(self._session)
             try:
                 taken = self._decoder.take(tap.data, tap.start, tap.end, arrival=arrival, latest_ms=latest)
             except ProtocolBreach as breach:
@@ -259,7 +264,9 @@ class Pipeline:
         if self._options.recording:
             taken.entries = [self._on_recording_clock(entry) for entry in taken.entries]
         self._journal.append([_encode(entry) for entry in taken.entries])
+        self._edges.keep(self._edges.take_changed())
         self._session.acknowledge(taken.acks)
+        self._edges.answer(taken, self._session, self._clock.now_ms())
         received = wall_ns() if self._options.recording else None
         for entry in taken.entries:
             if isinstance(entry, ReadingBatch):
@@ -325,6 +332,7 @@ class Pipeline:
             self._journal.append([encode_devices(version)])
             self._write(self._chain.switch_devices(version, door.switch(change.known, feeds)))
             door.admit(feeds)
+            self._edges.on_devices()
             self._unknown.forget(change.known.devices.__contains__)
             self._device_shelf.cease(version, self._journal.last_seq)
 
@@ -332,6 +340,7 @@ class Pipeline:
         """A new connection: what was sent meanwhile comes now, so delays go on from here and do not end at once."""
         now = self._clock.now_ms()
         self._journal.append([encode_resume(now)])
+        self._edges.on_connection(now)
         self._chain.on_resume(now)
         self._expect()
 
@@ -400,6 +409,7 @@ class Pipeline:
             return
         self._next_misc = now + 1000
         self._session.misc()
+        self._edges.ask(self._session, self._clock.now_ms())
         self._note_still_listening(now)
         for _ in range(min(len(self._notices), _NOTICES_PER_STEP)):
             self._session.publish(*self._notices.popleft())

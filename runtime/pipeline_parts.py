@@ -15,6 +15,8 @@ from city.device import DeviceType
 from city.leaf import CaseCatalogue
 from core.clock import wall_ns
 from core.errors import ConfigError
+from ingest.births import FILE as BIRTHS_FILE
+from ingest.births import Births
 from ingest.journal import FeedNames, Journal
 from ingest.registry import FeedRegistry
 from ingest.sequencing import Sequencer
@@ -26,6 +28,7 @@ from runtime.config import Config
 from runtime.device_list import DeviceList, DeviceShelf, read_and_keep
 from runtime.device_watch import mark_of
 from runtime.door import Door
+from runtime.edge_nodes import Edges
 from runtime.recovery import encode_devices, encode_rules, recover
 from runtime.rules import RuleShelf, load_or_refuse
 from runtime.scene_source import scene_paths
@@ -50,6 +53,8 @@ class Parts:
     device_shelf: DeviceShelf
     device_mark: object
     unknown: UnknownDevices
+    births: Births
+    edges: Edges
     paths: Sequence[Path]
     types: Mapping[str, DeviceType]
     cases: Callable[[], CaseCatalogue]
@@ -59,6 +64,7 @@ class Parts:
         self.unknown.write()
         self.journal.close()
         self.names.close()
+        self.births.close()
         self.store.close()
 
 
@@ -97,9 +103,11 @@ def open_parts(config: Config) -> Parts:
     device_shelf.cease(devices.version, journal.last_seq)
     unknown = UnknownDevices(folder / UNKNOWN_FILE)
     unknown.forget(devices.devices.__contains__)
+    births = Births(folder / BIRTHS_FILE)
+    edges = Edges(door, births, max_pack=config.ingest.max_pack)
     return Parts(
-        door, journal, chain, store, snapshots, names, shelf, device_shelf, None if findings else mark, unknown, paths,
-        types, cases,
+        door, journal, chain, store, snapshots, names, shelf, device_shelf, None if findings else mark, unknown, births,
+        edges, paths, types, cases,
     )  # fmt: skip
 
 

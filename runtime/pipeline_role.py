@@ -13,9 +13,11 @@ from alerts.sinks.http import Delivery
 from core.errors import UnavailableError
 from history.ledger import archived_seq
 from ingest.session import Session
+from ingest.sparkplug import state_of, topics_of
 from runtime.alone import alone_in
 from runtime.config import Config
 from runtime.device_watch import DeviceWatch
+from runtime.door import TOPICS
 from runtime.ending import end_when_a_thread_breaks
 from runtime.journal_keep import JournalKeep
 from runtime.latency import LatencyLog
@@ -28,8 +30,7 @@ from runtime.supervisor import announce
 
 log = logging.getLogger("scenewatch.pipeline")
 
-_TOPICS = ("sw/v1/+/tele/+", "sw/v1/+/pack", "sw/v1/+/state")
-_RECORDING_TOPICS = (*_TOPICS, "sw/v1/+/clock")
+_RECORDING_TOPICS = (*TOPICS, "sw/v1/+/clock")
 _KEEP_S = 1.0
 _SWITCH_S = 0.0002
 _NEWEST = 20
@@ -98,7 +99,14 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     recording = config.pipeline.clock == "recording"
-    session = Session(session_options(config), _RECORDING_TOPICS if recording else _TOPICS, wake_fd=wake_read)
+    sparkplug = config.sparkplug.enabled and not recording
+    host_id = config.sparkplug_host() if sparkplug else ""
+    session = Session(
+        session_options(config, host_id=host_id),
+        _RECORDING_TOPICS if recording else TOPICS,
+        optional=[*topics_of("+"), *state_of(host_id)] if sparkplug else (),
+        wake_fd=wake_read,
+    )
     return Pipeline(
         LoopOptions(
             max_ahead_ms=config.ingest.max_ahead,
@@ -123,6 +131,7 @@ def _loop(config: Config, parts: Parts, *, deliver: Callable[[], None], on_ready
         shelf=parts.shelf,
         device_shelf=parts.device_shelf,
         unknown=parts.unknown,
+        edges=parts.edges,
         deliver=deliver,
         wake_fds=(wake_read, wake_write),
         on_ready=on_ready,

@@ -6,6 +6,7 @@ second has them.
 """
 
 import datetime as dt
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,26 @@ _SITES = {
 _CLASSES = {"compound": 2, "road": 4, "river": 1, "works": 3, "kitchen": 2, "open": 2}
 
 
+class Speaks(enum.IntEnum):
+    """In which form a gateway sends."""
+
+    SINGLES = 0
+    PACKS = 1
+    SENML = 2
+    SENML_CBOR = 3
+    SPARKPLUG = 4
+
+
+_SHARES = (
+    (Speaks.SENML_CBOR, 0.15),
+    (Speaks.SENML, 0.15),
+    (Speaks.PACKS, 0.2),
+    (Speaks.SPARKPLUG, 0.1),
+    (Speaks.SINGLES, 0.4),
+)
+"""Of the gateways of sensors; all recorders send packs."""
+
+
 class _Column(NamedTuple):
     """The devices of one type as they are stored."""
 
@@ -67,7 +88,7 @@ class District:
         devices: Their devices as the register has them; the index is the device's number everywhere here.
         gateways: Ids of the gateways.
         gateway_of: Number of each device's gateway.
-        packs: Which gateways send packs; the others send single readings.
+        speaks: In which form each gateway sends, a `Speaks`.
     """
 
     seed: int
@@ -77,7 +98,7 @@ class District:
     devices: tuple[Device, ...]
     gateways: tuple[str, ...]
     gateway_of: Ints
-    packs: NDArray[np.bool_]
+    speaks: NDArray[np.uint8]
 
     @property
     def sensors(self) -> int:
@@ -172,11 +193,12 @@ def _district(
         )  # fmt: skip
         devices += _devices(seed, kind, column, design, land, names, len(devices))
     gateway_of = np.concatenate([columns[kind.prefix].gateway for kind in kinds])
-    of = key(seed, "form")
-    packs = uniform(of, np.arange(len(names), dtype=np.int64)) < 0.5
-    packs |= np.array([name.startswith("nvr") for name in names])
+    drawn = uniform(key(seed, "form"), np.arange(len(names), dtype=np.int64))
+    upto = np.cumsum([share for _, share in _SHARES])[:-1]
+    speaks = np.array([form for form, _ in _SHARES], np.uint8)[np.searchsorted(upto, drawn, side="right")]
+    speaks[[name.startswith("nvr") for name in names]] = Speaks.PACKS
     return District(
-        seed, land.size_m, kinds, tuple(fleets), tuple(devices), tuple(names), gateway_of.astype(np.int64), packs
+        seed, land.size_m, kinds, tuple(fleets), tuple(devices), tuple(names), gateway_of.astype(np.int64), speaks
     )
 
 
@@ -232,7 +254,7 @@ def save(district: District, path: Path) -> None:
         "size_m": np.array(district.size_m),
         "gateways": np.array(district.gateways),
         "gateway_of": district.gateway_of,
-        "packs": district.packs,
+        "speaks": district.speaks,
         "ids": np.array([d.id for d in district.devices]),
         "modules": np.array([d.place for d in district.devices]),
         "towns": np.array([d.town for d in district.devices]),
@@ -272,4 +294,4 @@ def load(path: Path) -> District:
         Device(name, gateways[gateway], type_id, module, town, lon=lonlat[0], lat=lonlat[1])
         for name, gateway, type_id, module, town, lonlat in columns
     )
-    return District(seed, size_m, kinds, tuple(fleets), devices, gateways, of["gateway_of"], of["packs"])
+    return District(seed, size_m, kinds, tuple(fleets), devices, gateways, of["gateway_of"], of["speaks"])

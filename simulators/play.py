@@ -9,15 +9,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import wall_ns
+from simulators.district import Speaks
 from simulators.encode import Encoder, Segment
-from simulators.gateway import Gateway
+from simulators.gateway import Connect, EdgeNode, Gateway
 from simulators.run import Sent
-from simulators.wire import Connection
+from simulators.wire import Connection, Will
 from simulators.world import Reports, World
 
 _CHUNK_MS = 500
@@ -58,19 +60,26 @@ class Player:
         qos: 0 or 1.
     """
 
-    def __init__(self, world: World, connect: Callable[[str], Connection], *, qos: int = 1) -> None:
+    def __init__(self, world: World, connect: Connect, *, qos: int = 1) -> None:
         self.world = world
         self.progress = Progress()
         self.late: list[float] = []
         self._qos = qos
         self._encoder = Encoder(world.district, qos=qos)
-        self._gateways = [Gateway(name, connect) for name in world.district.gateways]
+        self._gateways = [self._gateway(number, connect) for number in range(len(world.district.gateways))]
         self._moves = deque(sorted(_moves(world)))
         self._next_ms = world.scenario.begin_ms
         self._held: list[Reports] = []
         self._due: deque[tuple[int, Segment]] = deque()
         self._selector = selectors.DefaultSelector()
         self._slot_ms = _SLOT_MS["calm"]
+
+    def _gateway(self, number: int, connect: Connect) -> Gateway:
+        name = self.world.district.gateways[number]
+        if self.world.district.speaks[number] != Speaks.SPARKPLUG:
+            return Gateway(name, connect)
+        births = partial(self._encoder.births.messages, number)
+        return EdgeNode(name, connect, births, self._qos)
 
     def connect(self) -> None:
         """Let every gateway come.
@@ -221,8 +230,10 @@ def _moves(world: World) -> list[tuple[int, int, str]]:
     return found
 
 
-def connector(
-    host: str, port: int, passwords: Mapping[str, str], *, user: str | None = None
-) -> Callable[[str], Connection]:
+def connector(host: str, port: int, passwords: Mapping[str, str], *, user: str | None = None) -> Connect:
     """Opens connections at a broker with a password for each gateway; `user` is one user for all of them."""
-    return lambda gateway: Connection(host, port, gateway, passwords[gateway], user=user, window=_WINDOW)
+
+    def connect(gateway: str, *, will: Will | None = None, listen: str = "") -> Connection:
+        return Connection(host, port, gateway, passwords[gateway], user=user, window=_WINDOW, will=will, listen=listen)
+
+    return connect

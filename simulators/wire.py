@@ -9,6 +9,7 @@ References: MQTT 5.0 (verified: yes).
 import socket
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,14 +46,18 @@ def text(value: str) -> bytes:
     return struct.pack("!H", len(raw)) + raw
 
 
-def connect_packet(
-    user: str, password: str, client_id: str, *, keepalive_s: int, will_topic: str, will: bytes
-) -> bytes:
-    """CONNECT of MQTT 5 with a retained will at QoS 1 and a clean start."""
-    flags = 0b1110_1110
+def connect_packet(user: str, password: str, client_id: str, *, keepalive_s: int, will: "Will") -> bytes:
+    """CONNECT of MQTT 5 with a will at QoS 1 and a clean start."""
+    flags = 0b1100_1110 | will.retain << 5
     header = text("MQTT") + bytes([5, flags]) + struct.pack("!H", keepalive_s) + b"\0"
     body = (
-        text(client_id) + b"\0" + text(will_topic) + struct.pack("!H", len(will)) + will + text(user) + text(password)
+        text(client_id)
+        + b"\0"
+        + text(will.topic)
+        + struct.pack("!H", len(will.payload))
+        + will.payload
+        + text(user)
+        + text(password)
     )
     return b"\x10" + variable(len(header) + len(body)) + header + body
 
@@ -61,6 +66,12 @@ def publish_packet(topic: str, payload: bytes, *, packet_id: int = 0, retain: bo
     """PUBLISH, at QoS 1 if `packet_id` is given."""
     body = text(topic) + (struct.pack("!H", packet_id) if packet_id else b"") + b"\0" + payload
     return bytes([0x30 | (2 if packet_id else 0) | int(retain)]) + variable(len(body)) + body
+
+
+def subscribe_packet(topic: str) -> bytes:
+    """SUBSCRIBE to one topic at QoS 0."""
+    body = struct.pack("!H", 0xFFFF) + b"\0" + text(topic) + b"\0"
+    return b"\x82" + variable(len(body)) + body
 
 
 def fixed(values: NDArray[np.float64], width: int = _VALUE_WIDTH, decimals: int = _DECIMALS) -> Bytes:
@@ -150,8 +161,19 @@ class Packs:
         return publish_packet(self.topic, payload, packet_id=packet_id if self._qos else 0)
 
 
+class Will(NamedTuple):
+    """What the broker says for a gateway that is gone."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+
+
 class Connection:
     """One gateway's connection: queues bytes, counts acknowledgements, hands out packet ids within the window.
+
+    Attributes:
+        heard: Messages that came on the topic that is listened to and were not looked at yet.
 
     Raises:
         RefusedError: If the broker does not let it in.
@@ -168,8 +190,11 @@ class Connection:
         user: str | None = None,
         client_id: str = "",
         window: int = 60_000,
+        will: Will | None = None,
+        listen: str = "",
     ) -> None:
         self.gateway = gateway
+        self.heard: list[bytes] = []
         self.sent = 0
         self.acknowledged = 0
         self._out = bytearray()
@@ -182,11 +207,12 @@ class Connection:
             password,
             client_id or gateway,
             keepalive_s=600,
-            will_topic=f"sw/v1/{gateway}/state",
-            will=b'{"online":false}',
+            will=will or Will(f"sw/v1/{gateway}/state", b'{"online":false}'),
         )
         self.socket.sendall(hello)
         self.window = min(window, self._connack())
+        if listen:
+            self.socket.sendall(subscribe_packet(listen))
         self.socket.setblocking(False)
 
     @property
@@ -252,6 +278,8 @@ class Connection:
                 break
             if data[at] >> 4 == 4:
                 self.acknowledged += 1
+            elif data[at] >> 4 == 3:
+                self.heard.append(data[at : at + size])
             at += size
         self._tail = data[at:]
 

@@ -56,6 +56,9 @@ user {PIPELINE_USER}
 topic read sw/v1/#
 topic write sw/v1/out/#
 topic write sw/v1/+/cmd/#
+topic read spBv1.0/#
+topic write spBv1.0/+/NCMD/+
+topic write spBv1.0/STATE/+
 
 pattern write sw/v1/%u/tele/#
 pattern write sw/v1/%u/pack
@@ -65,6 +68,16 @@ pattern write sw/v1/%u/frame/#
 pattern write sw/v1/%u/state
 pattern write sw/v1/%u/clock
 pattern read sw/v1/%u/cmd/#
+
+pattern write spBv1.0/+/NBIRTH/%u
+pattern write spBv1.0/+/NDEATH/%u
+pattern write spBv1.0/+/NDATA/%u
+pattern write spBv1.0/+/DBIRTH/%u/+
+pattern write spBv1.0/+/DDEATH/%u/+
+pattern write spBv1.0/+/DDATA/%u/+
+pattern read spBv1.0/+/NCMD/%u
+pattern read spBv1.0/+/DCMD/%u/+
+pattern read spBv1.0/STATE/+
 """
 """A gateway's user name is its id: it publishes under its own id only and reads only its own commands."""
 

@@ -17,7 +17,7 @@ from alerts.event import Feedback
 from core.clock import SystemClock
 from core.errors import UnavailableError
 from core.reading import ReadingBatch, is_derived
-from ingest.codec import ClockTick, Codec
+from ingest.codec import ClockTick
 from ingest.decoder import Decoder, ProtocolBreach, Taken
 from ingest.journal import Listening, encode_clock, encode_listening
 from ingest.rejected import Reason, Rejected, RejectionLog
@@ -27,6 +27,7 @@ from ingest.unknown import UnknownDevices
 from runtime.device_clocks import clocks_of, with_clocks
 from runtime.device_watch import DeviceChange
 from runtime.door import Door
+from runtime.edge_nodes import Edges
 from runtime.ops import Status
 from runtime.recovery import encode_devices, encode_feedback, encode_resume, encode_rules
 from runtime.stream.outgoing import Outgoing
@@ -88,6 +89,7 @@ class Bridge:
         outgoing: Outgoing,
         publisher: Publisher,
         unknown: UnknownDevices,
+        edges: Edges,
         csv_of: Callable[[str], bytes],
         wake_fds: tuple[int, int],
         on_ready: Callable[[], None],
@@ -101,12 +103,13 @@ class Bridge:
         self._outgoing = outgoing
         self._publisher = publisher
         self._unknown = unknown
+        self._edges = edges
         self._csv_of = csv_of
         self._wake_read, self._wake_write = wake_fds
         self._on_ready: Callable[[], None] | None = on_ready
         self._on_said_safe = on_said_safe
         self._clock = SystemClock()
-        codec = Codec(door.resolve, max_pack=options.max_pack)
+        codec = door.codec(max_pack=options.max_pack, sparkplug=edges.sparkplug)
         version5 = session.options.version5
         self._decoder = Decoder(door.registry, codec, version5=version5, max_pack=options.max_pack)
         self._clocks = clocks_of(door, options.clock_tolerance_ms)
@@ -195,6 +198,7 @@ class Bridge:
             "published": self._publisher.safe,
             "waiting": self._publisher.waiting,
             "rules": self._rules,
+            "edge_nodes": len(self._edges),
             "devices": len(self._door.known.devices),
             "unknown": {"devices": len(self._unknown), "dropped": self._unknown.dropped},
             "pid": os.getpid(),
@@ -238,6 +242,7 @@ class Bridge:
             arrival = self._clock.now_ns()
             self._alive_ms = arrival // 1_000_000
             latest = self._alive_ms + self._options.max_ahead_ms
+            self._edges.before(self._session)
             try:
                 taken = self._decoder.take(tap.data, tap.start, tap.end, arrival=arrival, latest_ms=latest)
             except ProtocolBreach as breach:
@@ -267,6 +272,7 @@ class Bridge:
             if isinstance(entry, ReadingBatch) and not is_derived(entry):
                 self._readings += len(entry)
         self._acks += taken.acks
+        self._edges.answer(taken, self._session, self._clock.now_ms())
         for rejected in taken.rejected:
             self._refuse(rejected)
 
@@ -285,6 +291,7 @@ class Bridge:
         if self._alive_ms:
             self._outgoing.add_to_all(encode_clock(ClockTick(self._alive_ms)))
         self._outgoing.add_to_all(encode_resume(self._clock.now_ms()))
+        self._edges.on_connection(self._clock.now_ms())
 
     def _note_listening(self) -> None:
         """Say in every partition that a new connection stands: history tells a hole from silence by it."""
@@ -304,7 +311,7 @@ class Bridge:
         now = self._clock.now_ms()
         self._next_round_ms = now + self._options.linger_ms
         topic = self._topics.readings
-        done = self._rounds.begin(len(records), self._acks, rows, self._said)
+        done = self._rounds.begin(len(records), self._acks, rows, self._said, self._edges.take_changed())
         self._acks = b""
         for number, record in records:
             self._told_ms[number] = now
@@ -315,6 +322,7 @@ class Bridge:
         acks = self._rounds.release()
         if self._rounds.said > said:
             self._on_said_safe(self._rounds.said)
+        self._edges.keep(self._rounds.take_kept())
         if acks and self._session.tap is self._tap:
             self._session.acknowledge(acks)
 
@@ -351,6 +359,7 @@ class Bridge:
             self._tell_devices(change.known.version)
         door.switch(change.known, feeds)
         door.admit(feeds)
+        self._edges.on_devices()
         self._outgoing.forget_homes(feeds)
         self._unknown.forget(change.known.devices.__contains__)
 

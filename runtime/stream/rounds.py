@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runtime.edge_nodes import Kept
+
 
 @dataclass(slots=True)
 class _Round:
@@ -11,6 +13,7 @@ class _Round:
     acks: bytes
     rows: int
     said: int
+    kept: Kept
 
 
 class Rounds:
@@ -25,13 +28,19 @@ class Rounds:
         """Readings under way."""
         self.said = 0
         """Position of what people said last that is safe."""
+        self._kept: Kept = []
 
     def __len__(self) -> int:
         return len(self._rounds)
 
-    def begin(self, records: int, acks: bytes, rows: int, said: int = 0) -> Callable[[], None]:
-        """A round of so many records; call what is returned once for each that is safe."""
-        sent = _Round(records, acks, rows, said)
+    def begin(
+        self, records: int, acks: bytes, rows: int, said: int = 0, kept: Kept | None = None
+    ) -> Callable[[], None]:
+        """A round of so many records; call what is returned once for each that is safe.
+
+        `kept` is what has to be written down of edge nodes once the round is safe, before its acknowledgements go out.
+        """
+        sent = _Round(records, acks, rows, said, kept or [])
         self._rounds.append(sent)
         self.rows += rows
 
@@ -48,7 +57,13 @@ class Rounds:
             self.rows -= finished.rows
             acks += finished.acks
             self.said = max(self.said, finished.said)
+            self._kept += finished.kept
         return acks
+
+    def take_kept(self) -> Kept:
+        """What has to be written down of edge nodes by the rounds that were released, the latest of each last."""
+        kept, self._kept = self._kept, []
+        return kept
 
     def forget_acks(self) -> None:
         """The connection is another one: what was not acknowledged on the old one comes again."""

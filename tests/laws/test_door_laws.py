@@ -12,7 +12,10 @@ from ingest.codec import Codec, GatewayState
 from ingest.decoder import Decoder, ProtocolBreach
 from ingest.registry import FeedRegistry
 from ingest.rejected import Reason
+from ingest.senml import forms_of
+from ingest.units import FeedUnits
 
+_MOST = 9
 ARRIVAL = 1_700_000_000_000 * 1_000_000
 LATEST = 1_700_000_300_000
 DEVICES = {"gas-1": "gw-1", "gas-2": "gw-1", "井盖-3": "gw-2", "x": "gw-2"}
@@ -79,11 +82,19 @@ def singles(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @st.composite
 def packs(draw: st.DrawFn) -> tuple[str, bytes]:
-    rows: list[object] = draw(st.lists(st.tuples(devices, metrics, times, numbers).map(list), max_size=6))
+    rows: list[object] = draw(st.lists(st.tuples(devices, metrics, times, numbers).map(list), max_size=_MOST + 1))
     if draw(st.integers(0, 5)) == 0:
         rows.append(draw(st.sampled_from([[], ["gas-1"], "row", 3, [1, 2, 3, 4]])))
     text = json.dumps({"r": rows}, separators=draw(separators), ensure_ascii=draw(st.booleans()))
     return f"sw/v1/{draw(gateways)}/pack", text.encode()
+
+
+@st.composite
+def senml(draw: st.DrawFn) -> tuple[str, bytes]:
+    names = st.sampled_from(["gas-1/gas_lel", "gas-2:temp", "gas-1", "nobody/temp", "x/value", ""])
+    seconds = st.integers(1_699_999_000_000, 1_700_000_400_000).map(lambda ms: ms / 1000)
+    records = st.fixed_dictionaries({"n": names, "v": st.integers(0, 99)}, optional={"t": seconds, "u": st.just("Cel")})
+    return f"sw/v1/{draw(gateways)}/senml", json.dumps(draw(st.lists(records, max_size=_MOST + 1))).encode()
 
 
 odd = st.tuples(
@@ -92,7 +103,7 @@ odd = st.tuples(
     ),
     st.sampled_from([b'{"online": true, "t": 5}', b"{}", b"", b'{"r":[]}', b"12.5"]),
 )
-messages = st.one_of(singles(), packs(), odd)
+messages = st.one_of(singles(), packs(), senml(), odd)
 
 
 @st.composite
@@ -142,7 +153,8 @@ def run(stream: bytes, cuts: list[int], *, fast: bool) -> Outcome:
             return Reason.WRONG_GATEWAY
         return registry.add(gateway, device, metric)
 
-    decoder = Decoder(registry, Codec(resolve, max_pack=5), max_pack=5, fast=fast)
+    forms = forms_of(registry, resolve, FeedUnits(64, lambda _: "Cel"), max_pack=_MOST)
+    decoder = Decoder(registry, Codec(resolve, max_pack=_MOST, forms=forms), max_pack=_MOST, fast=fast)
     data = np.frombuffer(
         bytearray(stream + b"\0"), np.uint8
     )  # writable like a socket's: for another the kernels compile anew

@@ -17,6 +17,17 @@ def test_an_alert_is_stale_while_its_gateway_is_away_and_then_what_it_was() -> N
     assert only(line.stage.on_gateway("g1", True, T0 + 6)).data.state == "acknowledged"
 
 
+def test_an_alert_is_stale_while_its_device_is_away_though_its_gateway_is_there() -> None:
+    line = Timeline()
+    line.raised(0, T0)
+    assert line.stage.on_gateway("g1", False, T0 + 1, device="another") == []
+    assert only(line.stage.on_gateway("g1", False, T0 + 2, device="d0")).type is EventType.STALE
+    assert line.stage.on_gateway("g1", True, T0 + 3) == [], "the gateway was never away"
+    again = Timeline()
+    again.stage.restore(line.stage.snapshot())
+    assert only(again.stage.on_gateway("g1", True, T0 + 4, device="d0")).type is EventType.REFRESHED
+
+
 def test_an_alert_with_a_feed_behind_another_gateway_is_not_stale_until_both_are_away() -> None:
     line = Timeline()
     line.raised(0, T0)

@@ -43,6 +43,12 @@ class Broker:
                 until(session, lambda: session.subscribed or not session.connected)
         until(session, lambda: session.tap is None)
 
+    def call(self) -> socket.socket:
+        """The connection that was made."""
+        call, _ = self._listener.accept()
+        call.settimeout(PATIENCE_S)
+        return call
+
     def close(self) -> None:
         self._listener.close()
 
@@ -66,6 +72,11 @@ def broker() -> Iterator[Broker]:
     made = Broker()
     yield made
     made.close()
+
+
+def host_of(broker: Broker) -> Session:
+    options = SessionOptions("127.0.0.1", broker.port, "scenewatch", "word", "pipeline-1", host_id="us")
+    return Session(options, ["sw/v1/+/tele/+"], optional=["spBv1.0/+/NDATA/+"])
 
 
 def session_of(broker: Broker) -> Session:
@@ -132,3 +143,41 @@ def test_topics_that_may_not_be_read_end_it_for_good(broker: Broker) -> None:
     with pytest.raises(ConfigError, match=r"not read sw/v1/\+/tele/\+"):
         broker.takes(session, NEW, bytes([0x90, 4, 0, 1, 0, 0x87]))
     assert not session.subscribed
+
+
+def test_a_topic_that_may_be_missing_is_told_and_the_rest_goes_on(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = host_of(broker)
+    with caplog.at_level(logging.WARNING):
+        broker.takes(session, NEW, bytes([0x90, 5, 0, 1, 0, 1, 0x87]))
+    assert session.reconnects == 1
+    assert "not read spBv1.0/+/NDATA/+: mend its ACL" in caplog.text
+    assert "grants less" not in caplog.text
+
+
+def test_a_host_of_sparkplug_says_that_it_is_there_and_its_will_that_it_is_not(broker: Broker) -> None:
+    """At the same time in both, retained, at QoS 1, and not before the broker has confirmed the subscriptions."""
+    session = host_of(broker)
+    session.connect()
+    with broker.call() as call:
+        hello = call.recv(4096)
+        call.sendall(NEW)
+        until(session, lambda: session.connected)
+        session.step(0.0)
+        assert b"STATE" not in call.recv(4096), "that is SUBSCRIBE"
+        call.sendall(bytes([0x90, 5, 0, 1, 0, 1, 1]))
+        until(session, lambda: session.subscribed)
+        session.step(0.0)
+        said = call.recv(4096)
+        session.close()
+        goodbye = call.recv(4096)
+    topic = b"spBv1.0/STATE/us"
+    assert hello[9] & 0b0011_1100 == 0b0010_1100, "a will, at QoS 1, retained"
+    will = hello[hello.index(topic) + len(topic) + 2 :]
+    away, there = (b'{"online":%s,"timestamp":' % word for word in (b"false", b"true"))
+    time = will[len(away) : will.index(b"}")]
+    assert will.startswith(away)
+    assert said[0] == 0x33
+    assert said.endswith(topic + b"\0\2\0" + there + time + b"}")
+    assert away + time + b"}" in goodbye

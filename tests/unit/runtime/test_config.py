@@ -220,6 +220,23 @@ def test_both_clients_of_kafka_are_told_the_same_and_no_word_shows_the_password(
     assert Access("a:1").credentials() is None
 
 
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("", "scenewatch"),
+        ('[broker]\nurl = "mqtt://there"', ""),
+        ('[broker]\nurl = "mqtt://there"\n[sparkplug]\nhost_id = "us"', "us"),
+        ('[sparkplug]\nhost_id = ""', ""),
+        ('[sparkplug]\nenabled = false\nhost_id = "us"', ""),
+    ],
+)
+def test_a_host_of_sparkplug_has_a_name_at_our_own_broker_or_where_it_is_given(
+    tmp_path: Path, text: str, host: str
+) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    assert load_config(tmp_path / "c.toml").sparkplug_host() == host
+
+
 def test_a_file_as_windows_writes_it_is_read(path: Path) -> None:
     path.write_bytes(b'\xef\xbb\xbf[broker]\r\nuser = "me"\r\n')
     assert load_config(path).broker.user == "me"

@@ -11,7 +11,8 @@ from city.device_list import dump_devices
 from core.errors import ConfigError, DataLossError
 from ingest.journal import FeedNames
 from ingest.registry import FeedRegistry
-from ingest.rejected import Reason
+from ingest.rejected import Reason, Rejected
+from ingest.rows import Rows
 from runtime.device_list import DeviceList, DeviceShelf, read_and_keep
 from runtime.device_watch import DeviceChange, DeviceWatch, mark_of
 from runtime.door import Door
@@ -195,3 +196,40 @@ def test_a_list_that_changes_all_the_time_is_refused(
     monkeypatch.setattr(shelf, "keep", lambda *_: False)
     with pytest.raises(ConfigError, match="it changes while it is read"):
         read_and_keep(path, TYPES, shelf)
+
+
+def test_the_list_knows_gateways_and_who_is_behind_them(door: Door) -> None:
+    assert door.lists("g", "")
+    assert door.lists("g", "a")
+    assert not door.lists("other", "")
+    assert not door.lists("other", "a")
+    assert not door.lists("g", "x")
+    switched(door, Device("a", "other", LEVEL))
+    assert door.lists("other", "a")
+    assert not door.lists("g", "")
+
+
+def test_the_unit_that_a_sender_names_is_held_against_that_of_the_device_type_of_now(door: Door) -> None:
+    codec = door.codec(max_pack=10)
+
+    def taken(unit: str, records: int = 10) -> set[float | str]:
+        pack = f'[{",".join([f"""{{"n":"a/depth_cm","u":"{unit}","v":2}}"""] * records)}]'.encode()
+        said = codec.decode("sw/v1/g/senml", pack, retained=False, arrival=0, latest_ms=10)
+        return {
+            value
+            for item in said
+            for value in (
+                item.value.tolist() if isinstance(item, Rows)
+                else [item.reason.value] if isinstance(item, Rejected)
+                else [item[2]] if isinstance(item, tuple)
+                else []
+            )
+        }  # fmt: skip
+
+    assert taken("m") == {200.0}
+    assert taken("Cel") == {"wrong_unit"}
+    switched(door, Device("a", "g"))
+    assert taken("Cel") == {2.0}  # nobody says of what type it is, and so of what unit
+    switched(door, Device("a", "g", LEVEL))
+    assert taken("Cel") == taken("Cel", 1) == {"wrong_unit"}
+    assert taken("mm") == taken("mm", 1) == {0.2}

@@ -81,7 +81,7 @@ def test_what_a_type_needs_to_be_judged_by_is_there(there: District) -> None:
 def test_the_same_seed_makes_the_same_district_and_another_another(there: District) -> None:
     again = district.make(SEED, 616, 40)
     assert again.devices == there.devices
-    assert np.array_equal(again.packs, there.packs)
+    assert np.array_equal(again.speaks, there.speaks)
     assert district.make(SEED + 1, 616, 40).devices != there.devices
 
 

@@ -1,7 +1,8 @@
-"""Frames are taken apart here by other people's code: paho's reader of packets, and msgspec's of JSON."""
+"""Frames are taken apart here by other people's code: paho's reader of packets, msgspec's of JSON, cbor2's of CBOR."""
 
 from collections.abc import Iterator
 
+import cbor2
 import msgspec
 import numpy as np
 import pytest
@@ -10,12 +11,24 @@ from hypothesis import strategies as st
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from simulators.district import District
-from simulators.encode import Encoder, number_text, time_text
+from city.catalogue import load_catalogue
+from core.reading import ReadingBatch
+from ingest.decoder import Decoder
+from ingest.edge_nodes import EdgeNodes
+from ingest.registry import FeedRegistry
+from ingest.sparkplug import Sparkplug
+from runtime.device_list import DeviceList
+from runtime.door import Door
+from simulators.district import District, Speaks
+from simulators.encode import Encoder, Segment
+from simulators.forms import number_text, time_text
 from simulators.play import split
 from simulators.run import feeds
+from simulators.senml import UNITS
+from simulators.sparkplug import Births, Numbering
 from simulators.world import World
-from tests.unit.simulators.parts import joined, world
+from tests.reference import sparkplug_twin as wire
+from tests.unit.simulators.parts import BEGIN, joined, world
 
 
 class _Bytes:
@@ -49,35 +62,85 @@ def through_paho(data: bytes) -> list[MQTTMessage]:
     return found
 
 
-def messages(played: World, chunk_ms: int = 1_000, *, packs: bool | None = None) -> Iterator[MQTTMessage]:
+def messages(played: World, chunk_ms: int = 1_000, *, speaks: Speaks | None = None) -> Iterator[MQTTMessage]:
+    for segment in segments(played, chunk_ms, speaks=speaks):
+        found = through_paho(segment.frames)
+        assert len(found) == segment.messages
+        yield from found
+
+
+def segments(played: World, chunk_ms: int = 1_000, *, speaks: Speaks | None = None) -> Iterator[Segment]:
     district = played.district
-    forms = None if packs is None else np.full(len(district.gateways), packs)
-    encoder = Encoder(district, packs=forms)
+    forms = None if speaks is None else np.full(len(district.gateways), speaks, np.uint8)
+    encoder = Encoder(district, forms=forms)
     held: list[object] = []
     for begin in range(played.scenario.begin_ms, played.scenario.end_ms, chunk_ms):
         end = min(begin + chunk_ms, played.scenario.end_ms)
         now, held = split([*held, *played.reports(begin, end)], end)  # type: ignore[list-item,assignment]
-        for segment in encoder.segments(now, begin, 10):
-            found = through_paho(segment.frames)
-            assert len(found) == segment.messages
-            yield from found
+        yield from encoder.segments(now, begin, 10)
+
+
+ALIASES: dict[tuple[str, int], tuple[str, str, int]] = {}
+"""(gateway, alias) to (device, metric, data type), as births say it."""
+
+
+@pytest.fixture(autouse=True)
+def aliases(there: District) -> None:
+    births = Births(there, np.ones(len(there.gateways), np.bool_))
+    for number, gateway in enumerate(there.gateways):
+        for topic, rest in births.messages(number, 0, 0):
+            for _, content in wire.fields(rest):
+                metric = dict(wire.fields(bytes(content)))
+                if 2 in metric:
+                    device, name = topic.split("/")[4], bytes(metric[1]).decode()
+                    ALIASES[gateway, int(metric[2])] = (device, name, int(metric[4]))
+
+
+def sparkplug(gateway: str, device: str, payload: bytes) -> list[tuple[str, str, int, float]]:
+    types = {alias: kind for (name, alias), (*_, kind) in ALIASES.items() if name == gateway}
+    found = []
+    for one in wire.read(payload, types):
+        assert isinstance(one.who, int)
+        assert one.time is not None
+        assert one.value is not None
+        assert ALIASES[gateway, one.who][0] == device
+        found.append((device, ALIASES[gateway, one.who][1], one.time, one.value))
+    return found
 
 
 def decoded(message: MQTTMessage) -> list[tuple[str, str, int, float]]:
     level = message.topic.split("/")
+    if level[0] == "spBv1.0":
+        assert level[1:3] == ["district", "DDATA"]
+        return sparkplug(level[3], level[4], bytes(message.payload))
     assert level[:2] == ["sw", "v1"]
+    if level[3] == "senml-cbor":
+        head, *records = cbor2.loads(message.payload)
+        assert head.keys() == {-1, -3}
+        return [record_of(r[0], head[-3] + r[6], r[2] if 2 in r else r[4], r.get(1)) for r in records]
     body = msgspec.json.decode(message.payload)
+    if level[3] == "senml":
+        assert body[0] == {"bver": 10}
+        return [record_of(r["n"], r["t"], r["v"] if "v" in r else r["vb"], r.get("u")) for r in body[1:]]
     if level[3] == "pack":
         return [(device, metric, t, float(value)) for device, metric, t, value in body["r"]]
     assert level[3] == "tele"
     return [(level[4], metric, body["t"], float(value)) for metric, value in body["v"].items()]
 
 
-@pytest.mark.parametrize("packs", ["as the district has it", "singles", "packs"])
-def test_what_paho_and_msgspec_read_is_what_the_sensors_said(there: District, packs: str) -> None:
+def record_of(name: str, seconds: float, value: float, unit: str | None) -> tuple[str, str, int, float]:
+    """A record in the catalogue's unit, with time and value to the digits that a sensor has."""
+    device, metric = name.split("/")
+    sent = UNITS.get(metric)
+    assert unit == (sent.symbol if sent else None)
+    in_unit = value if isinstance(value, bool) else round(value / 10.0 ** (sent.power if sent else 0), 6)
+    return device, metric, round(seconds * 1000), float(in_unit)
+
+
+@pytest.mark.parametrize("speaks", [None, *Speaks])
+def test_what_paho_and_others_read_is_what_the_sensors_said(there: District, speaks: Speaks | None) -> None:
     played = world(there, 180, incidents=20, faults=5)
-    form = {"singles": False, "packs": True}.get(packs)
-    on_wire = sorted(row for message in messages(played, packs=form) for row in decoded(message))
+    on_wire = sorted(row for message in messages(played, speaks=speaks) for row in decoded(message))
     names = feeds(played)
     batch = joined(played)
     said = sorted(
@@ -89,17 +152,75 @@ def test_what_paho_and_msgspec_read_is_what_the_sensors_said(there: District, pa
     assert set(on_wire) <= set(said)
 
 
+def test_the_door_takes_every_form_and_the_units_that_it_brings(there: District) -> None:
+    played = world(there, 60, incidents=20, faults=5)
+    known = DeviceList("v", {device.id: device for device in there.devices})
+    door = Door(FeedRegistry(10_000), _NoNames(), known, load_catalogue())
+    host = Sparkplug(door.resolve, EdgeNodes(), max_pack=1_000)
+    decoder = Decoder(door.registry, door.codec(max_pack=1_000, sparkplug=host), max_pack=1_000)
+    births = Births(there, np.ones(len(there.gateways), np.bool_))
+    said_so = b"".join(Numbering(1).births(births.messages(i, 0, BEGIN), BEGIN)[0] for i in range(len(there.gateways)))
+    heard = np.frombuffer(said_so, np.uint8)
+    assert not decoder.take(heard, 0, len(heard), arrival=10**18, latest_ms=1 << 62).rejected
+    said = {}
+    names = feeds(played)
+    batch = joined(played)
+    for feed, event, value in zip(batch.feed.tolist(), batch.event_ms.tolist(), batch.value.tolist(), strict=True):
+        said[*names[feed], event] = value
+    readings = 0
+    for speaks in Speaks:
+        for segment in segments(played, speaks=speaks):
+            data = np.frombuffer(segment.frames, np.uint8)
+            taken = decoder.take(data, 0, len(data), arrival=10**18, latest_ms=1 << 62)
+            assert not taken.rejected
+            for entry in taken.entries:
+                assert isinstance(entry, ReadingBatch)
+                columns = (entry.feed, entry.event_time, entry.value)
+                for feed, event, value in zip(*(column.tolist() for column in columns), strict=True):
+                    assert said[*door.registry.names(feed)[1:], event] == value
+                    readings += 1
+    assert readings > len(Speaks) * 0.9 * len(said)
+
+
+class _NoNames:
+    def append(self, first: int, keys: object) -> None:
+        """Names are kept nowhere."""
+
+
 def test_every_gateway_publishes_under_its_own_name_with_fresh_packet_ids(there: District) -> None:
     gateway_of = {device.id: device.gateway for device in there.devices}
     last: dict[str, int] = {}
     for message in messages(world(there, 180)):
-        gateway = message.topic.split("/")[2]
+        gateway = message.topic.split("/")[3 if message.topic.startswith("spBv1.0") else 2]
         assert all(gateway_of[device] == gateway for device, *_ in decoded(message))
         assert message.qos == 1
         assert not message.retain
         assert message.mid == last.get(gateway, 0) % 65_000 + 1
         last[gateway] = message.mid
     assert len(last) > 5
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_an_edge_node_counts_on_behind_its_births_and_from_0_after_others(there: District, qos: int) -> None:
+    encoder = Encoder(there, qos=qos, forms=np.full(len(there.gateways), Speaks.SPARKPLUG, np.uint8))
+    played = world(there, 60)
+    everything = encoder.segments(list(played.reports(BEGIN, BEGIN + 60_000)), BEGIN, 60_000)
+    first = max(everything, key=lambda segment: segment.messages)
+    assert first.messages > 2
+    numbering, births = Numbering(qos), encoder.births
+    packets, count = numbering.births(births.messages(first.gateway, 7, BEGIN + 1), BEGIN + 1)
+    seqs = []
+    for stream in (packets, numbering.again(first.frames, BEGIN + 2), packets, first.frames):
+        found = through_paho(stream)
+        fields = [dict(wire.fields(bytes(message.payload))) for message in found]
+        seqs.append([field[3] for field in fields])
+    total = count + first.messages
+    assert [*seqs[0], *seqs[1]] == [number % 256 for number in range(total)]
+    assert [*seqs[2], *seqs[3]] == [number % 256 for number in range(total)], "as the encoder counts"
+    again = through_paho(numbering.again(first.frames, BEGIN + 3))
+    assert [m.payload[-20:] for m in again] == [m.payload[-20:] for m in through_paho(first.frames)]
+    assert {dict(wire.fields(bytes(message.payload)))[1] for message in again} == {BEGIN + 3}
+    assert numbering.births(births.messages(first.gateway, 7, BEGIN + 4), BEGIN + 4)[1] == count
 
 
 def test_qos_0_has_no_packet_id(there: District) -> None:

@@ -126,6 +126,19 @@ def test_acknowledgements_go_out_in_order_and_never_before_their_round_is_safe()
     assert len(rounds) == 0
 
 
+def test_births_of_edge_nodes_are_kept_once_their_round_is_safe_and_in_order() -> None:
+    rounds = Rounds()
+    key = ("g", "n1")
+    first, second = rounds.begin(1, b"", 1, kept=[(key, b"old")]), rounds.begin(1, b"", 1, kept=[(key, b"new")])
+    second()
+    rounds.release()
+    assert rounds.take_kept() == []
+    first()
+    rounds.release()
+    assert rounds.take_kept() == [(key, b"old"), (key, b"new")]
+    assert rounds.take_kept() == []
+
+
 def test_a_round_without_records_waits_for_those_before_it() -> None:
     rounds = Rounds()
     first = rounds.begin(1, b"first", 1)
