@@ -18,8 +18,8 @@ from core.severity import Severity
 from simulators.truth import Seen, TrueFault, TrueIncident, Truth
 
 DAY_MS = 86_400_000
-EARLY_MS = 60_000
-"""A device's clock may be ahead: an alert so long before the start still belongs to it."""
+EARLY_MS = 1_800_000
+"""Noise brings a slow value past its limit before its true value is: an alert so long before the start is about it."""
 CASES_A_DAY = 100
 
 

@@ -25,7 +25,7 @@ SCENES: Mapping[str, tuple[str, ...]] = {
     "flapping": (IMPLAUSIBLE,),
     "wrong-unit": (DRIFT,),
     "dropout": (OFFLINE,),
-    "skewed-clock": ("device-clock",),
+    "skewed-clock": ("device-clock", OFFLINE),  # behind, its readings are late, which are no sign of life
     "disconnect": (OFFLINE,),
     "backlog": (OFFLINE,),
     "will": (OFFLINE,),

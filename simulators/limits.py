@@ -154,7 +154,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(scene="river-quality-acid", type="river-quality", metric="ph", levels=(("minor", 6.0),), below=True,
           calm=7.4),
     Limit(scene="sewer-surcharge", type="sewer-level", metric="level_pct",
-          levels=(("minor", 80), ("major", 99.9)), weather=True, calm=30, lasting_s=360),
+          levels=(("minor", 80), ("major", 99.9)), weather=True, calm=30, lasting_s=480),
     Limit(scene="confined-space-h2s", type="confined-space-gas", metric="h2s",
           levels=(("major", 10), ("critical", 28)), calm=1.2),
     Limit(scene="confined-space-oxygen", type="confined-space-gas", metric="o2", levels=(("critical", 19.5),),

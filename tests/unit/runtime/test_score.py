@@ -55,7 +55,7 @@ def test_an_incident_is_found_by_an_alert_of_its_scene_and_device_in_its_time() 
         raised("a", "d2", T0 + MINUTE),
         raised("a", "d1", T0 + MINUTE, scene="another"),
         raised("a", "d1", T0 + 3 * HOUR),
-        raised("a", "d1", T0 - 2 * MINUTE),
+        raised("a", "d1", T0 - HOUR),
     ],
     ids=["another device", "another scene", "long after", "before"],
 )
