@@ -7,6 +7,8 @@ import msgspec
 
 from benchmarks.report import Report, Row
 
+_ELSEWHERE = frozenset({"scale"})
+"""Benchmarks with a document of their own."""
 BEGIN = "<!-- figures:begin -->"
 END = "<!-- figures:end -->"
 
@@ -17,12 +19,13 @@ def table(results: list[Report]) -> str:
     machine = f"{first.machine.cores} cores ({first.machine.cpu}, {first.machine.memory_gib:g} GiB)"
     sharing = "load generator, broker and system sharing them, each floor in the same run"
     lines = [
-        f"Measured {first.at[:10]} on {machine}, {sharing}. `make bench` prints the same.",
+        f"Measured {first.at[:10]} on {machine}, {sharing}. `make bench` prints the same, and more.",
         "",
         "| benchmark | figure | floor in the same run | ratio | target |",
         "| --- | ---: | ---: | ---: | --- |",
     ]
-    lines += [_line(result.name, row) for result in results for row in result.rows if row.target or row.floor]
+    here = [result for result in results if result.name not in _ELSEWHERE]
+    lines += [_line(result.name, row) for result in here for row in result.rows if row.target or row.floor]
     return "\n".join(lines)
 
 

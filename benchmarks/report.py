@@ -147,11 +147,14 @@ def plot(results: Sequence[Report], path: Path) -> None:
     ]
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.42 * max(1, len(rows))), layout="constrained")
     colours = ["#c0392b" if met is False else "#2471a3" for _, _, met in rows]
-    bars = axes.barh([label for label, _, _ in rows], [ratio for _, ratio, _ in rows], color=colours)
-    axes.bar_label(bars, fmt="%.2f", padding=3)
+    # From the floor outwards, on a scale of factors: a tenth of it and ten times as much are bars of one length.
+    lengths = [ratio - 1.0 for _, ratio, _ in rows]
+    bars = axes.barh([label for label, _, _ in rows], lengths, left=1.0, color=colours)
+    axes.bar_label(bars, [f"{ratio:.2f}" for _, ratio, _ in rows], padding=3)
+    axes.set_xscale("log")
     axes.axvline(1.0, color="black", linewidth=1)
     axes.invert_yaxis()
-    axes.margins(x=0.12)
-    axes.set_xlabel("times the floor measured in the same run (right of the line is better)")
+    axes.margins(x=0.15, y=0.01)
+    axes.set_xlabel("times the floor of the same run\n(right of the line is better; red: short of its target)")
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -96,7 +96,7 @@ def _head(report: Report) -> str:
 <!-- Written by `make scale` out of what it measured; do not edit by hand. -->
 
 Measured on {report.at[:10]} on {machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB, Python {report.versions["python"]}: one Kafka 3.9.1
-(KRaft, one node, replication 1), the load and all workers share those cores, and other work ran beside it. So wall-clock figures of several workers say little; processor time does, and the model uses that alone.
+(KRaft, one node, replication 1), the load and all workers share those cores. So wall-clock figures of several workers say little; processor time does, and the model uses that alone.
 
 How it is built: [decision 0026](adr/0026-slices-know-their-offset.md), [0027](adr/0027-partitioned-by-area.md), [0028](adr/0028-delivery-from-one-outbox.md).
 How it is run: [run it over Kafka](how-to/run-distributed.md).
