@@ -51,6 +51,7 @@ CONTEXT = {
     "crane-lifting": "crane-wind",
     "rain-within-a-day": "river-quality-clarity",
     "wet-weather": "sewer-dry-blockage",
+    "rain-now": "ambient-noise",
 }
 """Scenes that tell nobody: the scene that asks whether they are so."""
 
