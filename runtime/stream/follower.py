@@ -1,5 +1,6 @@
 """History out of Kafka: every partition of `readings`, from where the ledger says that history has it."""
 
+import contextlib
 import logging
 from typing import Any
 
@@ -106,6 +107,8 @@ class StreamFollower(Following):
             messages = self._reader.consume(_MOST, _LOOK_S)
             for message in messages:
                 self._take(message)
+            if self._away and not messages:
+                self._ask()
             if self._recorder.waiting_bytes >= _PIECE_BYTES:
                 self._recorder.flush(everything=self._recorder.waiting_bytes >= _MOST_BYTES)
                 self._on_piece()
@@ -144,6 +147,13 @@ class StreamFollower(Following):
     def _on_error(self, error: KafkaError) -> None:
         """The client tries again by itself; that nobody answers is for the status."""
         self._away = self._away or error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - its public name
+
+    def _ask(self) -> None:
+        """Is Kafka there again? While nobody sends anything no record says so, and a partition ends only once."""
+        assert self._reader is not None  # noqa: S101 - it was read from
+        with contextlib.suppress(KafkaException):
+            self._reader.list_topics(self._topics.readings, timeout=_LOOK_S)
+            self._away = False
 
     def _take(self, message: Message) -> None:
         self._away = False

@@ -120,8 +120,11 @@ def test_killed_again_and_again_and_kafka_too_history_holds_each_reading_once(
         with role(config) as process:
             wait_until(lambda: records_held(folder) == len(records), 60, "history has everything")
             wait_until(lambda: committed_of(cluster) == len(records), 30, "people see that there is no lag")
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith(b"READY ")
+            quiet = status_of(process)
+            kafka.kill()
+            wait_until(lambda: not quiet()["connected"], 60, "it says that Kafka is away")
+            kafka.start()
+            wait_until(lambda: quiet()["connected"], 60, "it says that Kafka is back, though nobody sends anything")
             process.terminate()
             assert process.wait(60) == 0
     assert by_device(held(folder)) == by_device(in_the_hour(short))
