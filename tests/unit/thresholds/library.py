@@ -132,7 +132,9 @@ HOLDS_IN_CALM = {
     "indoor-hydrant-pressure": "the data's normal band is that of sprinkler ends, which need less",
     "sewer-dry-blockage": "half a pipe is normal, six dry hours of it are not",
     "purifier-not-running": "context: a purifier that is off is normal while nobody cooks",
-    **dict.fromkeys(("crane-lifting", "rain-within-a-day", "wet-weather"), "context: work and rain are normal"),
+    **dict.fromkeys(
+        ("crane-lifting", "rain-now", "rain-within-a-day", "wet-weather"), "context: work and rain are normal"
+    ),
     "street-lamp-out": "a lamp that is off by day is normal, one that is off in the dark is not",
     "water-meter-leak": "water that runs is normal, four hours of it without a pause are not",
 }
