@@ -59,14 +59,6 @@ def finite(number: float) -> float | None:
 _SECONDS_FROM = 946_684_800
 """The year 2000 in seconds. What lies between it and the year 2100 is a time if it is read in seconds; read in ms it is
 in the first weeks of 1970, when nothing was measured that comes in live."""
-_WHY = {
-    Reason.UNKNOWN_DEVICE: "it is not on the device list: adopt it there, or mend its id here",
-    Reason.WRONG_GATEWAY: "the device list has it behind another gateway",
-    Reason.SUSPENDED_DEVICE: "it is suspended on the device list: resume it there",
-    Reason.RETIRED_DEVICE: "it is retired on the device list",
-    Reason.UNKNOWN_METRIC: "its device type measures nothing of this name",
-    Reason.REGISTRY_FULL: "there are as many feeds as ingest.max_feeds lets in",
-}
 
 
 def feed_of(resolve: Resolve, topic: str, names: tuple[str, str, str], value: float, sample: bytes) -> int | Rejected:

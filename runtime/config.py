@@ -70,6 +70,9 @@ Duration = Annotated[int, BeforeValidator(_milliseconds)]
 """Milliseconds, written as `30s`."""
 
 
+_LONGEST_HOST = 64
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -147,10 +150,16 @@ class SparkplugSection(_Section):
     enabled: bool = Field(True, description="subscribe to spBv1.0/..., and ask edge nodes for births that were missed")
     host_id: str | None = Field(
         None,
-        pattern=r"^[^/+#]{0,64}$",
         description="our name in the STATE message that edge nodes may wait for, which we need the right to publish; "
         "absent: scenewatch at a private broker, no STATE at an outside one",
     )
+
+    @field_validator("host_id")
+    @classmethod
+    def _one_level(cls, name: str | None) -> str | None:
+        if name is not None and (len(name) > _LONGEST_HOST or set(name) & set("/+#")):
+            raise ValueError(f"write one level of a topic: at most {_LONGEST_HOST} characters without / + and #")
+        return name
 
 
 class JournalSection(_Section):

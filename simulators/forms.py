@@ -122,6 +122,16 @@ def texts(frames: Bytes) -> NDArray[np.object_]:
     return np.ascontiguousarray(frames).view(f"S{frames.shape[1]}").ravel().astype(object)
 
 
+def by_fullness(kind: Kind, reports: Reports, which: Ints) -> Iterator[tuple[bool, NDArray[np.bool_]]]:
+    """The reports `which` of the main metrics alone, then those of all: (whether of all, mask over `which`), if any."""
+    rest = next((i for i, metric in enumerate(kind.metrics) if not metric.main), None)
+    full = np.ones(len(which), np.bool_) if rest is None else ~np.isnan(reports.values[rest, which])
+    for whole in (False, True):
+        taken = full == whole
+        if taken.any():
+            yield whole, taken
+
+
 class Singles:
     """One PUBLISH for each report: `{"t":1700000000000,"v":{"depth_cm":12.3}}` on `sw/v1/{gateway}/tele/{device}`."""
 
@@ -134,13 +144,8 @@ class Singles:
         """One piece a report: its frame."""
         kind = self._district.kinds[reports.kind]
         first = self._district.fleets[reports.kind].first
-        rest = next((i for i, metric in enumerate(kind.metrics) if not metric.main), None)
-        full = np.ones(len(which), np.bool_) if rest is None else ~np.isnan(reports.values[rest, which])
-        for whole in (False, True):
-            taken = full == whole
+        for whole, taken in by_fullness(kind, reports, which):
             rows = which[taken]
-            if not len(rows):
-                continue
             layout = self._layout(reports.kind, whole)
             frames = layout.table[reports.rows[rows]]
             frames[:, layout.time] = time_text(reports.event[rows])

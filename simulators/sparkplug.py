@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulators.chance import Ints
 from simulators.district import District
-from simulators.forms import Layout, Rows, texts
+from simulators.forms import Layout, Rows, by_fullness, texts
 from simulators.wire import Bytes, publish_packet, text, variable
 from simulators.world import Reports
 
@@ -149,13 +149,8 @@ class Data:
         """One piece a report: when it is sent, its topic, and what stands behind number and time."""
         kind = self._district.kinds[reports.kind]
         first = self._district.fleets[reports.kind].first
-        rest = next((i for i, metric in enumerate(kind.metrics) if not metric.main), None)
-        full = np.ones(len(which), np.bool_) if rest is None else ~np.isnan(reports.values[rest, which])
-        for whole in (False, True):
-            taken = full == whole
+        for whole, taken in by_fullness(kind, reports, which):
             rows = which[taken]
-            if not len(rows):
-                continue
             layout = self._layout(reports.kind, whole)
             pieces = layout.table[reports.rows[rows]]
             pieces[:, layout.time] = varints(reports.sent[rows])
